@@ -1,0 +1,1 @@
+"""What is trained: one file per objective; the folder is the registry."""

@@ -1,0 +1,1 @@
+"""The engine: from a study file to a confirmed winner."""

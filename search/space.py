@@ -1,0 +1,220 @@
+"""The space a study searches: floats, integers and choices, some only under a condition.
+
+Pure: no optuna, no I/O. A point of the space is a dict from knob name to value that holds exactly the
+parameters active at it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Scalar: TypeAlias = "str | int | float | bool | None"
+
+
+@dataclass(frozen=True)
+class Float:
+    """Real numbers in [low, high], on a log scale or in steps from ``low`` if asked."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def grid(self) -> tuple[Scalar, ...] | None:
+        """All values when there is a step, else None."""
+        if self.step is None:
+            return (self.low,) if self.low == self.high else None
+        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        return tuple(float(f"{self.low + i * self.step:.12g}") for i in range(count))
+
+    def from_unit(self, u: float) -> Scalar:
+        """Map u in [0, 1) to a value."""
+        values = self.grid()
+        if values is not None:
+            return values[min(int(u * len(values)), len(values) - 1)]
+        if self.log:
+            value = math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + u * (self.high - self.low)
+        return min(max(value, self.low), self.high)
+
+    def to_unit(self, value: Scalar) -> float:
+        """Map a value to its place in [0, 1]."""
+        assert isinstance(value, (int, float))
+        if self.high == self.low:
+            return 0.5
+        if self.log:
+            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        return (value - self.low) / (self.high - self.low)
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
+            return False
+        values = self.grid()
+        return values is None or any(math.isclose(value, v, rel_tol=1e-9) for v in values if isinstance(v, float))
+
+
+@dataclass(frozen=True)
+class Int:
+    """Whole numbers in [low, high], on a log scale or in steps from ``low`` if asked."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    def grid(self) -> tuple[Scalar, ...]:
+        """All values in order."""
+        return tuple(range(self.low, self.high + 1, self.step))
+
+    def from_unit(self, u: float) -> Scalar:
+        """Map u in [0, 1) to a value; each integer owns an equal share (of the log scale, if log)."""
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return min(max(round(math.exp(low + u * (high - low))), self.low), self.high)
+        count = (self.high - self.low) // self.step + 1
+        return self.low + min(int(u * count), count - 1) * self.step
+
+    def to_unit(self, value: Scalar) -> float:
+        """Map a value to the middle of its share of [0, 1]."""
+        assert isinstance(value, (int, float))
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return (math.log(value) - low) / (high - low)
+        count = (self.high - self.low) // self.step + 1
+        return ((value - self.low) / self.step + 0.5) / count
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+            return False
+        return self.low <= value <= self.high and (int(value) - self.low) % self.step == 0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the listed values, without order."""
+
+    values: tuple[Scalar, ...]
+
+    def grid(self) -> tuple[Scalar, ...]:
+        """All values in the order listed."""
+        return self.values
+
+    def from_unit(self, u: float) -> Scalar:
+        """Map u in [0, 1) to a value, each with an equal share."""
+        return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
+
+    def to_unit(self, value: Scalar) -> float:
+        """Map a value to the middle of its share of [0, 1]."""
+        return (self.index(value) + 0.5) / len(self.values)
+
+    def index(self, value: Scalar) -> int:
+        """Place of a value in the list; True and 1 are different values."""
+        for i, known in enumerate(self.values):
+            if known == value and isinstance(known, bool) == isinstance(value, bool):
+                return i
+        raise ValueError(f"{value!r} is not one of {self.values}")
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn."""
+        return any(known == value and isinstance(known, bool) == isinstance(value, bool) for known in self.values)
+
+
+Domain: TypeAlias = "Float | Int | Choice"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A knob that may vary; active only where every knob named in ``when`` has one of the listed values."""
+
+    name: str
+    domain: Domain
+    when: tuple[tuple[str, tuple[Scalar, ...]], ...] = ()
+
+    def active(self, values: Mapping[str, Scalar]) -> bool:
+        """Whether this parameter exists at a point whose earlier values are given."""
+        return all(
+            name in values and Choice(allowed).contains(values[name]) for name, allowed in self.when
+        )
+
+
+@dataclass(frozen=True)
+class Space:
+    """What may vary, in an order in which conditions come before what they govern."""
+
+    parameters: tuple[Parameter, ...]
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __getitem__(self, name: str) -> Parameter:
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+    def names(self) -> tuple[str, ...]:
+        """All knob names, in order."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def from_unit(self, u: Sequence[float], fixed: Mapping[str, Scalar] | None = None) -> dict[str, Scalar]:
+        """Map a point of the unit cube, one coordinate per parameter, to a point of the space.
+
+        Coordinates of parameters that are not active there are ignored. ``fixed`` holds the fixed knobs that
+        conditions may refer to.
+
+        >>> Space((Parameter("x", Float(0.0, 10.0)),)).from_unit([0.25])
+        {'x': 2.5}
+        """
+        point: dict[str, Scalar] = {}
+        for parameter, coordinate in zip(self.parameters, u, strict=True):
+            if parameter.active({**(fixed or {}), **point}):
+                point[parameter.name] = parameter.domain.from_unit(coordinate)
+        return point
+
+    def contains(self, point: Mapping[str, Scalar], fixed: Mapping[str, Scalar] | None = None) -> bool:
+        """Whether the point holds exactly the active parameters, each with a value that can be drawn."""
+        known = {**(fixed or {}), **point}
+        active = [parameter for parameter in self.parameters if parameter.active(known)]
+        return {parameter.name for parameter in active} == set(point) and all(
+            parameter.domain.contains(point[parameter.name]) for parameter in active
+        )
+
+    def size(self, fixed: Mapping[str, Scalar] | None = None, limit: int = 1_000_000) -> int | None:
+        """Number of points, None when infinite or above ``limit``.
+
+        >>> Space((Parameter("a", Choice((1, 2))), Parameter("b", Int(0, 2), when=(("a", (2,)),)))).size()
+        4
+        """
+        if any(parameter.domain.grid() is None for parameter in self.parameters):
+            return None
+        count = sum(1 for _ in itertools.islice(self.points(fixed), limit + 1))
+        return count if count <= limit else None
+
+    def points(self, fixed: Mapping[str, Scalar] | None = None) -> Iterator[dict[str, Scalar]]:
+        """Every point of a finite space once, in order; ValueError when a range has no step."""
+
+        def extend(point: dict[str, Scalar], rest: tuple[Parameter, ...]) -> Iterator[dict[str, Scalar]]:
+            if not rest:
+                yield point
+                return
+            parameter, *later = rest
+            if not parameter.active({**(fixed or {}), **point}):
+                yield from extend(point, tuple(later))
+                return
+            values = parameter.domain.grid()
+            if values is None:
+                raise ValueError(f"{parameter.name} is a continuous range without a step")
+            for value in values:
+                yield from extend({**point, parameter.name: value}, tuple(later))
+
+        yield from extend({}, self.parameters)

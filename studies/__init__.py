@@ -1,0 +1,1 @@
+"""What is searched: one YAML per study; the folder is the registry."""
