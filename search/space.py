@@ -139,9 +139,7 @@ class Parameter:
 
     def active(self, values: Mapping[str, Scalar]) -> bool:
         """Whether this parameter exists at a point whose earlier values are given."""
-        return all(
-            name in values and Choice(allowed).contains(values[name]) for name, allowed in self.when
-        )
+        return all(name in values and Choice(allowed).contains(values[name]) for name, allowed in self.when)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,22 @@
+"""Search the training recipe of a model: one study file, one command, an honest winner.
+
+``hpo.run`` runs a study, ``hpo.trials`` reads one back as a table. Names are imported on first use, because
+``hpo --help`` must not pay for optuna.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpo.search.api import Result, run, trials
+
+__all__ = ["Result", "run", "trials"]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from hpo.search import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'hpo' has no attribute {name!r}")
