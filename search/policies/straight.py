@@ -1,0 +1,29 @@
+"""Train every trial from start to end; the pruner alone stops any.
+
+What it does: takes up interrupted trials first, in order of their numbers, then asks the sampler for new ones.
+When to use it: with every sampler that has no policy of its own; it is what the study file's ``sampler`` and
+``pruner`` mean.
+Cost: none.
+"""
+
+from __future__ import annotations
+
+from hpo.search.policies import Continue, Policy, Resume, Start, Turn, Verdict, View
+
+
+class Straight(Policy):
+    """Every started trial runs until it is complete or its pruner stops it."""
+
+    def next(self, view: View) -> Turn:
+        """Resume the paused trial with the lowest number, else start a new one."""
+        paused = [trial.number for trial in view.trials if trial.state == "paused"]
+        return Resume(min(paused)) if paused else Start()
+
+    def judge(self, view: View, number: int) -> Verdict:
+        """Go on."""
+        return Continue()
+
+
+def make(context: object) -> Straight:
+    """Make the policy; it has no options."""
+    return Straight()
