@@ -1,0 +1,126 @@
+"""Where studies live: an SQLite file by default, an Optuna journal, or PostgreSQL; all in Optuna's own formats.
+
+One process runs a study: it holds the study's lease, works on it in memory, and its session writes behind. Plain
+Optuna and optuna-dashboard read the same store at any time. Optuna is imported on first use, not with this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hpo.search.errors import UserError, did_you_mean
+from hpo.search.store.changes import Snapshot
+from hpo.search.store.location import Location, parse_location
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+    from hpo.search.store.backend import Backend
+    from hpo.search.store.session import Session
+
+__all__ = ["Snapshot", "Store", "open_store"]
+
+
+def open_store(location: str | os.PathLike[str] | None = None) -> Store:
+    """Open the store at a location; nothing is created before a study is.
+
+    ``location`` is a path ending in ``.db``, ``.sqlite``, ``.sqlite3`` or a URL ``sqlite:///...`` (SQLite), a path
+    ending in ``.journal``, ``.log`` or ``journal:///...`` (Optuna journal), or ``postgresql://user:password@host/name``.
+    None stands for the environment variable ``HPO_STORAGE``, and without it for ``./hpo.db``.
+
+    Raises:
+        UserError: the location cannot be used.
+    """
+    return Store(parse_location(location))
+
+
+class Store:
+    """A place that holds studies.
+
+    Attributes:
+        display: the location as messages may show it, without password.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.display = location.display
+        self._location = location
+        self._opened: Backend | None = None
+
+    @property
+    def _backend(self) -> Backend:
+        if self._opened is None:
+            self._opened = _open(self._location)
+        return self._opened
+
+    def names(self) -> list[str]:
+        """Names of all studies in the order of their creation; a missing file is an empty store."""
+        return self._backend.names()
+
+    def read(self, name: str) -> Snapshot | None:
+        """Read a study, running or not, None when there is no such study; nothing is written."""
+        return self._backend.read(name)
+
+    def session(self, name: str, directions: Sequence[str], *, create: bool = True) -> Session:
+        """Take the lease of a study and load it; a new study is in the store from its first commit on.
+
+        ``directions`` holds ``minimize`` or ``maximize`` for each goal.
+
+        Raises:
+            UserError: another process runs the study, its goals are others, or it is missing and not to be made.
+            StoreError: the store cannot be read or written.
+        """
+        from hpo.search.store.session import Session
+
+        if not create and name not in self.names():
+            raise self._unknown(name)
+        sink = self._backend.open(name, tuple(directions))
+        try:
+            stored = sink.snapshot
+            if stored is not None and stored.directions != tuple(directions):
+                raise UserError(
+                    f"study {name!r} in {self.display} has the goals {', '.join(stored.directions)}, not"
+                    f" {', '.join(directions)}; choose another name"
+                )
+            return Session(sink, name, directions)
+        except BaseException:
+            sink.close()
+            raise
+
+    def running(self, name: str) -> str | None:
+        """Say who runs a study, such as ``process 12 on host since 10:31``; None when nobody does."""
+        return self._backend.running(name)
+
+    def delete(self, name: str) -> None:
+        """Delete a study.
+
+        Raises:
+            UserError: there is no such study, or a process runs it.
+        """
+        if name not in self.names():
+            raise self._unknown(name)
+        self._backend.delete(name)
+
+    def storage(self) -> BaseStorage:
+        """Open the place as a plain Optuna storage, for optuna-dashboard and for scripts; made if missing."""
+        return self._backend.storage()
+
+    def _unknown(self, name: str) -> UserError:
+        names = self.names()
+        hint = f"; {did_you_mean(name, names)}" if names else ", which is empty"
+        return UserError(f"there is no study {name!r} in {self.display}{hint}")
+
+
+def _open(location: Location) -> Backend:
+    if location.path is None:
+        from hpo.search.store.postgres import Postgres
+
+        return Postgres(location.url, location.display)
+    if location.kind == "sqlite":
+        from hpo.search.store.sqlite import SQLite
+
+        return SQLite(location.path, location.display)
+    from hpo.search.store.journal import Journal
+
+    return Journal(location.path, location.display)

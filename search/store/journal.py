@@ -1,0 +1,220 @@
+"""Studies in an Optuna journal: a text file to which operations are appended.
+
+Other programs may append to the same file at the same time, plain Optuna included; their operations are replayed
+under the lock before each write, because the ids of new trials follow from them.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optuna.distributions import distribution_to_json
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from hpo.search.errors import StoreError
+from hpo.search.store.backend import Backend, Sink
+from hpo.search.store.changes import Changes, Snapshot, TrialChanges
+from hpo.search.store.journalfile import JournalFile
+from hpo.search.store.lease import Lease, holder
+from hpo.search.store.replay import Op, Replay
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+
+class Journal(Backend):
+    """A journal file; made on the first ``open``."""
+
+    def __init__(self, path: Path, display: str) -> None:
+        self.path = path
+        self.display = display
+
+    def names(self) -> list[str]:
+        """Names of all studies."""
+        return [study.name for study in self._replay(None).studies.values()]
+
+    def read(self, name: str) -> Snapshot | None:
+        """Read a study, running or not."""
+        return self._replay(name).snapshot()
+
+    def open(self, name: str, directions: tuple[str, ...]) -> Sink:
+        """Become the only writer of a study."""
+        return JournalSink(self.path, self.display, name, directions)
+
+    def running(self, name: str) -> str | None:
+        """Say who runs a study."""
+        return holder(self.path, name)
+
+    def delete(self, name: str) -> None:
+        """Delete an existing study."""
+        sink = JournalSink(self.path, self.display, name, ())
+        try:
+            sink.delete()
+        finally:
+            sink.close()
+
+    def storage(self) -> BaseStorage:
+        """Open the file as a plain Optuna storage, repaired if a crash has torn its end."""
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        file = JournalFile(self.path, self.display, write=True)
+        try:
+            if file.torn():
+                with file.locked():
+                    file.repair()
+        finally:
+            file.close()
+        return JournalStorage(JournalFileBackend(str(self.path)))
+
+    def _replay(self, keep: str | None) -> Replay:
+        replay = Replay(self.display, keep)
+        try:
+            file = JournalFile(self.path, self.display, write=False)
+        except FileNotFoundError:
+            return replay
+        try:
+            replay.feed(file.read())
+        finally:
+            file.close()
+        return replay
+
+
+class JournalSink(Sink):
+    """One study in a journal."""
+
+    def __init__(self, path: Path, display: str, name: str, directions: tuple[str, ...]) -> None:
+        self._display = display
+        self._name = name
+        self._worker = str(uuid.uuid4())
+        self._closed = False
+        self._lease = Lease(path, name)
+        try:
+            self._file = JournalFile(path, display, write=True, lease=self._lease.path)
+            with self._file.locked():
+                self._file.repair()
+            self._replay = Replay(display, name)
+            self._replay.feed(self._file.read())
+            self.snapshot = self._replay.snapshot()
+        except BaseException:
+            self._lease.close()
+            raise
+        self._directions = directions if self.snapshot is None else self.snapshot.directions
+        self._study = self._replay.find(name)
+        self._ids = self._known_ids()
+
+    def write(self, changes: Changes) -> None:
+        """Append all changes as one unit."""
+        with self._file.locked():
+            self._catch_up()
+            ops = list(self._encode(changes))
+            self._append(ops)
+        self._study = self._replay.find(self._name)
+        self._ids = self._known_ids()
+
+    def delete(self) -> None:
+        """Delete the study, if it exists."""
+        with self._file.locked():
+            self._catch_up()
+            if self._study is not None:
+                self._append([self._op(Op.DELETE_STUDY, study_id=self._study)])
+
+    def sync(self) -> None:
+        """Bring everything written to the disk."""
+        self._file.sync()
+
+    def close(self) -> None:
+        """Release the file and the study."""
+        if not self._closed:
+            self._closed = True
+            self._file.close()
+            self._lease.close()
+
+    def _known_ids(self) -> list[int]:
+        return [] if self._study is None else list(self._replay.studies[self._study].ids)
+
+    def _catch_up(self) -> None:
+        """Replay what others appended; notice their trials in this study: to go on would number two alike."""
+        self._file.repair()
+        self._replay.feed(self._file.read(self._replay.offset))
+        if self._replay.find(self._name) != self._study:
+            raise StoreError(f"{self._display}: study {self._name!r} was deleted or replaced while it was running")
+        if self._known_ids() != self._ids:
+            raise StoreError(
+                f"{self._display}: another program added trials to study {self._name!r} while it was running;"
+                " run it again to go on with them"
+            )
+
+    def _append(self, ops: list[dict[str, Any]]) -> None:
+        size = self._file.append(ops)
+        self._replay.apply(ops)
+        self._replay.offset += size
+
+    def _encode(self, changes: Changes) -> Iterator[dict[str, Any]]:
+        study, ids = self._study, list(self._ids)
+        if study is None or changes.whole:
+            if study is not None:
+                yield self._op(Op.DELETE_STUDY, study_id=study)
+            study, ids = self._replay.next_study, []
+            directions = [StudyDirection[direction.upper()] for direction in self._directions]
+            yield self._op(Op.CREATE_STUDY, study_name=self._name, directions=directions)
+        for key, text in changes.user_attrs.items():
+            yield self._op(Op.STUDY_USER_ATTR, study_id=study, user_attr={key: json.loads(text)})
+        for key, text in changes.system_attrs.items():
+            yield self._op(Op.STUDY_SYSTEM_ATTR, study_id=study, system_attr={key: json.loads(text)})
+        for number, trial in sorted(changes.trials.items()):
+            if trial.created:
+                yield self._creation(study, trial)
+            else:
+                yield from self._update(ids[number], trial)
+
+    def _creation(self, study: int, trial: TrialChanges) -> dict[str, Any]:
+        several = trial.values is not None and len(trial.values) > 1
+        op = self._op(
+            Op.CREATE_TRIAL,
+            study_id=study,
+            datetime_start=_utc(trial.start),
+            state=trial.state,
+            value=trial.values[0] if trial.values and not several else None,
+            values=trial.values if several else None,
+            distributions={name: distribution_to_json(d) for name, (_, d) in trial.params.items()},
+            params={name: value for name, (value, _) in trial.params.items()},
+            user_attrs={key: json.loads(text) for key, text in trial.user_attrs.items()},
+            system_attrs={key: json.loads(text) for key, text in trial.system_attrs.items()},
+            intermediate_values=trial.points,
+        )
+        if trial.complete is not None:
+            op["datetime_complete"] = _utc(trial.complete)
+        return op
+
+    def _update(self, id: int, trial: TrialChanges) -> Iterator[dict[str, Any]]:
+        if trial.start is not None:
+            start = _utc(trial.start)
+            yield self._op(Op.TRIAL_STATE, trial_id=id, state=TrialState.RUNNING, values=None, datetime_start=start)
+        for name, (value, d) in trial.params.items():
+            text = distribution_to_json(d)
+            yield self._op(Op.TRIAL_PARAM, trial_id=id, param_name=name, param_value_internal=value, distribution=text)
+        for step, point in trial.points.items():
+            yield self._op(Op.TRIAL_POINT, trial_id=id, step=step, intermediate_value=point)
+        for key, text in trial.user_attrs.items():
+            yield self._op(Op.TRIAL_USER_ATTR, trial_id=id, user_attr={key: json.loads(text)})
+        for key, text in trial.system_attrs.items():
+            yield self._op(Op.TRIAL_SYSTEM_ATTR, trial_id=id, system_attr={key: json.loads(text)})
+        if trial.state is not None and trial.state != TrialState.RUNNING:  # last: a finished trial takes no changes
+            op = self._op(Op.TRIAL_STATE, trial_id=id, state=trial.state, values=trial.values)
+            if trial.complete is not None:
+                op["datetime_complete"] = _utc(trial.complete)
+            yield op
+
+    def _op(self, code: Op, **fields: Any) -> dict[str, Any]:
+        return {"op_code": code, "worker_id": self._worker, **fields}
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")

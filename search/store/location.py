@@ -1,0 +1,73 @@
+"""Where a store is: the spellings a user may write, and what messages may show of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
+
+from hpo.search.errors import UserError
+
+_SQLITE = (".db", ".sqlite", ".sqlite3")
+_JOURNAL = (".journal", ".log")
+_SPELLINGS = (
+    "a path ending in .db, .sqlite or .sqlite3 (SQLite), .journal or .log (Optuna journal), or postgresql://..."
+)
+
+
+@dataclass(frozen=True)
+class Location:
+    """A parsed location; ``path`` is absolute, or None for PostgreSQL, whose ``url`` may hold a password."""
+
+    kind: Literal["sqlite", "journal", "postgres"]
+    display: str
+    path: Path | None = None
+    url: str = ""
+
+
+def parse_location(text: str | os.PathLike[str] | None) -> Location:
+    """Read a location; None stands for ``$HPO_STORAGE``, and without it for ``./hpo.db``.
+
+    Raises:
+        UserError: the spelling is unknown, or a folder stands where a file should be.
+    """
+    text = os.fspath(text) if text is not None else os.environ.get("HPO_STORAGE") or "hpo.db"
+    scheme, colon, rest = text.partition("://")
+    if colon:
+        if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+            return Location("postgres", _without_password(rest), url=f"postgresql://{rest}")
+        if scheme not in ("sqlite", "journal"):
+            raise UserError(f"storage {scheme}://... is not supported; write {_SPELLINGS}")
+        name = rest.removeprefix("/")
+        if name in ("", ":memory:"):
+            raise UserError(f"storage {text!r} names no file; write {scheme}:///path/to/file")
+    else:
+        name = text
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise UserError(f"storage {name} is a folder; name a file in it, such as {path / 'hpo.db'}")
+    kind: Literal["sqlite", "journal"]
+    if scheme == "sqlite" if colon else path.suffix in _SQLITE:
+        kind = "sqlite"
+    elif colon or path.suffix in _JOURNAL:
+        kind = "journal"
+    else:
+        raise UserError(f"storage {text!r}: write {_SPELLINGS}")
+    return Location(kind, name, Path(os.path.abspath(path)))
+
+
+def _without_password(rest: str) -> str:
+    """Show server, user and database; everything else in a URL may hold a secret."""
+    try:
+        parts = urlsplit(f"postgresql://{rest}")
+        user, port = parts.username, parts.port
+    except ValueError:
+        raise UserError(
+            "storage postgresql://...: not a URL; write postgresql://user:password@host:5432/name"
+        ) from None
+    query = dict(parse_qsl(parts.query))
+    host = parts.hostname or query.get("host", "")
+    user = user or query.get("user")
+    return f"postgresql://{f'{user}@' if user else ''}{host}{f':{port}' if port else ''}{parts.path}"

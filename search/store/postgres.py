@@ -1,0 +1,214 @@
+"""Studies in a PostgreSQL database: Optuna's own tables, through psycopg 3 (extra ``postgres``).
+
+One connection both holds a study's lease and writes it. Were they two, a process could lose the lease and go on
+writing; so the loss of the connection ends both, and the server releases the lease.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from hpo.search.errors import HpoError, StoreError, UserError
+from hpo.search.store import sql
+from hpo.search.store.backend import Backend, Sink
+from hpo.search.store.changes import Snapshot
+from hpo.search.store.lease import busy
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+try:
+    import psycopg
+except ModuleNotFoundError:
+    raise UserError("PostgreSQL needs psycopg: pip install 'hpo-suite[postgres]'") from None
+
+_LEASE = 0x48504F  # first key of our advisory locks; the second is the study
+_TABLES = (0x48504F, 0)
+
+
+class Postgres(Backend):
+    """A PostgreSQL database; the tables are made on the first ``open``."""
+
+    def __init__(self, url: str, display: str) -> None:
+        self.display = display
+        self._url = url
+
+    def names(self) -> list[str]:
+        """Names of all studies."""
+        with self._connected() as connection:
+            return sql.study_names(connection) if self._ready(connection) else []
+
+    def read(self, name: str) -> Snapshot | None:
+        """Read a study, running or not."""
+        with self._connected() as connection:
+            found = sql.read_study(connection, name) if self._ready(connection) else None
+        return found[0] if found is not None else None
+
+    def open(self, name: str, directions: tuple[str, ...]) -> Sink:
+        """Become the only writer of a study."""
+        connection = _Connection(self._url, self.display)
+        try:
+            self._make_tables(connection)
+            self._take(connection, name)
+            # A commit returns before the server's disk has it, by less than a second; a crash cannot tear it.
+            connection.query("SET synchronous_commit = off")
+            return sql.SqlSink(connection, name, directions, self.display, sync=lambda: None, close=connection.close)
+        except BaseException:
+            connection.close()
+            raise
+
+    def running(self, name: str) -> str | None:
+        """Say who runs a study."""
+        with self._connected() as connection:
+            return self._holder(connection, name)
+
+    def delete(self, name: str) -> None:
+        """Delete an existing study."""
+        with self._connected() as connection:
+            self._take(connection, name)
+            with connection.transaction(write=True):
+                study = sql.find_study(connection, name)
+                if study is not None:
+                    sql.delete_study(connection, study)
+
+    def storage(self) -> BaseStorage:
+        """Open the database as a plain Optuna storage that keeps finished trials in memory."""
+        import optuna
+
+        with self._connected() as connection:
+            self._make_tables(connection)
+        return optuna.storages.get_storage(self._plain())
+
+    def _take(self, connection: _Connection, name: str) -> None:
+        if not connection.query("SELECT pg_try_advisory_lock(?, ?)", (_LEASE, _key(name)))[0][0]:
+            raise busy(name, self._holder(connection, name) or "another process")
+
+    def _holder(self, connection: _Connection, name: str) -> str | None:
+        rows = connection.query(
+            "SELECT a.application_name, to_char(a.backend_start, 'HH24:MI') FROM pg_locks l"
+            " JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()"
+            " AND l.classid::bigint = ? AND l.objid::bigint = ? AND l.objsubid = 2",
+            (_LEASE, _key(name)),
+        )
+        return f"{rows[0][0].removeprefix('hpo: ')} since {rows[0][1] or 'some time'}" if rows else None
+
+    def _make_tables(self, connection: _Connection) -> None:
+        """Make Optuna's tables once, however many processes start at once."""
+        if self._ready(connection):
+            return
+        connection.query("SELECT pg_advisory_lock(?, ?)", _TABLES)
+        try:
+            if not self._ready(connection):
+                self._plain().engine.dispose()
+        finally:
+            connection.query("SELECT pg_advisory_unlock(?, ?)", _TABLES)
+
+    def _plain(self) -> Any:
+        from optuna.storages import RDBStorage
+
+        url = self._url
+
+        def connect() -> Any:
+            return psycopg.connect(url)
+
+        # Not by URL: SQLAlchemy and PostgreSQL differ in how they read one, and errors would show the password.
+        return RDBStorage("postgresql+psycopg://", {"creator": connect, "pool_pre_ping": True})
+
+    def _ready(self, connection: _Connection) -> bool:
+        """Whether the tables are complete: Optuna writes the revision last."""
+        if connection.query("SELECT to_regclass('alembic_version')")[0][0] is None:
+            return False
+        revision = connection.query("SELECT version_num FROM alembic_version")
+        if revision and revision[0][0] != sql.SCHEMA:
+            raise UserError(
+                f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {sql.SCHEMA});"
+                " bring it up to date with: optuna storage upgrade"
+            )
+        return bool(revision)
+
+    @contextmanager
+    def _connected(self) -> Iterator[_Connection]:
+        connection = _Connection(self._url, self.display)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def _key(name: str) -> int:
+    """Second key of a study's advisory lock: 31 bits, never 0."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1 or 1
+
+
+class _Connection:
+    """See ``sql.Connection``."""
+
+    def __init__(self, url: str, display: str) -> None:
+        self._display = display
+        self._secret = unquote(urlsplit(url).password or "")
+        with self._explained():
+            self._connection = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=10,
+                keepalives_idle=30,
+                application_name=f"hpo: process {os.getpid()} on {socket.gethostname()}"[:63],
+            )
+
+    def query(self, statement: str, row: Sequence[Any] = ()) -> list[Any]:
+        with self._explained():
+            cursor = self._connection.execute(statement.replace("?", "%s"), row)
+            return cursor.fetchall() if cursor.description else []
+
+    def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            with self._explained(), self._connection.cursor() as cursor:
+                cursor.executemany(statement.replace("?", "%s"), rows)
+
+    def new_ids(self, table: str, column: str, count: int) -> list[int]:
+        rows = self.query(
+            "SELECT nextval(pg_get_serial_sequence(?, ?)) FROM generate_series(1, ?)", (table, column, count)
+        )
+        return [id for (id,) in rows]
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[None]:
+        self.query("BEGIN" if write else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield
+            self.query("COMMIT")
+        except BaseException:
+            if not self._connection.closed:
+                with self._explained():
+                    self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            told = self._explain(error)
+            if told is None:
+                raise
+            raise told from None  # psycopg's own message may repeat the URL
+
+    def _explain(self, error: Exception) -> HpoError | None:
+        text = " ".join(str(error).split())
+        if self._secret:
+            text = text.replace(self._secret, "***")
+        if not hasattr(self, "_connection"):
+            return UserError(f"{self._display}: {text}; check host, port, user, password and database name")
+        if isinstance(error, (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)):
+            return StoreError(f"{self._display}: {text}; check the server and run again")
+        return None

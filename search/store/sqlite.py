@@ -1,0 +1,252 @@
+"""Studies in an SQLite file: Optuna's own tables, in write-ahead mode.
+
+With ``synchronous=NORMAL`` a commit survives the death of the process without any fsync, because the kernel has
+the pages; against the death of the machine the session has the write-ahead file synced once a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hpo.search.errors import HpoError, StoreError, UserError
+from hpo.search.store import sql
+from hpo.search.store.backend import Backend, Sink
+from hpo.search.store.changes import Snapshot
+from hpo.search.store.lease import Lease, holder
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+_TIMEOUT = 60.0  # seconds to wait for other writers of the file
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
+    sqlite3.SQLITE_IOERR: "the disk failed or is full; check the space left and the file system",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged; restore a copy, or name another file",
+    sqlite3.SQLITE_NOTADB: "this is no SQLite database; name another file",
+    sqlite3.SQLITE_BUSY: f"another program has kept the file locked for {_TIMEOUT:.0f} seconds; stop it and run again",
+    sqlite3.SQLITE_READONLY: "no permission to write the file or its folder",
+    sqlite3.SQLITE_CANTOPEN: "no permission to open the file, or to write in its folder",
+}
+
+
+class SQLite(Backend):
+    """An SQLite file; made on the first ``open``."""
+
+    def __init__(self, path: Path, display: str) -> None:
+        self.path = path
+        self.display = display
+
+    def names(self) -> list[str]:
+        """Names of all studies."""
+        with self._reader() as connection:
+            return sql.study_names(connection) if connection is not None else []
+
+    def read(self, name: str) -> Snapshot | None:
+        """Read a study, running or not."""
+        with self._reader() as connection:
+            found = sql.read_study(connection, name) if connection is not None else None
+        return found[0] if found is not None else None
+
+    def open(self, name: str, directions: tuple[str, ...]) -> Sink:
+        """Become the only writer of a study."""
+        self.make_tables()
+        lease = Lease(self.path, name)
+        try:
+            connection = _Connection(self.path, self.display, "rw")
+            wal = Path(f"{self.path}-wal")
+
+            def sync() -> None:
+                try:
+                    fd = os.open(wal, os.O_RDONLY)
+                except FileNotFoundError:  # everything is in the main file already, and synced
+                    return
+                try:
+                    os.fsync(fd)
+                except OSError as error:
+                    raise StoreError(f"{self.display}: {error.strerror}; {_REMEDIES[sqlite3.SQLITE_IOERR]}") from error
+                finally:
+                    os.close(fd)
+
+            def close() -> None:
+                try:
+                    connection.close()
+                finally:
+                    lease.close()
+
+            connection.query("PRAGMA journal_mode = WAL")
+            connection.query("PRAGMA synchronous = NORMAL")
+            return sql.SqlSink(connection, name, directions, self.display, sync=sync, close=close)
+        except BaseException:
+            lease.close()
+            raise
+
+    def running(self, name: str) -> str | None:
+        """Say who runs a study."""
+        return holder(self.path, name)
+
+    def delete(self, name: str) -> None:
+        """Delete an existing study."""
+        lease = Lease(self.path, name)
+        try:
+            connection = _Connection(self.path, self.display, "rw")
+            try:
+                with connection.transaction(write=True):
+                    study = sql.find_study(connection, name)
+                    if study is not None:
+                        sql.delete_study(connection, study)
+            finally:
+                connection.close()
+        finally:
+            lease.close()
+
+    def storage(self) -> BaseStorage:
+        """Open the file as a plain Optuna storage that keeps finished trials in memory."""
+        import optuna
+
+        self.make_tables()
+        return optuna.storages.get_storage(self._plain())
+
+    def make_tables(self) -> None:
+        """Make Optuna's tables once, however many processes start at once on a fresh file.
+
+        Raises:
+            UserError: the folder is missing or not ours to write, or the file holds something else.
+        """
+        if self._ready():
+            return
+        folder = self.path.parent / ".hpo"
+        try:
+            folder.mkdir(exist_ok=True)
+            lock = os.open(folder / f"{self.path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:
+            raise UserError(f"{self.display}: there is no folder {self.path.parent}") from None
+        except PermissionError:
+            raise UserError(f"{self.display}: no permission to write in the folder {self.path.parent}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._ready():
+                with _explained(self.display):
+                    storage = self._plain()
+                storage.engine.dispose()
+        finally:
+            os.close(lock)
+
+    def _plain(self) -> Any:
+        from optuna.storages import RDBStorage
+        from sqlalchemy.pool import QueuePool
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(self.path, timeout=_TIMEOUT, check_same_thread=False)
+
+        # Not by URL: a path may hold characters that have a meaning in one.
+        return RDBStorage("sqlite://", {"creator": connect, "poolclass": QueuePool})
+
+    def _ready(self) -> bool:
+        """Whether the tables are complete: Optuna writes the revision last."""
+        if not self.path.exists():
+            return False
+        connection = _Connection(self.path, self.display, "ro")
+        try:
+            tables = {name for (name,) in connection.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if tables and not tables & {"studies", "version_info"}:
+                raise UserError(
+                    f"{self.display}: a database of another program (tables {', '.join(sorted(tables)[:3])});"
+                    " name another file"
+                )
+            revision = (
+                connection.query("SELECT version_num FROM alembic_version") if "alembic_version" in tables else []
+            )
+        finally:
+            connection.close()
+        if revision and revision[0][0] != sql.SCHEMA:
+            raise UserError(
+                f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {sql.SCHEMA});"
+                f" bring it up to date with: optuna storage upgrade --storage sqlite:///{self.path}"
+            )
+        return bool(revision)
+
+    @contextmanager
+    def _reader(self) -> Iterator[_Connection | None]:
+        if not self._ready():
+            yield None
+            return
+        connection = _Connection(self.path, self.display, "ro")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+class _Connection:
+    """See ``sql.Connection``."""
+
+    def __init__(self, path: Path, display: str, mode: str) -> None:
+        self._display = display
+        with _explained(display):
+            self._connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode={mode}",
+                uri=True,
+                timeout=_TIMEOUT,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+
+    def query(self, statement: str, row: Sequence[Any] = ()) -> list[Any]:
+        with _explained(self._display):
+            return self._connection.execute(statement, row).fetchall()
+
+    def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            with _explained(self._display):
+                self._connection.executemany(statement, rows)
+
+    def new_ids(self, table: str, column: str, count: int) -> list[int]:
+        [(last,)] = self.query(f"SELECT coalesce(max({column}), 0) FROM {table}")
+        return list(range(last + 1, last + 1 + count))
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[None]:
+        self.query("BEGIN IMMEDIATE" if write else "BEGIN")
+        try:
+            yield
+            self.query("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        with _explained(self._display):
+            self._connection.close()
+
+
+@contextmanager
+def _explained(display: str) -> Iterator[None]:
+    """Turn what SQLite reports about the file or the disk into a message with a remedy."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _explain(error, display) from error
+    except Exception as error:
+        # SQLAlchemy and Optuna wrap SQLite's errors when the tables are made.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, sqlite3.DatabaseError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise _explain(cause, display) from error
+
+
+def _explain(error: sqlite3.DatabaseError, display: str) -> HpoError:
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if primary not in _REMEDIES:
+        raise error
+    kind = UserError if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN) else StoreError
+    return kind(f"{display}: {error}; {_REMEDIES[primary]}")
