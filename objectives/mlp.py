@@ -1,0 +1,50 @@
+"""Multilayer perceptron on digits by default, or on any table, array or image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from hpo.search.cohort.data import Splits
+    from hpo.search.cohort.layers import Sequential
+
+METRICS = (
+    "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1", "val_rmse", "val_mae", "val_r2",
+)  # fmt: skip
+
+
+def build(
+    *,
+    width: int = 128,
+    depth: int = 2,
+    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"] = "relu",
+    normalization: Literal["none", "layer"] = "none",
+    dropout: float = 0.1,
+    init: Literal["torch", "xavier", "he", "orthogonal"] = "torch",
+) -> Sequential:
+    """Stack ``depth`` hidden layers of ``width`` units, each linear, normalized, activated, dropped out.
+
+    Args:
+        width: units of each hidden layer.
+        depth: hidden layers; 0 gives a linear model.
+        activation: nonlinearity after each hidden layer.
+        normalization: of the hidden layers before the nonlinearity.
+        dropout: share of hidden units dropped in training (Srivastava et al. 2014).
+        init: distribution of the first weights.
+    """
+    from hpo.search.cohort.layers import Activation, Dropout, Flatten, Layer, LayerNorm, Linear, Sequential
+
+    layers: list[Layer] = [Flatten()]
+    for _ in range(depth):
+        layers.append(Linear(width, init=init))
+        if normalization == "layer":
+            layers.append(LayerNorm())
+        layers += [Activation(activation), Dropout(dropout)]
+    return Sequential((*layers, Linear(init=init)))
+
+
+def data(*, data: Any = None, split_seed: int = 0) -> Splits:
+    """Load, split and prepare; digits where the study names nothing."""
+    from hpo.objectives._splits import splits
+
+    return splits("digits" if data is None else data, split_seed)

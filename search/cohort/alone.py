@@ -1,0 +1,111 @@
+"""One trial as an iterator over its learning curve: a cohort of one lane."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpo.search.cohort.cohort import Cohort
+from hpo.search.cohort.data import Part
+from hpo.search.cohort.lane import Lane
+from hpo.search.cohort.metrics import predict, score
+from hpo.search.cohort.problem import Problem, Trial
+from hpo.search.errors import UserError
+from hpo.search.executors import Task
+from hpo.search.recipe import canonical
+
+
+class Diverged(UserError):
+    """The loss of a trial became NaN or infinite; the message says at which step."""
+
+
+def train_alone(
+    objective: ModuleType, task: Task, recipe: Mapping[str, Any]
+) -> Generator[dict[str, float], None, Fitted]:
+    """Train one trial, yielding the metrics of each epoch; the generator's return value is the fitted model.
+
+    The curve is the one that the trial has in any cohort.
+
+    Args:
+        objective: module with ``build`` and ``data``.
+        task: data and device.
+        recipe: every knob, ``seed`` included.
+
+    Raises:
+        Diverged: the loss is no longer finite.
+        UserError, DataError: the recipe or the data cannot be trained.
+    """
+    lane = Lane(0, Problem(objective, task).trial(recipe))
+    cohort = Cohort()
+    while not lane.done:
+        cohort.advance([lane])
+        if lane.failure:
+            raise Diverged(lane.failure)
+        yield dict(lane.metrics)
+    return Fitted(lane.trial, lane.rows["weights"])
+
+
+class Fitted:
+    """A trained model."""
+
+    def __init__(self, trial: Trial, weights: Tensor) -> None:
+        self.trial = trial
+        self.weights = weights.detach().clone()
+
+    def test(self) -> dict[str, Any]:
+        """Metrics on the test part, which is read only now."""
+        return self._report(self.trial.data.test())
+
+    def evaluate(self, rows: Any) -> dict[str, Any]:
+        """Metrics on other rows: as the objective's data module reads them, or a pair of inputs and targets."""
+        data = self.trial.data
+        inputs, targets = data.splits.prepare(rows) if data.splits.prepare is not None else rows
+        return self._report(data.part("given", inputs, targets))
+
+    def predict(self, inputs: Any) -> Tensor:
+        """Probabilities [n, classes], or values [n] in the target's own units."""
+        data = self.trial.data
+        outputs = self._outputs(torch.as_tensor(inputs).to(data.device))
+        if data.task == "classification":
+            return outputs.softmax(dim=1).cpu()
+        return (outputs.squeeze(1).double() * data.deviation + data.mean).cpu()
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``weights.safetensors``, named as in torch.nn, and ``model.json`` with recipe and preprocessing."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        weights, described = folder / "weights.safetensors", folder / "model.json"
+        save_file(self.trial.network.state_dict(self.weights), weights)
+        data = self.trial.data
+        about = {
+            "recipe": canonical(dict(self.trial.knobs)),
+            "task": data.task,
+            "labels": list(data.splits.labels),
+            "target": {"mean": data.mean, "deviation": data.deviation},
+            "preprocessing": data.splits.preprocessing,
+        }
+        described.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")
+        return [weights, described]
+
+    def _report(self, part: Part) -> dict[str, Any]:
+        data = self.trial.data
+        scores: dict[str, Any] = dict(score(self._outputs(part.inputs).unsqueeze(0), part, data)[0])
+        if data.splits.report is not None:
+            targets = part.targets.cpu().numpy()
+            if data.task == "regression":
+                targets = targets.astype(float) * data.deviation + data.mean
+            scores |= data.splits.report(targets, self.predict(part.inputs).numpy())
+        return scores
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        network = self.trial.network
+        values = network.views(self.weights.unsqueeze(0))
+        with torch.no_grad():
+            return predict(lambda x: network.forward(values, x, None), inputs, 1)[0]

@@ -1,0 +1,57 @@
+"""Scores on a part of the data, for all lanes at a time; independent of the loss that is being minimized."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hpo.search.cohort.data import Data, Part
+
+_ROWS = 512  # samples per evaluation call; fixed, so that bits do not depend on the other lanes
+
+
+def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int) -> Tensor:
+    """Outputs [lanes, n, outputs] of a forward pass that takes [lanes, B, ...]."""
+    pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in torch.split(inputs, _ROWS)]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+
+def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
+    """Scores of each lane.
+
+    Classification: ``loss`` (mean cross-entropy), ``accuracy``, ``balanced_accuracy`` (mean recall over the classes
+    present), ``f1`` (macro average over the classes present or predicted). Regression: ``loss`` (mean squared error
+    of the standardized target), and ``rmse``, ``mae``, ``r2`` in the target's own units.
+    """
+    columns = _classes(outputs, part.targets) if data.task == "classification" else _values(outputs, part, data)
+    names = list(columns)
+    table = torch.stack([columns[name].double() for name in names], dim=1).tolist()
+    return [dict(zip(names, row, strict=True)) for row in table]
+
+
+def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    lanes, _, classes = outputs.shape
+    every = targets.expand(lanes, -1)
+    loss = F.cross_entropy(outputs.flatten(0, 1), every.flatten(), reduction="none").view(lanes, -1).mean(dim=1)
+    cells = (torch.arange(lanes, device=targets.device)[:, None] * classes + every) * classes + outputs.argmax(dim=2)
+    table = torch.bincount(cells.flatten(), minlength=lanes * classes**2).view(lanes, classes, classes).double()
+    hits, true, predicted = table.diagonal(dim1=1, dim2=2), table.sum(dim=2), table.sum(dim=1)
+    recall = (hits / true.clamp(min=1)).sum(dim=1) / (true > 0).sum(dim=1)
+    seen = (true + predicted) > 0
+    f1 = (2 * hits / (true + predicted).clamp(min=1)).sum(dim=1) / seen.sum(dim=1)
+    return {"loss": loss, "accuracy": hits.sum(dim=1) / len(targets), "balanced_accuracy": recall, "f1": f1}
+
+
+def _values(outputs: Tensor, part: Part, data: Data) -> dict[str, Tensor]:
+    off = outputs.squeeze(2) - part.targets
+    loss = off.square().mean(dim=1)
+    spread = (part.targets - part.targets.mean()).square().mean().clamp(min=1e-12)
+    return {
+        "loss": loss,
+        "rmse": loss.sqrt() * data.deviation,
+        "mae": off.abs().mean(dim=1) * data.deviation,
+        "r2": 1 - loss / spread,
+    }

@@ -1,0 +1,90 @@
+"""What the trainer needs of a model: named parameters, and a forward pass for all lanes at a time.
+
+Shapes in this package: K lanes, B samples of a micro-batch, then the sample's own shape. A parameter of shape S is a
+tensor [K, *S]; inputs are [K, B, *input shape]; outputs are [K, B, number of outputs].
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One trainable tensor of a single lane.
+
+    Attributes:
+        name: as in ``torch.nn.Module.state_dict``.
+        shape: shape as stored here.
+        matrix: whether weight decay and L1 apply: true for weights, false for biases and normalization gains.
+        transposed: whether ``state_dict`` has it with its two dimensions exchanged.
+    """
+
+    name: str
+    shape: Shape
+    matrix: bool
+    transposed: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return prod(self.shape)
+
+
+class Network(abc.ABC):
+    """A model without weights; the same object serves every lane whose ``key`` is equal.
+
+    Attributes:
+        key: networks with equal keys can be trained as one; the rates of dropout are no part of it.
+        parameters: matrices first, because weight decay applies to that part of a row.
+        sites: shape per sample of each place where dropout is applied, in order of use.
+        rates: this lane's dropout rate at each site.
+        alone: why lanes of this network cannot share kernels; empty when they can.
+        ragged: whether a micro-batch must hold real samples only, because samples influence one another.
+    """
+
+    key: Hashable
+    parameters: tuple[Parameter, ...]
+    sites: tuple[Shape, ...]
+    rates: tuple[float, ...]
+    alone: str = ""
+    ragged: bool = False
+
+    @abc.abstractmethod
+    def initial(self, seed: int) -> list[Tensor]:
+        """Fresh weights of one lane, in the order of ``parameters``."""
+
+    @abc.abstractmethod
+    def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
+        """Outputs [K, B, outputs]; ``masks`` is None in evaluation and where no lane has dropout."""
+
+    @property
+    def size(self) -> int:
+        """Number of values in all parameters."""
+        return sum(parameter.size for parameter in self.parameters)
+
+    @property
+    def decayed(self) -> int:
+        """Number of values in the matrices, which come first in a row."""
+        return sum(parameter.size for parameter in self.parameters if parameter.matrix)
+
+    def views(self, rows: Tensor) -> list[Tensor]:
+        """Split rows [K, size] into one view [K, *shape] per parameter."""
+        parts = torch.split_with_sizes(rows, [parameter.size for parameter in self.parameters], dim=1)
+        return [part.view(len(rows), *p.shape) for part, p in zip(parts, self.parameters, strict=True)]
+
+    def state_dict(self, row: Tensor) -> dict[str, Tensor]:
+        """Weights of one lane, named and shaped as torch.nn would have them."""
+        named = {}
+        for parameter, value in zip(self.parameters, self.views(row.unsqueeze(0)), strict=True):
+            value = value[0]
+            named[parameter.name] = (value.t() if parameter.transposed else value).detach().contiguous().clone()
+        return named

@@ -1,0 +1,168 @@
+"""Bind an objective file to data and a recipe: which knob goes where, and what comes out as a trial to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import typing
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpo.search.cohort.data import Data, Splits
+from hpo.search.cohort.layers import Sequential, Stack
+from hpo.search.cohort.network import Network
+from hpo.search.cohort.recipe import TrainingRecipe
+from hpo.search.errors import UserError
+from hpo.search.executors import Task
+from hpo.search.recipe import canonical
+
+
+class Knobs(Mapping[str, Any]):
+    """A recipe as an objective sees it: ``recipe["width"]`` and ``recipe.width``."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"the recipe has no knob {name!r}") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One trial, ready to train.
+
+    Attributes:
+        recipe: how it is trained.
+        network: what is trained.
+        data: on what; the same object for trials with equal data.
+        loss: the objective's own ``loss(outputs, targets)``, mean or per sample; None for the suite's.
+        knobs: the whole recipe as given.
+    """
+
+    recipe: TrainingRecipe
+    network: Network
+    data: Data
+    loss: Callable[[Tensor, Tensor], Tensor] | None
+    knobs: Mapping[str, Any]
+
+    @property
+    def key(self) -> Hashable:
+        """Trials that share kernels have equal keys."""
+        return (id(self.data), self.loss)
+
+
+class Problem:
+    """An objective's module and the study's data; makes trials from recipes."""
+
+    def __init__(self, module: ModuleType, task: Task) -> None:
+        self._module = module
+        self._task = task
+        self.device = device(task.device)
+        self._data: dict[str, Data] = {}
+
+    def trial(self, knobs: Mapping[str, Any]) -> Trial:
+        """Build the model and find the data of a recipe.
+
+        Raises:
+            UserError: a knob is outside its range, or nobody takes it.
+            DataError: the data cannot be trained on.
+        """
+        self._check(knobs)
+        recipe = TrainingRecipe.take(knobs)
+        filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
+        own, _ = _arguments(self._module.data, filled)
+        own.pop("seed", None)
+        name = json.dumps({key: canonical(value) for key, value in own.items()}, sort_keys=True, default=str)
+        if name not in self._data:
+            self._data[name] = Data(Splits.of(call(self._module.data, filled)), self.device)
+        data = self._data[name]
+        return Trial(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
+
+    def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
+        made = call(self._module.build, filled)
+        if isinstance(made, Sequential):
+            return Stack(made, data.shape, data.outputs)
+        raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
+
+    def _check(self, knobs: Mapping[str, Any]) -> None:
+        taken, open_ended = set(TrainingRecipe.names()), False
+        for function in (self._module.build, self._module.data):
+            names, takes_all = _arguments(function, knobs)
+            taken |= set(names)
+            open_ended |= takes_all
+        left = sorted(set(knobs) - taken)
+        if left and not open_ended:
+            raise UserError(f"neither the trainer nor {self._module.__name__} takes {', '.join(left)}")
+
+
+def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> Any:
+    """Call ``build`` or ``data`` in the style it is written: one ``recipe``, a dataclass, or a keyword per knob."""
+    only = _single(function)
+    if only is None:
+        return function(**_arguments(function, knobs)[0])
+    if isinstance(only, type) and dataclasses.is_dataclass(only):
+        return function(only(**{f.name: knobs[f.name] for f in dataclasses.fields(only) if f.name in knobs}))
+    return function(Knobs(knobs))
+
+
+def _arguments(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The knobs that a function takes, and whether it takes any."""
+    only = _single(function)
+    if dataclasses.is_dataclass(only):
+        return {f.name: knobs[f.name] for f in dataclasses.fields(only) if f.name in knobs}, False
+    if only is not None:
+        return dict(knobs), True
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return dict(knobs), True
+    return {name: knobs[name] for name in parameters if name in knobs}, False
+
+
+def _single(function: Callable[..., Any]) -> Any:
+    """Annotation of the one positional parameter that stands for the recipe; None for a parameter per knob."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if len(parameters) != 1 or parameters[0].kind is not parameters[0].POSITIONAL_OR_KEYWORD:
+        return None
+    only = parameters[0]
+    hint = typing.get_type_hints(function).get(only.name)
+    if dataclasses.is_dataclass(hint):
+        return hint
+    return Knobs if only.name == "recipe" else None
+
+
+def device(name: str) -> torch.device:
+    """Device by name; ``auto`` takes CUDA, then MPS, then the CPU. On the CPU one thread is used per process.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name == "cpu":
+        torch.set_num_threads(1)  # models of this size lose by more, and bits may depend on the number
+    elif (name.startswith("cuda") and not torch.cuda.is_available()) or (
+        name == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise UserError(f"there is no device {name} here: use --device cpu or auto")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UserError(f"{name!r} is no device: use cpu, cuda, mps or auto") from None
