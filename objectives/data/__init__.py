@@ -1,0 +1,235 @@
+"""The data that objectives train on: loaded once per process, split by a seed, prepared on the training part alone.
+
+A specification is the name of a bundled set (``digits``) or ``{kind: options}``::
+
+    {table: {path: patients.csv, target: outcome, groups: patient}}
+    {npz: {path: images.npz}}
+    {openml: {name: adult, version: 2}}
+
+One file per kind reads (``bundled``, ``table``, ``npz``, ``openml``); ``target`` encodes, ``split`` splits, ``columns``
+decides how columns are read, ``prepare`` makes arrays, ``scores`` measures. Importing this package imports none of
+numpy, pandas and scikit-learn.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.bundled import NAMES
+from hpo.objectives.data.dataset import Dataset, Part, Source, Task
+from hpo.objectives.data.fitted import Fitted
+from hpo.objectives.data.options import shares
+from hpo.search.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from hpo.objectives.data.prepare import Arrays
+
+__all__ = [
+    "KINDS",
+    "NAMES",
+    "Dataset",
+    "Fitted",
+    "Part",
+    "Task",
+    "apply",
+    "arrays",
+    "check",
+    "digest",
+    "load",
+    "resolve",
+]
+
+KINDS = ("npz", "openml", "table")
+"""Kinds of data beside the bundled sets; each is a file of this package."""
+
+_loaded: dict[str, Dataset] = {}
+
+
+def check(spec: Any, base: Path = Path()) -> list[str]:
+    """Mistakes that can be told without pandas and without reading the data; empty when there are none.
+
+    Args:
+        spec: as in a study file.
+        base: folder that relative paths start from.
+    """
+    if isinstance(spec, str):
+        return [] if spec in NAMES else [_unknown_name(spec)]
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        return [f"data must be one of {', '.join(NAMES)}, or one of {', '.join(KINDS)} with its options"]
+    ((kind, options),) = spec.items()
+    if kind not in KINDS:
+        return [f"there is no kind of data called {kind!r}: {did_you_mean(str(kind), KINDS)}"]
+    if not isinstance(options, Mapping):
+        return [f"data {kind} takes options such as {{path: ...}}, got {options!r}"]
+    found: list[str] = _module(kind).check(options, base)
+    if not found and options.get("groups") and options.get("time"):
+        found.append(f"data {kind}: a split is by groups or by time, not both")
+    return found
+
+
+def resolve(spec: Any, base: Path) -> Any:
+    """The same specification with its path made absolute, relative to ``base``."""
+    if not isinstance(spec, Mapping):
+        return spec
+    return {
+        kind: {**options, "path": str((base / Path(options["path"]).expanduser()).resolve())}
+        if isinstance(options, Mapping) and isinstance(options.get("path"), str)
+        else options
+        for kind, options in spec.items()
+    }
+
+
+def digest(spec: Any) -> str:
+    """Twelve hex digits that name the content: of the file, or of the name and version of a published set.
+
+    Raises:
+        DataError: the specification has mistakes.
+    """
+    kind, options = _parse(spec)
+    found: str = _module(kind).digest(options)
+    return found
+
+
+def load(spec: Any, split_seed: int = 0) -> Dataset:
+    """Load, encode and split a data set; once per process for the same specification, seed and file.
+
+    Args:
+        spec: name or ``{kind: options}``; relative paths start from the working directory.
+        split_seed: decides the split and nothing else.
+
+    Raises:
+        DataError: a mistake in the specification, or data that cannot be trained on.
+    """
+    kind, options = _parse(spec)
+    stamp = Path(options["path"]).expanduser().stat() if "path" in options else None
+    key = json.dumps([kind, dict(options), split_seed, stamp and [stamp.st_mtime_ns, stamp.st_size]], sort_keys=True)
+    if key not in _loaded:
+        module = _module(kind)
+        _loaded[key] = _build(module.read(options), options, split_seed, module.digest(options), spec)
+    return _loaded[key]
+
+
+def arrays(dataset: Dataset) -> Arrays:
+    """Prepare a data set as float32 arrays; see ``prepare.Arrays``. Prepared once per data set."""
+    from hpo.objectives.data.prepare import prepared
+
+    return prepared(dataset)
+
+
+def apply(dataset: Dataset, path: str | Path) -> Part:
+    """Read another file with the same columns: same column types, same classes, every row in one part.
+
+    Args:
+        dataset: from a table or an npz file.
+        path: the other file, of the same kind.
+
+    Raises:
+        DataError: missing columns, another image shape, unknown classes, or a data set that is no file.
+    """
+    from hpo.objectives.data.another import read_part
+
+    return read_part(dataset, Path(path).expanduser())
+
+
+def _parse(spec: Any) -> tuple[str, Mapping[str, Any]]:
+    problems = check(spec)
+    if problems:
+        raise DataError("\n".join(problems))
+    if isinstance(spec, str):
+        return "bundled", {"name": spec}
+    ((kind, options),) = spec.items()
+    return kind, {name: value for name, value in options.items() if value is not None}
+
+
+def _module(kind: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{kind}")
+
+
+def _unknown_name(name: str) -> str:
+    if "." in name or "/" in name:
+        kind = "npz: {path: " + name + "}" if name.endswith(".npz") else "table: {path: " + name + ", target: COLUMN}"
+        return f"data {name!r} is no bundled set; for a file write {{{kind}}}"
+    return f"there is no bundled data set called {name!r}: {did_you_mean(name, NAMES)}"
+
+
+def _build(source: Source, options: Mapping[str, Any], split_seed: int, content: str, spec: Any) -> Dataset:
+    from hpo.objectives.data import columns, split, target
+
+    source = _with_target(source)
+    task, y, classes = target.encode(source.y, source.name, source.target, source.task, source.classes)
+    validation, test = shares(options)
+    rows = split.split(
+        y,
+        stratify=task == "classification",
+        validation=validation,
+        test=test,
+        seed=split_seed,
+        groups=source.groups,
+        time=source.time,
+        parts=source.parts,
+    )
+    for part, chosen in zip(("train", "validation", "test"), rows, strict=True):
+        target.check_part(part, y[chosen], task, classes, source.name, training=part == "train")
+    how: tuple[columns.Column, ...] = ()
+    X, features, notes = source.X, source.features, source.notes
+    if hasattr(X, "columns"):
+        how, read_notes = columns.infer(X.iloc[rows[0]], source.categorical)
+        if not how:
+            raise DataError(f"{source.name}: no column is left to learn from\n" + "\n".join(read_notes))
+        X = columns.convert(X, how)
+        features, notes = tuple(map(str, X.columns)), notes + read_notes
+    train, valid, held_out = (_part(X, y, chosen, source.groups) for chosen in rows)
+    return Dataset(
+        name=source.name,
+        task=task,
+        target=source.target,
+        classes=classes,
+        features=features,
+        train=train,
+        validation=valid,
+        test=held_out,
+        image=source.image,
+        digest=content,
+        notes=notes,
+        columns=how,
+        spec=spec,
+        ordered=source.time is not None,
+    )
+
+
+def _with_target(source: Source) -> Source:
+    """Leave out the rows without a target, and say how many."""
+    import numpy as np
+
+    from hpo.objectives.data import target
+
+    here = target.present(source.y)
+    if here.all():
+        return source
+    if not here.any():
+        raise DataError(f"{source.name}: the target {source.target!r} is missing in every row")
+    rows = np.flatnonzero(here)
+
+    def kept(values: Any) -> Any:
+        return None if values is None else values.iloc[rows] if hasattr(values, "iloc") else values[rows]
+
+    return replace(
+        source,
+        X=kept(source.X),
+        y=kept(source.y),
+        groups=kept(source.groups),
+        time=kept(source.time),
+        parts=kept(source.parts),
+        notes=(*source.notes, f"{len(here) - len(rows)} of {len(here)} rows have no target and are left out"),
+    )
+
+
+def _part(X: Any, y: Any, rows: Any, groups: Any) -> Part:
+    taken = X.iloc[rows].reset_index(drop=True) if hasattr(X, "iloc") else X[rows]
+    return Part(taken, y[rows], rows, None if groups is None else groups[rows])

@@ -1,0 +1,149 @@
+"""Arrays in an .npz file, split or not: features ``x`` and targets ``y``, or ``x_train``, ``y_train``, ``x_val``, ...
+
+Options: ``path``; ``x`` and ``y``, names of the arrays (default: ``x``/``y`` in either case, ``data``/``target``, ...);
+``groups``, name of an array with a group per row; ``task``; ``validation`` and ``test``, shares of all rows to cut
+where the file has no such part. A part is recognised by the suffix ``_train``, ``_val``, ``_valid``, ``_validation``,
+``_dev`` or ``_test``. Features of shape [n, h, w], [n, h, w, c] or [n, c, h, w] are images; 8-bit pixels are
+divided by 255. An array ``class_names`` names the classes. Nothing pickled is read.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.dataset import Source
+from hpo.objectives.data.options import SPLIT, file_digest, missing_file, mistakes
+from hpo.search.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OPTIONS = {"path": "text", "x": "text", "y": "text", "groups": "text", **SPLIT}
+
+PARTS = (("train",), ("val", "valid", "validation", "dev"), ("test",))
+_FEATURES, _TARGETS = ("x", "X", "data", "images", "features"), ("y", "Y", "target", "labels", "targets")
+_CHANNELS = (1, 3, 4)
+
+
+def check(options: Mapping[str, Any], base: Path) -> list[str]:
+    """Mistakes in the options, a missing file, and arrays that the file does not hold."""
+    found = mistakes("npz", options, OPTIONS, ("path",))
+    if found:
+        return found
+    path = base / Path(options["path"]).expanduser()
+    problem = missing_file(path)
+    if problem:
+        return [f"data npz: {problem}"]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = [name.removesuffix(".npy") for name in archive.namelist()]
+    except zipfile.BadZipFile:
+        return [f"data npz: {path.name} is not an .npz file: write one with numpy.savez(path, x=..., y=...)"]
+    try:
+        for option, usual in (("x", _FEATURES), ("y", _TARGETS)):
+            _part_names(path.name, arrays, option, options.get(option), usual)
+    except DataError as error:
+        found.append(str(error))
+    groups = options.get("groups")
+    if groups and groups not in arrays:
+        found.append(f"data npz: {path.name} has no array {groups!r}: {did_you_mean(groups, arrays)}")
+    return found
+
+
+def digest(options: Mapping[str, Any]) -> str:
+    """Digest of the file."""
+    return file_digest(Path(options["path"]).expanduser())
+
+
+def read(options: Mapping[str, Any]) -> Source:
+    """Read the arrays.
+
+    Raises:
+        DataError: not an .npz file, pickled objects, arrays that do not fit together.
+    """
+    import numpy as np
+
+    path = Path(options["path"]).expanduser()
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names = list(archive.files)
+            features = _part_names(path.name, names, "x", options.get("x"), _FEATURES)
+            targets = _part_names(path.name, names, "y", options.get("y"), _TARGETS)
+            xs = {part: archive[name] for part, name in features.items()}
+            ys = {part: archive[name] for part, name in targets.items()}
+            classes = archive["class_names"].tolist() if "class_names" in names else []
+            groups = archive[options["groups"]] if options.get("groups") else None
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        reason = "it holds Python objects" if "pickle" in str(error).lower() else str(error)
+        raise DataError(f"{path.name} cannot be read as arrays: {reason}") from None
+    if set(xs) != set(ys):
+        raise DataError(f"{path.name} has features {sorted(features.values())} but targets {sorted(targets.values())}")
+    for part in xs:
+        _fit_together(path.name, features[part], xs[part], targets[part], ys[part], xs[next(iter(xs))])
+    x = np.concatenate([xs[part] for part in sorted(xs)])
+    y = np.concatenate([ys[part].reshape(len(ys[part])) for part in sorted(xs)])
+    if groups is not None and len(groups) != len(x):
+        raise DataError(f"{path.name}: {len(x)} rows but {len(groups)} groups")
+    codes = np.concatenate([np.full(len(xs[part]), part, dtype=np.int8) for part in sorted(xs)])
+    image, flat = _flatten(x)
+    return Source(
+        name=path.stem,
+        X=flat,
+        y=y,
+        target=targets[min(targets)],
+        features=tuple(f"x{i}" for i in range(flat.shape[1])),
+        task=options.get("task"),
+        classes=tuple(str(name) for name in classes),
+        image=image,
+        groups=groups,
+        parts=codes if len(xs) > 1 else None,
+    )
+
+
+def _part_names(file: str, arrays: list[str], option: str, asked: str | None, usual: tuple[str, ...]) -> dict[int, str]:
+    """Names of the arrays by part number; ``{0: name}`` when the file is not split."""
+    for stem in (asked,) if asked else usual:
+        if stem in arrays:
+            return {0: stem}
+        found = {
+            number: f"{stem}_{suffix}"
+            for number, suffixes in enumerate(PARTS)
+            for suffix in suffixes
+            if f"{stem}_{suffix}" in arrays
+        }
+        if 0 in found:
+            return found
+    wanted = asked or " or ".join(usual[:2])
+    raise DataError(
+        f"data npz: {file} has no array {wanted!r} and no '{asked or usual[0]}_train'; it holds "
+        f"{', '.join(arrays) or 'nothing'}: name the right one with the option {option!r}"
+    )
+
+
+def _fit_together(file: str, x_name: str, x: NDArray[Any], y_name: str, y: NDArray[Any], first: NDArray[Any]) -> None:
+    if x.ndim < 2 or x.ndim > 4 or x.dtype.kind not in "biuf":
+        raise DataError(f"{file}: {x_name} must hold numbers [rows, features] or images, got {x.dtype} {list(x.shape)}")
+    if len(x) != len(y) or y.size != len(y):
+        raise DataError(f"{file}: {x_name} {list(x.shape)} and {y_name} {list(y.shape)} do not have one target per row")
+    if x.shape[1:] != first.shape[1:]:
+        raise DataError(f"{file}: rows of {x_name} have shape {list(x.shape[1:])}, others {list(first.shape[1:])}")
+
+
+def _flatten(x: NDArray[Any]) -> tuple[tuple[int, int, int] | None, NDArray[Any]]:
+    """Image shape (channels, height, width) or None, and floats [rows, features]; pixels of 8 bits in [0, 1]."""
+    import numpy as np
+
+    eight_bits = x.dtype == np.uint8 and x.ndim > 2
+    image = None
+    if x.ndim == 4 and x.shape[3] in _CHANNELS and x.shape[1] not in _CHANNELS:
+        x = x.transpose(0, 3, 1, 2)
+    if x.ndim > 2:
+        image = (x.shape[1] if x.ndim == 4 else 1, x.shape[-2], x.shape[-1])
+    flat: NDArray[Any] = x.reshape(len(x), -1).astype(np.float32 if eight_bits else np.float64)
+    if eight_bits:
+        np.divide(flat, 255, out=flat)
+    flat[~np.isfinite(flat)] = np.nan
+    return image, flat

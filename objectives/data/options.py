@@ -1,0 +1,87 @@
+"""Checks of data options that need neither pandas nor the data in memory."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.search.errors import did_you_mean
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value))
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1
+
+
+VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "text": (lambda value: isinstance(value, str) and bool(value), "text"),
+    "names": (_is_names, "a name or a list of names"),
+    "share": (_is_share, "a share between 0 and 1"),
+    "task": (lambda value: value in ("classification", "regression"), "classification or regression"),
+    "whole": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number"),
+}
+"""Kinds of option values: a test and what to call them."""
+
+SPLIT = {"task": "task", "validation": "share", "test": "share"}
+"""Options that every kind with a file or a download takes."""
+
+VALIDATION, TEST = 0.2, 0.2
+"""Shares of all rows that go into validation and test unless the options say otherwise."""
+
+
+def mistakes(kind: str, options: Mapping[str, Any], known: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
+    """Unknown, missing and ill-typed options, and shares that leave no training rows."""
+    found = []
+    for name, value in options.items():
+        if name not in known:
+            found.append(f"data {kind} has no option {name!r}: {did_you_mean(str(name), known)}".rstrip(": "))
+        elif value is not None and not VALUES[known[name]][0](value):
+            found.append(f"data {kind}: {name} must be {VALUES[known[name]][1]}, got {value!r}")
+    found += [f"data {kind} needs the option {name!r}" for name in required if options.get(name) is None]
+    if not found and "validation" in known:
+        validation, test = shares(options)
+        if validation + test >= 1:
+            found.append(f"data {kind}: validation {validation:g} and test {test:g} leave no rows to train on")
+    return found
+
+
+def shares(options: Mapping[str, Any]) -> tuple[float, float]:
+    """Validation and test share."""
+    validation, test = options.get("validation"), options.get("test")
+    return (VALIDATION if validation is None else validation), (TEST if test is None else test)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """A name, a list of names or None as a tuple."""
+    return () if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def missing_file(path: Path) -> str | None:
+    """What to say about a path that is no readable file, with the nearest names in its folder; None when it is one."""
+    if path.is_file():
+        return f"{path} is empty" if path.stat().st_size == 0 else None
+    if path.is_dir():
+        return f"{path} is a folder, not a file"
+    if not path.parent.is_dir():
+        return f"there is no file {path}: the folder {path.parent} does not exist either"
+    there = sorted(item.name for item in path.parent.iterdir() if item.is_file())
+    near = difflib.get_close_matches(path.name, there, n=3, cutoff=0.5)
+    hint = f": did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
+    return f"there is no file {path.name} in {path.parent}{hint}"
+
+
+def file_digest(path: Path) -> str:
+    """First twelve hex digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+def text_digest(*words: object) -> str:
+    """First twelve hex digits of the SHA-256 of some words."""
+    return hashlib.sha256("/".join(map(str, words)).encode()).hexdigest()[:12]

@@ -1,0 +1,133 @@
+"""Preparation for a model, fitted on training rows alone.
+
+Numbers: missing values become the training median, with a 0/1 column that says so, then mean 0 and deviation 1.
+Categories: one 0/1 column each; rare ones share a column, unseen ones are all zeros. Images: mean 0 and deviation 1
+per channel. Targets of a regression are standardised, the inverse is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.dataset import Dataset, Part
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_CATEGORIES = 64
+"""0/1 columns per category column; the rarest categories beyond share one."""
+
+RARE = 3
+"""Categories with fewer training rows than this share one column."""
+
+
+def preprocessor(dataset: Dataset, *, nonnegative: bool = False) -> Any:
+    """Unfitted scikit-learn transformer for a data set's rows.
+
+    Pixels pass unchanged. ``nonnegative`` scales numbers to [0, 1], for estimators such as MultinomialNB.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
+
+    if dataset.image is not None:
+        return FunctionTransformer()
+
+    def numbers() -> Any:
+        impute = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+        return Pipeline([("impute", impute), ("scale", MinMaxScaler(clip=True) if nonnegative else StandardScaler())])
+
+    if not dataset.columns:
+        return numbers()
+    categories = OneHotEncoder(
+        handle_unknown="ignore", sparse_output=False, min_frequency=RARE, max_categories=MOST_CATEGORIES
+    )
+    named = [column.name for column in dataset.columns if column.kind == "category"]
+    return ColumnTransformer(
+        [
+            ("numbers", numbers(), [name for name in dataset.features if name not in named]),
+            ("categories", categories, named),
+        ],
+        sparse_threshold=0.0,
+        verbose_feature_names_out=False,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """A prepared data set.
+
+    Attributes:
+        dataset: what was prepared.
+        names: names of the prepared features; empty for images.
+        y_mean, y_scale: of the training targets of a regression; 0 and 1 otherwise.
+    """
+
+    dataset: Dataset
+    names: tuple[str, ...]
+    y_mean: float
+    y_scale: float
+    _transform: Callable[[Any], NDArray[Any]]
+
+    @cached_property
+    def train(self) -> Part:
+        """Training part; see ``of``."""
+        return self.of(self.dataset.train)
+
+    @cached_property
+    def validation(self) -> Part:
+        """Validation part; see ``of``."""
+        return self.of(self.dataset.validation)
+
+    @cached_property
+    def test(self) -> Part:
+        """Test part; see ``of``. Prepared when first asked for."""
+        return self.of(self.dataset.test)
+
+    def of(self, part: Part) -> Part:
+        """Prepare rows: X float32 [rows, features] or [rows, channels, height, width], y int64 or float32."""
+        import numpy as np
+
+        y = (
+            part.y
+            if self.dataset.task == "classification"
+            else ((part.y - self.y_mean) / self.y_scale).astype(np.float32)
+        )
+        return Part(np.ascontiguousarray(self._transform(part.X), dtype=np.float32), y, part.rows, part.groups)
+
+    def original(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Predictions of a regression in original units."""
+        return y.astype(float) * self.y_scale + self.y_mean
+
+
+@lru_cache(maxsize=8)
+def prepared(dataset: Dataset) -> Arrays:
+    """Fit the preparation on the training part."""
+    y_mean, y_scale = 0.0, 1.0
+    if dataset.task == "regression":
+        y_mean, y_scale = float(dataset.train.y.mean()), float(dataset.train.y.std())
+    if dataset.image is not None:
+        return Arrays(dataset, (), y_mean, y_scale, _by_channel(dataset.train.X, dataset.image))
+    fitted = preprocessor(dataset).fit(dataset.train.X)
+    names = fitted.get_feature_names_out(None if dataset.columns else list(dataset.features))
+    return Arrays(dataset, tuple(map(str, names)), y_mean, y_scale, fitted.transform)
+
+
+def _by_channel(X: NDArray[Any], image: tuple[int, int, int]) -> Callable[[Any], NDArray[Any]]:
+    import numpy as np
+
+    pixels = X.reshape(len(X), *image)
+    mean = np.nanmean(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
+    scale = np.nanstd(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
+    scale[scale == 0] = 1
+
+    def transform(rows: Any) -> NDArray[Any]:
+        # a missing pixel becomes the channel's mean
+        scaled: NDArray[Any] = np.nan_to_num((rows.reshape(len(rows), *image) - mean) / scale)
+        return scaled
+
+    return transform

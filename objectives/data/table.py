@@ -1,0 +1,227 @@
+"""A table of the user's: CSV (also .gz, .bz2, .xz, .zip) or Parquet, one row an example.
+
+Options: ``path``; ``target``, the column to predict; ``drop``, columns to leave out; ``categorical``, columns of
+numbers that name categories; ``task``, when the target alone does not tell; ``groups``, a column whose values must
+not be shared between parts (patients, users); ``time``, a column to split by in order of time; ``validation`` and
+``test``, shares of the rows (0.2 each); ``separator`` (guessed from the header). ``groups`` and ``time`` decide the
+split and are no features. ``?``, empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.dataset import Source
+from hpo.objectives.data.options import SPLIT, file_digest, missing_file, mistakes, names
+from hpo.search.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = {"drop": "names", "categorical": "names", "groups": "text", "time": "text", **SPLIT}
+"""Options of everything that has named columns."""
+
+OPTIONS = {"path": "text", "target": "text", "separator": "text", **COLUMNS}
+
+PARQUET = (".parquet", ".pq")
+_SEPARATORS = ",;\t|"
+
+
+def check(options: Mapping[str, Any], base: Path) -> list[str]:
+    """Mistakes in the options, a missing file, and columns that a CSV's header does not have."""
+    found = mistakes("table", options, OPTIONS, ("path", "target"))
+    if found:
+        return found
+    path = base / Path(options["path"]).expanduser()
+    problem = missing_file(path)
+    if problem:
+        return [f"data table: {problem}"]
+    if path.suffix in PARQUET:
+        return []
+    try:
+        header = _header(path, options.get("separator"))[0]
+        duplicates(path.name, header)
+    except DataError as error:
+        return [f"data table: {error}"]
+    return [f"data table: {problem}" for problem in missing_columns(path.name, header, options)]
+
+
+def digest(options: Mapping[str, Any]) -> str:
+    """Digest of the file."""
+    return file_digest(Path(options["path"]).expanduser())
+
+
+def read(options: Mapping[str, Any]) -> Source:
+    """Read the file.
+
+    Raises:
+        DataError: unreadable, empty, duplicate or missing columns, no usable target.
+    """
+    path = Path(options["path"]).expanduser()
+    return from_frame(read_frame(path, options.get("separator")), options, path.name)
+
+
+def from_frame(frame: pd.DataFrame, options: Mapping[str, Any], name: str) -> Source:
+    """Take target, groups and time out of a frame; what is left and not dropped are the features.
+
+    Raises:
+        DataError: a named column is missing, or a time that cannot be read.
+    """
+    problems = missing_columns(name, [str(column) for column in frame.columns], options)
+    if problems:
+        raise DataError("\n".join(problems))
+    target, groups, time = options["target"], options.get("groups"), options.get("time")
+    left_out = {target, groups, time, *names(options.get("drop"))}
+    features = [column for column in frame.columns if column not in left_out]
+    if groups and frame[groups].isna().any():
+        raise DataError(f"{name}: {int(frame[groups].isna().sum())} rows have no group in {groups!r}: fill them in")
+    return Source(
+        name=Path(name).name.split(".")[0],
+        X=frame[features],
+        y=frame[target],
+        target=target,
+        features=tuple(features),
+        task=options.get("task"),
+        groups=frame[groups].to_numpy() if groups else None,
+        time=_times(frame[time], name) if time else None,
+        categorical=names(options.get("categorical")),
+    )
+
+
+def missing_columns(file: str, columns: list[str], options: Mapping[str, Any]) -> list[str]:
+    """One message per column that the options name and the table does not have, or use twice."""
+    wanted = {
+        role: names(options.get(role))
+        for role in ("target", "groups", "time", "drop", "categorical")
+        if options.get(role)
+    }
+    found = [
+        f"{file} has no column {name!r} ({role}): {did_you_mean(name, columns) or f'it has {len(columns)} others'}"
+        for role, asked in wanted.items()
+        for name in asked
+        if name not in columns
+    ]
+    for role, asked in wanted.items():
+        if role != "target" and options["target"] in asked:
+            found.append(f"{file}: the target {options['target']!r} cannot also be {role}")
+    return found
+
+
+def duplicates(file: str, columns: list[str]) -> None:
+    """Refuse column names that occur twice.
+
+    Raises:
+        DataError: some do.
+    """
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise DataError(f"{file} has several columns called {', '.join(map(repr, twice))}: rename all but one")
+
+
+def read_frame(path: Path, separator: str | None = None) -> pd.DataFrame:
+    """Read a CSV or Parquet file whole.
+
+    Raises:
+        DataError: missing, empty, not text, ragged, or Parquet without pyarrow.
+    """
+    problem = missing_file(path)
+    if problem:
+        raise DataError(problem)
+    return _parquet(path) if path.suffix in PARQUET else _csv(path, separator)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise DataError(f"reading {path.name} needs pyarrow: pip install 'hpo-suite[parquet]'") from None
+    try:
+        duplicates(path.name, list(pyarrow.parquet.read_schema(path).names))
+        return pd.read_parquet(path)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path.name} cannot be read as Parquet: {error}") from None
+
+
+def _csv(path: Path, separator: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    header, used = _header(path, separator)
+    duplicates(path.name, header)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            frame = pd.read_csv(path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False)
+    except pd.errors.ParserError as error:
+        raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(_not_text(path, error)) from None
+    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        raise DataError(f"{path.name} cannot be read: {error}") from None
+    frame.columns = pd.Index(header)
+    return frame
+
+
+def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
+    """Column names as written (pandas would rename duplicates), and the separator."""
+    try:
+        with _open(path) as file:
+            line = file.readline()
+    except UnicodeDecodeError as error:
+        raise DataError(_not_text(path, error)) from None
+    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        raise DataError(f"{path.name} cannot be read: {error}") from None
+    if not line.strip():
+        raise DataError(f"{path.name} has no header: its first line must name the columns")
+    unquoted = "".join(line.split('"')[::2])
+    used = separator or max(_SEPARATORS, key=unquoted.count)
+    if len(used) != 1:
+        raise DataError(f"{path.name}: a separator is one character, got {used!r}")
+    return [name.strip() for name in next(csv.reader([line], delimiter=used))], used
+
+
+def _open(path: Path) -> io.TextIOWrapper:
+    if path.suffix == ".zip":
+        archive = zipfile.ZipFile(path)
+        return io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8-sig")
+    opener: Any = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix, open)
+    opened: io.TextIOWrapper = opener(path, "rt", encoding="utf-8-sig", newline="")
+    return opened
+
+
+def _not_text(path: Path, error: UnicodeDecodeError) -> str:
+    return f"{path.name} is not UTF-8 text (byte {error.start}): save it as UTF-8, or as Parquet with a .parquet suffix"
+
+
+def _times(column: pd.Series[Any], file: str) -> Any:
+    """Sortable numbers: the values themselves, or seconds of dates."""
+    import numpy as np
+    import pandas as pd
+
+    from hpo.objectives.data.columns import date_format, dates
+
+    if pd.api.types.is_numeric_dtype(column):
+        times = column.to_numpy(dtype="float64", na_value=np.nan)
+    else:
+        style = date_format(column)
+        if style is None:
+            raise DataError(f"{file}: the time column {column.name!r} holds neither numbers nor dates of one form")
+        times = dates(column, style).to_numpy(dtype="datetime64[s]").astype("float64")
+        times[column.isna().to_numpy()] = np.nan
+    if np.isnan(times).any():
+        raise DataError(
+            f"{file}: {int(np.isnan(times).sum())} rows have no time in {column.name!r}: fill them in or drop them"
+        )
+    return times

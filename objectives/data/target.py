@@ -1,0 +1,146 @@
+"""The target: which task it poses, how it is encoded, and what makes it impossible to learn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hpo.search.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hpo.objectives.data.dataset import Task
+
+MOST_CLASSES = 20
+"""Whole numbers with more distinct values than this are a quantity, not classes, unless the task says so."""
+
+FEWEST_ROWS = 10
+"""Rows with a target below which there is nothing to split."""
+
+
+def present(y: Any) -> NDArray[np.bool_]:
+    """Which rows have a target: not missing, not infinite."""
+    import numpy as np
+    import pandas as pd
+
+    values = pd.Series(y)
+    here = values.notna().to_numpy()
+    if pd.api.types.is_float_dtype(values):
+        here = here & ~np.isinf(values.to_numpy(dtype="float64", na_value=np.nan))
+    return np.asarray(here)
+
+
+def encode(
+    y: Any, name: str, target: str, task: Task | None, classes: tuple[str, ...]
+) -> tuple[Task, NDArray[Any], tuple[Any, ...]]:
+    """Find the task, and encode: class numbers (int64) with their labels, or float64 values.
+
+    Args:
+        y: targets without missing values [rows].
+        name: the data set, for messages.
+        target: the target, for messages.
+        task: what the user says, or None.
+        classes: names of the classes 0, 1, ..., when known.
+
+    Raises:
+        DataError: too few rows, one value only, a class of one row, or text where numbers are needed.
+    """
+    import numpy as np
+    import pandas as pd
+
+    values = pd.Series(y)
+    if len(values) < FEWEST_ROWS:
+        raise DataError(f"{name}: {len(values)} rows with a target are too few; at least {FEWEST_ROWS} are needed")
+    if values.nunique() == 1:
+        raise DataError(
+            f"{name}: the target {target!r} is constant ({values.iloc[0]!s} in every row): nothing to learn"
+        )
+    task = task or infer_task(values)
+    if task == "regression":
+        return task, _numbers(values, name, target), ()
+    labels = sorted(values.unique().tolist(), key=lambda label: (isinstance(label, str), label))
+    single = [label for label in labels if (values == label).sum() == 1]
+    if single:
+        shown = ", ".join(repr(label) for label in single[:5]) + (", ..." if len(single) > 5 else "")
+        hint = "; if the target is a quantity, say task: regression" if pd.api.types.is_numeric_dtype(values) else ""
+        raise DataError(
+            f"{name}: the target {target!r} has classes with a single row ({shown}): merge or remove them{hint}"
+        )
+    numbers = np.asarray(values.map({label: i for i, label in enumerate(labels)}), dtype=np.int64)
+    if classes and labels == list(range(len(classes))):
+        return task, numbers, classes
+    return task, numbers, tuple(_whole(label) for label in labels)
+
+
+def encode_like(y: Any, task: Task, classes: tuple[Any, ...], name: str, target: str) -> NDArray[Any]:
+    """Encode the targets of another file with the classes of a data set; a label may be a class's number.
+
+    Raises:
+        DataError: a label that is no class, or text where numbers are needed.
+    """
+    import numpy as np
+    import pandas as pd
+
+    values = pd.Series(y)
+    if task == "regression":
+        return _numbers(values, name, target)
+    known = {label: i for i, label in enumerate(classes)}
+    if not set(values.unique().tolist()) <= set(known):
+        known |= {str(label): i for i, label in enumerate(classes)}
+        values = values.map(lambda label: str(_whole(label)))
+    unknown = sorted({str(label) for label in values.unique().tolist()} - {str(label) for label in known})
+    if unknown:
+        raise DataError(
+            f"{name}: {target!r} holds {', '.join(map(repr, unknown[:5]))}, "
+            f"but the model knows the classes {', '.join(map(repr, classes[:20]))}"
+        )
+    return np.asarray(values.map(known), dtype=np.int64)
+
+
+def infer_task(values: Any) -> Task:
+    """Classes for text, booleans and few whole numbers; a quantity otherwise."""
+    import pandas as pd
+
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        return "classification"
+    whole = (values == values.round()).all()
+    return "classification" if whole and values.nunique() <= MOST_CLASSES else "regression"
+
+
+def check_part(part: str, y: NDArray[Any], task: Task, classes: tuple[Any, ...], name: str, training: bool) -> None:
+    """Refuse a part that cannot be trained or scored on.
+
+    Raises:
+        DataError: fewer than two rows, one class only, or a constant quantity to train on.
+    """
+    import numpy as np
+
+    if len(y) < 2:
+        raise DataError(f"{name}: the {part} part has {len(y)} rows: use more data or larger shares")
+    distinct = np.unique(y)
+    if task == "classification" and len(distinct) == 1:
+        raise DataError(
+            f"{name}: all {len(y)} rows of the {part} part are of class {classes[int(distinct[0])]!r}: "
+            "change the shares, the groups or the time of the split"
+        )
+    if training and len(distinct) == 1:
+        raise DataError(f"{name}: the target is {distinct[0]:g} in every row of the {part} part: nothing to learn")
+
+
+def _numbers(values: Any, name: str, target: str) -> NDArray[Any]:
+    import numpy as np
+    import pandas as pd
+
+    numbers = pd.to_numeric(values, errors="coerce")
+    bad = values[numbers.isna()]
+    if len(bad):
+        raise DataError(
+            f"{name}: regression needs numbers, but {target!r} holds {bad.iloc[0]!r} "
+            f"({len(bad)} such rows): clean the column, or say task: classification"
+        )
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _whole(label: Any) -> Any:
+    return int(label) if isinstance(label, float) and label.is_integer() else label

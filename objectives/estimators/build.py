@@ -1,0 +1,104 @@
+"""Build the named estimator, or say why it cannot be built, before anything is trained."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.dataset import Task
+from hpo.objectives.estimators.source import estimators, module_of
+from hpo.search.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MANAGED = {
+    "random_state": "it follows from seed",
+    "warm_start": "the learning curve uses it",
+    "n_jobs": "a trial trains on one thread; use workers to train several trials at once",
+    "verbose": "trials print nothing",
+}
+"""Constructor parameters that the objective sets, and why."""
+
+
+def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data: str) -> Any:
+    """Unfitted estimator with these parameters.
+
+    Args:
+        name: class name in scikit-learn, or a dotted path.
+        parameters: of its constructor.
+        task: of the data set.
+        seed: becomes ``random_state`` where there is one.
+        data: name of the data set, for messages.
+
+    Raises:
+        UserError: unknown estimator or parameter, a missing or managed one, or an estimator for another task.
+    """
+    from sklearn.base import is_classifier, is_regressor
+
+    made = _find(name)
+    known = {
+        parameter.name: parameter
+        for parameter in inspect.signature(made).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    anything = any(p.kind == p.VAR_KEYWORD for p in inspect.signature(made).parameters.values())
+    for parameter in parameters:
+        if parameter in MANAGED:
+            raise UserError(f"{name}: {parameter} cannot be set: {MANAGED[parameter]}")
+        if parameter not in known and not anything:
+            raise UserError(
+                f"{name} has no parameter {parameter!r}: {did_you_mean(parameter, set(known) - set(MANAGED))}"
+            )
+    missing = [p.name for p in known.values() if p.default is p.empty and p.name not in parameters]
+    if missing:
+        raise UserError(f"{name} needs the parameter {missing[0]!r}")
+    built = made(**parameters)
+    fits = {"classification": is_classifier, "regression": is_regressor}
+    if not fits[task](built):
+        other = next((kind for kind, test in fits.items() if test(built)), None)
+        raise UserError(
+            f"{name} is for {other}, but {data} is a {task} task"
+            if other
+            else f"{name} is neither a classifier nor a regressor"
+        )
+    if "random_state" in known:
+        built.set_params(random_state=seed)
+    if "n_jobs" in known and not made.__module__.startswith("sklearn."):
+        # scikit-learn's None means one; others take it for every core
+        built.set_params(n_jobs=1)
+    return built
+
+
+def takes(function: Any, argument: str) -> bool:
+    """Whether a function names an argument."""
+    return argument in inspect.signature(function).parameters
+
+
+def class_weights(kind: str, y: NDArray[Any]) -> dict[int, float]:
+    """Weight of each class present: inversely proportional to its count (``balanced``) or to its root (``sqrt``)."""
+    import numpy as np
+
+    labels, counts = np.unique(y, return_counts=True)
+    weights = len(y) / (len(labels) * counts)
+    if kind == "sqrt":
+        weights = np.sqrt(weights)
+    return {int(label): float(weight) for label, weight in zip(labels, weights, strict=True)}
+
+
+def _find(name: str) -> Any:
+    module = module_of(name)
+    if module is None:
+        hint = did_you_mean(name, estimators()) or "a class of another package is named package.Class"
+        raise UserError(f"scikit-learn has no estimator called {name!r}: {hint}")
+    try:
+        found = getattr(importlib.import_module(module), name.rpartition(".")[2], None)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"estimator {name}: {error.name} is not installed: pip install {(error.name or '').partition('.')[0]}"
+        ) from None
+    if not inspect.isclass(found) or not hasattr(found, "get_params"):
+        raise UserError(f"{name} is no estimator: name a class with fit, predict and get_params")
+    return found

@@ -1,0 +1,146 @@
+"""The fitted model that a scikit-learn trial hands back, and how its predictions are scored."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data import scores
+from hpo.objectives.data.dataset import Dataset, Part
+from hpo.objectives.estimators.curves import quiet
+from hpo.search.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Model:
+    """A preparation and an estimator; fitted by ``fit`` when it is first used, if it is not fitted yet.
+
+    Attributes:
+        dataset: what it was trained on.
+        fit: gives the fitted preparation and the fitted estimator.
+    """
+
+    dataset: Dataset
+    fit: Callable[[], tuple[Any, Any]]
+    _fitted: tuple[Any, Any] | None = field(default=None, repr=False)
+
+    @property
+    def fitted(self) -> tuple[Any, Any]:
+        """Fitted preparation and estimator."""
+        if self._fitted is None:
+            self._fitted = self.fit()
+        return self._fitted
+
+    def test(self) -> dict[str, Any]:
+        """Metrics on the test part, with the confusion matrix [true, predicted] of a classifier."""
+        return self.evaluate(self.dataset.test)
+
+    def evaluate(self, part: Part) -> dict[str, Any]:
+        """The same metrics on other rows."""
+        prepare, estimator = self.fitted
+        X = prepare.transform(part.X)
+        found: dict[str, Any] = dict(measure(estimator, X, part.y, len(self.dataset.classes)))
+        if self.dataset.task == "classification":
+            predicted = estimator.predict(X)
+            found["confusion_matrix"] = scores.confusion_matrix(part.y, predicted, len(self.dataset.classes)).tolist()
+        return found
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write the pipeline (``model.skops``, or ``model.joblib`` without skops) and ``model.json`` describing it.
+
+        The pipeline takes rows as ``Dataset.train.X`` holds them and predicts class numbers or values.
+        """
+        from sklearn.pipeline import Pipeline
+
+        prepare, estimator = self.fitted
+        pipeline = Pipeline([("prepare", prepare), ("model", estimator)])
+        try:
+            import skops.io
+        except ImportError:
+            import joblib
+
+            model = folder / "model.joblib"
+            joblib.dump(pipeline, model)
+            warnings.warn(
+                f"{model.name} is a pickle, which runs code when loaded: share it only with those who trust you, "
+                "or pip install 'hpo-suite[skops]' for a safe file",
+                stacklevel=2,
+            )
+        else:
+            model = folder / "model.skops"
+            skops.io.dump(pipeline, model)
+        described = folder / "model.json"
+        described.write_text(json.dumps(self._description(), indent=2, default=str) + "\n", encoding="utf-8")
+        return [model, described]
+
+    def _description(self) -> dict[str, Any]:
+        from sklearn import __version__
+
+        data, (_, estimator) = self.dataset, self.fitted
+        return {
+            "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
+            "parameters": estimator.get_params(deep=False),
+            "scikit-learn": __version__,
+            "task": data.task,
+            "target": data.target,
+            "classes": list(data.classes),
+            "features": list(data.features),
+            "image": data.image,
+            "columns": [asdict(column) for column in data.columns],
+            "data": {"name": data.name, "digest": data.digest},
+        }
+
+
+def measure(estimator: Any, X: Any, y: NDArray[Any], classes: int, scoring: str | None = None) -> dict[str, float]:
+    """Metrics of a fitted estimator; ``classes`` is 0 for a regressor; ``scoring`` names a further scorer."""
+    with quiet():
+        if classes:
+            found = _classification(estimator, X, y, classes)
+        else:
+            found = scores.regression(y, estimator.predict(X).reshape(len(y)))
+        if scoring is not None and metric(scoring) not in found:
+            from sklearn.metrics import get_scorer
+
+            value = float(get_scorer(scoring)(estimator, X, y))
+            found[metric(scoring)] = -value if scoring.startswith("neg_") else value
+    return found
+
+
+def metric(scoring: str) -> str:
+    """Name under which a scorer is reported: losses are positive, so ``neg_mean_absolute_error`` loses its ``neg_``."""
+    return scoring.removeprefix("neg_")
+
+
+def check_scoring(scoring: str) -> None:
+    """Refuse a name that is no metric.
+
+    Raises:
+        UserError: it is none.
+    """
+    from sklearn.metrics import get_scorer_names
+
+    known = {*get_scorer_names(), *scores.CLASSIFICATION, *scores.REGRESSION}
+    if scoring not in known:
+        raise UserError(f"scoring: there is no metric called {scoring!r}: {did_you_mean(scoring, known)}")
+
+
+def _classification(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> dict[str, float]:
+    import numpy as np
+
+    probabilities = ranking = None
+    if hasattr(estimator, "predict_proba"):
+        # a class without training rows has probability 0
+        probabilities = np.zeros((len(y), classes))
+        probabilities[:, estimator.classes_] = estimator.predict_proba(X)
+    elif hasattr(estimator, "decision_function"):
+        decision = np.asarray(estimator.decision_function(X))
+        if (classes == 2 and decision.ndim == 1) or decision.shape == (len(y), classes):
+            ranking = decision
+    return scores.classification(y, estimator.predict(X), classes, ranking=ranking, probabilities=probabilities)

@@ -1,0 +1,187 @@
+"""Any scikit-learn estimator by name, with its parameters as knobs and preparation fitted on training rows alone.
+
+::
+
+    objective: sklearn
+    fixed: {estimator: RandomForestClassifier, n_estimators: 300}
+    search: {max_features: {float: [0.1, 1.0]}, min_samples_leaf: {int: [1, 20], log: true}}
+    data: {table: {path: patients.csv, target: outcome}}
+    goal: maximize val_balanced_accuracy
+
+The learning curve follows from the estimator:
+
+- ``partial_fit`` over several passes (SGD, Perceptron, MLP): one pass over newly shuffled rows, one point. A
+  regression's target is standardised for these, as they need it; predictions and scores are in original units.
+- ``warm_start`` ensembles (forests, bagging, gradient boosting): grown to their size in ``epochs`` equal steps.
+- everything else: cross-validation over the train and validation parts, one fold one point, marked by ``fold``.
+
+Metrics are ``val_`` and the scikit-learn name, losses positive: ``val_accuracy``, ``val_log_loss``, ``val_rmse``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from hpo.objectives.estimators.source import constructor, estimators
+
+if TYPE_CHECKING:
+    from hpo.objectives.estimators.model import Model
+
+__all__ = ["METRICS", "estimators", "open_knobs", "train"]
+
+METRICS = (
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_precision_macro",
+    "val_recall_macro",
+    "val_f1_macro",
+    "val_matthews_corrcoef",
+    "val_roc_auc",
+    "val_average_precision",
+    "val_log_loss",
+    "val_rmse",
+    "val_mae",
+    "val_median_absolute_error",
+    "val_r2",
+    # those of other scorers, reported when scoring names them
+    "val_brier_score",
+    "val_d2_absolute_error_score",
+    "val_d2_brier_score",
+    "val_d2_log_loss_score",
+    "val_explained_variance",
+    "val_f1",
+    "val_f1_micro",
+    "val_f1_samples",
+    "val_f1_weighted",
+    "val_jaccard",
+    "val_jaccard_macro",
+    "val_jaccard_micro",
+    "val_jaccard_samples",
+    "val_jaccard_weighted",
+    "val_max_error",
+    "val_mean_absolute_error",
+    "val_mean_absolute_percentage_error",
+    "val_mean_gamma_deviance",
+    "val_mean_poisson_deviance",
+    "val_mean_squared_error",
+    "val_mean_squared_log_error",
+    "val_negative_likelihood_ratio",
+    "val_positive_likelihood_ratio",
+    "val_precision",
+    "val_precision_micro",
+    "val_precision_samples",
+    "val_precision_weighted",
+    "val_recall",
+    "val_recall_micro",
+    "val_recall_samples",
+    "val_recall_weighted",
+    "val_roc_auc_ovo",
+    "val_roc_auc_ovo_weighted",
+    "val_roc_auc_ovr",
+    "val_roc_auc_ovr_weighted",
+    "val_root_mean_squared_error",
+    "val_root_mean_squared_log_error",
+    "val_top_k_accuracy",
+)
+
+OWN = ("estimator", "data", "split_seed", "seed", "epochs", "folds", "curve", "class_weight", "scoring")
+"""Parameters of ``train`` itself."""
+
+
+def train(
+    *,
+    estimator: str,
+    data: Any = "digits",
+    split_seed: int = 0,
+    seed: int = 0,
+    epochs: int = 10,
+    folds: int = 5,
+    curve: Literal["auto", "epochs", "folds"] = "auto",
+    class_weight: Literal["balanced", "sqrt"] | None = None,
+    scoring: str | None = None,
+    **parameters: Any,
+) -> Generator[dict[str, float], None, Model]:
+    """Train a scikit-learn estimator; the model is returned when the curve is complete.
+
+    Args:
+        estimator: class name, ``RandomForestClassifier``, or the path of another package's, ``package.Class``.
+        data: name or ``{kind: options}``; see ``hpo.objectives.data``.
+        split_seed: of the split and of the folds.
+        seed: of the estimator and of shuffling.
+        epochs: points of the curve: passes over the data, or steps in which an ensemble grows.
+        folds: of the cross-validation.
+        curve: ``epochs`` or ``folds`` to insist on one of them.
+        class_weight: classes weigh inversely to their count, or to its square root.
+        scoring: a further scikit-learn scorer to report.
+        parameters: of the estimator's constructor.
+
+    Raises:
+        UserError: unknown estimator, parameter, scorer; an estimator for another task, or without such a curve.
+        DataError: data that cannot be trained on.
+    """
+    from sklearn.base import clone
+
+    from hpo.objectives.data import load
+    from hpo.objectives.estimators import curves
+    from hpo.objectives.estimators.build import build
+    from hpo.objectives.estimators.model import Model, check_scoring, measure
+    from hpo.search.errors import UserError
+
+    for name, value, least in (("epochs", epochs, 1), ("folds", folds, 2)):
+        if value < least:
+            raise UserError(f"{name} must be at least {least}, got {value}")
+    if scoring is not None:
+        check_scoring(scoring)
+    dataset = load(data, split_seed)
+    model = build(estimator, parameters, dataset.task, seed, dataset.name)
+    if class_weight is not None and dataset.task == "regression":
+        raise UserError(f"class_weight is for classification, but {dataset.name} is a regression task")
+    kind = None if curve == "folds" else curves.kind_of(model)
+    if kind is None and curve == "epochs":
+        raise UserError(f"{estimator} learns in one go with these parameters: use curve: folds")
+    if kind == "passes" and "max_iter" in parameters:
+        raise UserError(f"max_iter does nothing here: {estimator} is trained for {epochs} passes, set by epochs")
+    nonnegative, classes = bool(model.__sklearn_tags__().input_tags.positive_only), len(dataset.classes)
+
+    def points(fitted: Any, held_out: curves.Prepared) -> dict[str, float]:
+        found = measure(fitted, held_out.X_validation, held_out.y_validation, classes, scoring)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    if kind is not None:
+        prepared = curves.holdout(dataset, nonnegative)
+        steps: Iterator[Any]
+        if kind == "passes":
+            steps = curves.passes(model, prepared, epochs, seed, class_weight, classes)
+        else:
+            steps = curves.growth(model, prepared, kind, epochs, class_weight)
+        fitted = model
+        for fitted in steps:
+            yield points(fitted, prepared)
+        return Model(dataset, lambda: (prepared.prepare, fitted))
+
+    for index in range(folds):
+        part = curves.fold(dataset, index, folds, split_seed, nonnegative)
+        fresh = clone(model)
+        curves.fit_whole(fresh, part, class_weight)
+        yield {"fold": index + 1, **points(fresh, part)}
+
+    def refitted() -> tuple[Any, Any]:
+        whole = curves.refit(dataset, nonnegative)
+        curves.fit_whole(model, whole, class_weight)
+        return whole.prepare, model
+
+    return Model(dataset, refitted)
+
+
+def open_knobs(fixed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Parameters of the fixed estimator that a study may name, with their defaults (``...``: not a literal).
+
+    Reads scikit-learn's source, imports nothing of it. None when the estimator is not fixed, is not found, or takes
+    keywords that its source does not name.
+    """
+    from hpo.objectives.estimators.build import MANAGED
+
+    estimator = fixed.get("estimator")
+    found = constructor(estimator) if isinstance(estimator, str) else None
+    return None if found is None else {name: value for name, value in found.items() if name not in (*OWN, *MANAGED)}
