@@ -30,13 +30,15 @@ class Task:
         objective: reference as in the study file, paths absolute: ``mlp``, ``/x/my.py:train``, ``package.module``.
         data: name, or ``{kind: options}`` with absolute paths; None leaves the objective's own default.
         split_seed: seed of the train / validation / test split.
-        device: ``cpu``, ``cuda``, ``mps`` or ``auto``; for objectives that take it.
+        folder: the study file's folder; relative paths and a command's working directory.
+        device: ``cpu``, ``cuda``, ``mps`` or ``auto``; for objectives that the suite trains.
         silence: seconds without a point after which a command line counts as hung.
     """
 
     objective: str
     data: Any = None
     split_seed: int = 0
+    folder: str = "."
     device: str = "cpu"
     silence: float = 600.0
 
@@ -77,11 +79,15 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A trial raised: one-line reason, and the traceback's frames for ``hpo show``."""
+    """A trial raised: one-line reason, and the traceback's frames for ``hpo show``.
+
+    ``fatal`` says that no other trial can do better (the data cannot be read): the search stops.
+    """
 
     number: int
     reason: str
     detail: str = ""
+    fatal: bool = False
 
 
 @dataclass(frozen=True)
