@@ -1,0 +1,88 @@
+"""Asynchronous successive halving: at each rung only the best share of the trials that reached it goes on."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from array import array
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from hpo.search.errors import UserError
+from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+
+_Values: TypeAlias = dict[tuple[int, int], array[float]]
+"""By first rung and rung: the values that ended trials had there, in order."""
+
+
+class Halving(Stopper):
+    """Successive halving among the trials with the same first rung.
+
+    A trial's value at a rung is its first one at or after the rung's step; rungs follow each other in the ratio of
+    the reduction factor. These are the decisions of Optuna's pruner, read from the curves instead of from marks left
+    on the trials.
+
+    Args:
+        horizon: steps of a complete trial, None when unknown.
+        reduction_factor: one in this many goes on.
+        first: given a trial's number, the step of its first rung.
+    """
+
+    def __init__(self, horizon: int | None, reduction_factor: int, first: Callable[[int], int]) -> None:
+        super().__init__(horizon)
+        if reduction_factor < 2:
+            raise UserError(f"reduction_factor is 2 or more, got {reduction_factor}")
+        self._factor = reduction_factor
+        self._first = first
+        self._ended: Watched[_Values] = Watched(dict, self._add)
+
+    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+        """Stop where the trial is not among the best at a rung that its last point reached."""
+        step, value = curve[-1]
+        before = curve[-2][0] if len(curve) > 1 else 0
+        first = self._first(trial.number)
+        reached = [rung for rung in self._rungs(first, step) if rung > before]
+        if not reached:
+            return None
+        if math.isnan(value):
+            return Stop(f"the value at step {step} is NaN")
+        ended, still = self._ended.look(study)
+        rivals = [
+            curve_of(rival, study.direction)
+            for rival in still
+            if rival.number != trial.number and self._first(rival.number) == first
+        ]
+        for rung in reached:
+            column = ended.get((first, rung), array("d"))
+            running = [seen for seen in (_value_at(rival, rung) for rival in rivals) if not math.isnan(seen)]
+            ahead = bisect.bisect_left(column, value) + sum(seen < value for seen in running)
+            trials = len(column) + len(running) + 1
+            best = max(trials // self._factor, 1)
+            if ahead >= best:
+                sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+                reason = f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on"
+                return Stop(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
+        return None
+
+    def _add(self, values: _Values, trial: FrozenTrial, direction: StudyDirection) -> None:
+        curve = curve_of(trial, direction)
+        first = self._first(trial.number)
+        for rung in self._rungs(first, curve[-1][0] if curve else 0):
+            value = _value_at(curve, rung)
+            if not math.isnan(value):
+                bisect.insort(values.setdefault((first, rung), array("d")), value)
+
+    def _rungs(self, first: int, last: int) -> Iterator[int]:
+        rung = first
+        while rung <= last:
+            yield rung
+            rung *= self._factor
+
+
+def _value_at(curve: Curve, rung: int) -> float:
+    """The first value at or after a step, NaN where the curve does not reach it."""
+    place = bisect.bisect_left(curve, rung, key=lambda point: point[0])
+    return curve[place][1] if place < len(curve) else math.nan

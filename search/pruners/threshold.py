@@ -1,0 +1,62 @@
+"""Stop a trial whose value leaves the given limits.
+
+What it does: stops a trial as soon as a value is below ``lower``, above ``upper`` or NaN.
+When to use it: values that no usable trial has are known beforehand, such as a loss that has exploded.
+Options: ``lower`` = none; ``upper`` = none; at least one of them. ``n_warmup_steps`` = 0, steps at which no trial is
+stopped; ``interval_steps`` = 1, steps between checks.
+Cost: microseconds a point.
+Reference: Optuna's ThresholdPruner.
+"""
+
+from __future__ import annotations
+
+import math
+
+from optuna.pruners import BasePruner
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from hpo.search.errors import UserError
+from hpo.search.pruners import PrunerContext
+from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, due
+
+REQUIRES = ("one goal",)
+
+
+def make(
+    context: PrunerContext,
+    *,
+    lower: float | None = None,
+    upper: float | None = None,
+    n_warmup_steps: int = 0,
+    interval_steps: int = 1,
+) -> BasePruner:
+    """Make the pruner.
+
+    Raises:
+        UserError: there is no limit, or an option is out of range.
+    """
+    if lower is None and upper is None:
+        raise UserError("the pruner threshold needs a limit: write {threshold: {upper: 10.0}}, lower, or both")
+    if lower is not None and upper is not None and lower > upper:
+        raise UserError(f"lower is at most upper, got {lower} and {upper}")
+    if n_warmup_steps < 0 or interval_steps < 1:
+        raise UserError(
+            f"n_warmup_steps is 0 or more and interval_steps 1 or more, got {n_warmup_steps} and {interval_steps}"
+        )
+    low, high = -math.inf if lower is None else lower, math.inf if upper is None else upper
+    return _Threshold(context.horizon, low, high, n_warmup_steps, interval_steps)
+
+
+class _Threshold(Stopper):
+    def __init__(self, horizon: int | None, lower: float, upper: float, warmup: int, interval: int) -> None:
+        super().__init__(horizon)
+        self._lower, self._upper, self._warmup, self._interval = lower, upper, warmup, interval
+
+    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+        """Stop where the last value is outside of the limits."""
+        step, value = curve[-1]
+        value = -value if study.direction == StudyDirection.MAXIMIZE else value
+        if not due(curve, self._warmup, self._interval) or self._lower <= value <= self._upper:
+            return None
+        return Stop(f"the value {value:.6g} at step {step} is outside of {self._lower:g} to {self._upper:g}")
