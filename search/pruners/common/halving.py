@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from hpo.search.errors import UserError
 from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
 
-_Values: TypeAlias = dict[tuple[int, int], array[float]]
+_Values: TypeAlias = "dict[tuple[int, int], array[float]]"
 """By first rung and rung: the values that ended trials had there, in order."""
 
 
