@@ -25,6 +25,7 @@ def read_part(dataset: Dataset, path: Path) -> Part:
     kind, options = next(iter(dataset.spec.items())) if not isinstance(dataset.spec, str) else ("bundled", {})
     X: Any
     y: Any
+    classes = dataset.classes
     if dataset.columns:
         frame = table.read_frame(path, options.get("separator"))
         _same_columns(dataset, frame, path.name)
@@ -37,13 +38,16 @@ def read_part(dataset: Dataset, path: Path) -> Part:
                 f"but the model was trained on {dataset.image or len(dataset.features)}"
             )
         X, y = source.X, source.y
+        if y.dtype.kind in "iu" and all(isinstance(label, str) for label in classes):
+            # the file's class_names name the classes 0, 1, ...
+            classes = tuple(range(len(classes)))
     else:
         raise DataError(f"{dataset.name} is a bundled set: a model trained on it cannot be run on {path.name}")
     here = np.flatnonzero(target.present(y))
     if not len(here):
         raise DataError(f"{path.name}: the target {dataset.target!r} is missing in every row")
     labels = y.iloc[here] if hasattr(y, "iloc") else y[here]
-    encoded = target.encode_like(labels, dataset.task, dataset.classes, path.name, dataset.target)
+    encoded = target.encode_like(labels, dataset.task, classes, path.name, dataset.target)
     return Part(X.iloc[here].reset_index(drop=True) if hasattr(X, "iloc") else X[here], encoded, here)
 
 

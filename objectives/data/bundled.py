@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 from hpo.objectives.data.dataset import Source
@@ -17,6 +16,8 @@ DIGITS_PEAK = 16.0
 
 def digest(options: Mapping[str, Any]) -> str:
     """Digest of the name and of the library's version."""
+    from importlib.metadata import version
+
     return text_digest("bundled", options["name"], version("scikit-learn"))
 
 

@@ -177,7 +177,7 @@ def _date_parts(moments: pd.Series[pd.Timestamp], column: Column) -> dict[str, A
         "days": (moments.dt.normalize() - pd.Timestamp(0)).dt.days,
         "month": moments.dt.month,
         "day": moments.dt.day,
-        "weekday": moments.dt.weekday,
+        "weekday": moments.dt.day_of_week,
     }
     if column.hours:
         parts["hour"] = moments.dt.hour + moments.dt.minute / 60

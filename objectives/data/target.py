@@ -74,7 +74,7 @@ def encode(
 
 
 def encode_like(y: Any, task: Task, classes: tuple[Any, ...], name: str, target: str) -> NDArray[Any]:
-    """Encode the targets of another file with the classes of a data set; a label may be a class's number.
+    """Encode the targets of another file with the classes of a data set.
 
     Raises:
         DataError: a label that is no class, or text where numbers are needed.

@@ -55,7 +55,8 @@ class Model:
     def save(self, folder: Path) -> list[Path]:
         """Write the pipeline (``model.skops``, or ``model.joblib`` without skops) and ``model.json`` describing it.
 
-        The pipeline takes rows as ``Dataset.train.X`` holds them and predicts class numbers or values.
+        The pipeline takes rows as ``Dataset.train.X`` holds them and predicts class numbers or values. It is made of
+        scikit-learn's own types alone; loading asks to trust ``numpy.dtype``, and scikit-learn's ``Tree`` for trees.
         """
         from sklearn.pipeline import Pipeline
 
