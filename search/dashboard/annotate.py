@@ -1,0 +1,79 @@
+"""What the suite tells the dashboard of a study: its note, and the heat map of learning rate and batch size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from hpo.search.dashboard.attributes import save_note, save_plot
+from hpo.search.dashboard.note import Summary, markdown
+from hpo.search.plots import Tried, rate_and_batch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from optuna import Study as Stored
+    from optuna.trial import FrozenTrial
+
+    from hpo.search.study import Study
+
+PLOT = "learning-rate-and-batch-size"
+
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "unfinished", "WAITING": "waiting"}
+
+
+def annotate(stored: Stored, study: Study) -> None:
+    """Bring the note and plots of a stored study up to date with its trials and its attribute ``winner``.
+
+    They depend on nothing else, and only what differs is written. A note edited by a person is left alone.
+    """
+    trials = stored.get_trials(deepcopy=False)
+    verdict = stored.user_attrs.get("winner")
+    save_note(stored, markdown(_summary(study, trials, verdict)))
+    if len(study.goals) > 1:
+        return
+    figure = rate_and_batch(
+        study.space,
+        study.fixed,
+        [tried for trial in trials if (tried := _tried(study, trial)) is not None],
+        metric=study.goal.metric,
+        maximize=study.goal.maximize,
+        winner=verdict["candidates"][0]["trial"] if verdict is not None else None,
+    )
+    if figure is not None:
+        save_plot(stored, PLOT, figure)
+
+
+def _summary(study: Study, trials: Sequence[FrozenTrial], verdict: Mapping[str, Any] | None) -> Summary:
+    counts = Counter(trial.state.name for trial in trials)
+    return Summary(
+        study.name,
+        study.question,
+        [str(goal) for goal in study.goals],
+        [goal.metric for goal in study.goals],
+        {word: counts[state] for state, word in _STATES.items()},
+        sum(len(trial.intermediate_values) for trial in trials),
+        _best(study, trials),
+        verdict,
+        study.text,
+    )
+
+
+def _best(study: Study, trials: Sequence[FrozenTrial]) -> tuple[int, float] | None:
+    complete = [
+        (trial.number, trial.value) for trial in trials if trial.state.name == "COMPLETE" and len(study.goals) == 1
+    ]
+    valued = [(number, value) for number, value in complete if value is not None]
+    sign = -1.0 if study.goal.maximize else 1.0
+    return min(valued, key=lambda item: (sign * item[1], item[0]), default=None)
+
+
+def _tried(study: Study, trial: FrozenTrial) -> Tried | None:
+    """A trial as a plot shows it; None when it reached nothing. A pruned one reached the best point of its curve."""
+    complete = trial.state.name == "COMPLETE"
+    values = [trial.value] if complete else list(trial.intermediate_values.values())
+    reached = [value for value in values if value is not None]
+    if not reached or trial.state.name not in ("COMPLETE", "PRUNED"):
+        return None
+    best = max(reached) if study.goal.maximize else min(reached)
+    return Tried(trial.number, {**study.fixed, **trial.params}, best, complete)

@@ -1,0 +1,147 @@
+"""What stands between the dashboard and the network.
+
+The dashboard trusts whoever reaches its port: it has no read-only mode, answers to any host name (so a web page whose
+name is rebound to 127.0.0.1 can read and delete studies), serves artifacts as pages of its own origin, and sends
+plots of hundreds of megabytes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+PLOT_LIMIT = 4_000_000
+"""Numbers that a plot made by the server may hold; about 20 MB of JSON."""
+
+_PLOT = re.compile(r"/api/studies/(\d+)/plot/(contour|rank)/*")
+_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "SAMEORIGIN"))
+_ARTIFACT = (("Content-Disposition", "attachment"), ("Content-Security-Policy", "sandbox; default-src 'none'"))
+
+
+def guard(
+    app: WSGIApplication,
+    storage: BaseStorage,
+    *,
+    write: bool = False,
+    hosts: Collection[str] = LOOPBACK,
+    addresses: bool = False,
+) -> WSGIApplication:
+    """Let through to the dashboard only what is safe.
+
+    Args:
+        app: the dashboard.
+        storage: what it shows; asked how large a plot would be.
+        write: allow changes, when they come from the dashboard's own pages.
+        hosts: names and addresses it may be called by, lower case, without ports (a tunnel may change those).
+        addresses: allow any numeric address too, for a server that listens on all of them; only names can be rebound.
+    """
+
+    def allowed(host: str) -> bool:
+        return host in hosts or (addresses and _numeric(host))
+
+    def refusal(environ: WSGIEnvironment) -> tuple[str, str] | None:
+        host = _name(environ.get("HTTP_HOST", ""))
+        if not allowed(host):
+            return "403 Forbidden", (
+                f"this dashboard does not answer to the name {host!r}; open it by the address it printed, "
+                f"or start it for that name: hpo dashboard --host {host or 'NAME'}"
+            )
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            if not write:
+                return "405 Method Not Allowed", "this dashboard is read-only; start it with: hpo dashboard --write"
+            origin = environ.get("HTTP_ORIGIN")
+            if origin is not None and not allowed(urlsplit(origin).hostname or ""):
+                return "403 Forbidden", f"changes are taken from the dashboard's own pages only, not from {origin}"
+        plot = _PLOT.fullmatch(environ.get("PATH_INFO", ""))
+        if plot is not None:
+            return _oversized(storage, int(plot[1]), plot[2])
+        return None
+
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        refused = refusal(environ)
+        if refused is not None:
+            return _refuse(environ, start_response, *refused)
+        artifact = environ.get("PATH_INFO", "").lstrip("/").startswith("artifacts/")
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response(status, _secured(headers, artifact), *error)
+
+        return app(environ, start)
+
+    return guarded
+
+
+def plot_size(trials: Sequence[FrozenTrial], kind: str) -> int:
+    """How many numbers the plot ``contour`` or ``rank`` of finished trials holds.
+
+    For each pair of parameters a rank plot has a point for every trial, a contour plot a cell for every two values.
+    """
+    values: dict[str, set[Any]] = {}
+    for trial in trials:
+        for name, value in trial.params.items():
+            values.setdefault(name, set()).add(value)
+    if kind == "rank":
+        return len(trials) * len(values) ** 2
+    counts = [len(known) for known in values.values()]
+    return sum(counts) ** 2 - sum(count**2 for count in counts)
+
+
+def _oversized(storage: BaseStorage, study_id: int, kind: str) -> tuple[str, str] | None:
+    from optuna.trial import TrialState
+
+    try:
+        trials = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
+    except KeyError:
+        return None  # the dashboard says so itself
+    size = plot_size(trials, kind)
+    if size <= PLOT_LIMIT:
+        return None
+    return "422 Unprocessable Content", (
+        f"a {kind} plot of {len(trials)} trials would hold {size:,} numbers, more than a browser can show; "
+        "the parallel coordinate and slice plots show as much"
+    )
+
+
+def _name(host: str) -> str:
+    """Host without its port, lower case.
+
+    >>> _name("[::1]:8080"), _name("LocalHost:8080"), _name("localhost.")
+    ('::1', 'localhost', 'localhost')
+    """
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.rstrip(".").lower()
+
+
+def _numeric(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _secured(headers: Iterable[tuple[str, str]], artifact: bool) -> list[tuple[str, str]]:
+    """Headers with ours added; an artifact is a file to save, never a page of this origin, and of no use elsewhere."""
+    added = _ALWAYS + _ARTIFACT if artifact else _ALWAYS
+    replaced = {name.lower() for name, _ in added} | {"access-control-allow-origin"}
+    return [header for header in headers if header[0].lower() not in replaced] + list(added)
+
+
+def _refuse(environ: WSGIEnvironment, start_response: StartResponse, status: str, reason: str) -> list[bytes]:
+    body = json.dumps({"reason": reason}).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    if status.startswith("405"):
+        headers.append(("Allow", "GET, HEAD"))
+    start_response(status, _secured(headers, artifact=False))
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

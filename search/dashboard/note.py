@@ -1,0 +1,138 @@
+"""The note of a study: what was asked, what came of it, what to do next, and the study file, in Markdown. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_FINALISTS = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the note tells.
+
+    Attributes:
+        goals: each goal as in the study file, such as ``minimize loss``; ``metrics`` their metrics.
+        counts: trials by state, such as ``complete``.
+        steps: points of all learning curves.
+        best: number and value of the best complete trial; None with several goals.
+        verdict: the study's attribute ``winner``; None while it is not decided.
+        text: the study file.
+    """
+
+    name: str
+    question: str
+    goals: Sequence[str]
+    metrics: Sequence[str]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    steps: int = 0
+    best: tuple[int, float] | None = None
+    verdict: Mapping[str, Any] | None = None
+    text: str = ""
+
+
+def markdown(summary: Summary) -> str:
+    """Write the note."""
+    parts = [f"# {_plain(summary.name)}", _plain(summary.question)]
+    facts = {"goal": ", ".join(summary.goals)}
+    if summary.verdict is not None:
+        facts |= _outcome(summary, summary.verdict)
+    parts.append(_table(["", ""], [[name, value] for name, value in facts.items()]))
+    if summary.verdict is not None:
+        parts += ["## Finalists", _finalists(summary.metrics, summary.verdict)]
+        parts += ["## Next", _commands(summary.name)]
+    else:
+        parts.append("No winner has been chosen yet.")
+    if summary.text:
+        parts += ["## Study file", _fenced(summary.text, "yaml")]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _outcome(summary: Summary, verdict: Mapping[str, Any]) -> dict[str, str]:
+    states = ", ".join(f"{count} {state}" for state, count in summary.counts.items() if count)
+    facts = {
+        "trials": f"{sum(summary.counts.values())}: {states}",
+        "training steps": f"{summary.steps:,}",
+    }
+    if summary.best is not None:
+        number, value = summary.best
+        facts["best in the search"] = f"{_number(value)} (trial {number})"
+    winner = verdict["candidates"][0]
+    count = len(winner["runs"])
+    fresh = f"mean of {count} fresh runs" if count > 1 else "one fresh run" if count else "not confirmed by fresh runs"
+    facts["winner"] = f"**{_values(summary.metrics, winner)}** (trial {winner['trial']}, {fresh})"
+    if verdict.get("test"):
+        facts["on the test split"] = ", ".join(f"{name} {_number(value)}" for name, value in verdict["test"].items())
+    return facts
+
+
+def _finalists(metrics: Sequence[str], verdict: Mapping[str, Any]) -> str:
+    """One row per finalist, best first: what the search saw, what fresh runs gave, its searched knobs."""
+    shown = verdict["candidates"][:_FINALISTS]
+    knobs = list(dict.fromkeys(knob for candidate in shown for knob in candidate["point"]))
+    rows = [
+        [
+            str(candidate["trial"]),
+            _values(metrics, {"mean": candidate["searched"]}),
+            _values(metrics, candidate) if candidate["runs"] else "",
+            *(_number(candidate["point"].get(knob, "")) for knob in knobs),
+        ]
+        for candidate in shown
+    ]
+    table = _table(["trial", "in the search", "fresh runs", *knobs], rows)
+    left = len(verdict["candidates"]) - len(shown)
+    return f"{table}\n\nand {left} more." if left else table
+
+
+def _values(metrics: Sequence[str], found: Mapping[str, Any]) -> str:
+    """The value of each goal with its interval, named where there are several.
+
+    >>> _values(["loss"], {"mean": [0.5], "half": [0.025]})
+    '0.5 ± 0.025'
+    """
+    halves = found.get("half") or [None] * len(metrics)
+    shown = [
+        _number(mean) + (f" ± {half:.2g}" if half is not None else "")
+        for mean, half in zip(found["mean"], halves, strict=True)
+    ]
+    return shown[0] if len(shown) == 1 else ", ".join(f"{m} {value}" for m, value in zip(metrics, shown, strict=True))
+
+
+def _commands(name: str) -> str:
+    study = name if name.replace("-", "").replace("_", "").isalnum() else f'"{name}"'
+    return _fenced(f"hpo show {study}\nhpo export --study {study} --output best.yaml\nhpo train best.yaml", "")
+
+
+def _number(value: Any) -> str:
+    """A number to four digits, anything else as it is.
+
+    >>> _number(0.123456), _number(64), _number("adam")
+    ('0.1235', '64', 'adam')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
+
+
+def _fenced(text: str, language: str) -> str:
+    """A code block that no text can end: its fence is longer than any in it."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def _plain(text: str) -> str:
+    """Text without what Markdown and HTML would read as more than text.
+
+    >>> _plain("does *dropout* help? <b>")
+    'does \\\\*dropout\\\\* help? \\\\<b\\\\>'
+    """
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|$" else letter for letter in text)
