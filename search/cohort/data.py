@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -76,10 +77,17 @@ class Splits:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Inputs [n, ...] and targets [n]: class numbers (int64), or standardized values (float32)."""
+    """Samples on the device.
+
+    Attributes:
+        inputs: [n, ...], float32 unless they were whole numbers.
+        targets: class numbers (int64) or standardized values (float32), [n].
+        wanted: the outputs that a perfect network gives, [n, outputs]: 1 for the class and 0 else, or the value.
+    """
 
     inputs: Tensor
     targets: Tensor
+    wanted: Tensor
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -141,4 +149,5 @@ class Data:
             y = y.long().flatten()
             if int(y.min()) < 0 or int(y.max()) >= self.splits.classes:
                 raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}")
-        return Part(x.to(self.device).contiguous(), y.to(self.device))
+        wanted = F.one_hot(y, self.splits.classes).float() if self.task == "classification" else y.unsqueeze(1)
+        return Part(x.to(self.device).contiguous(), y.to(self.device), wanted.to(self.device))

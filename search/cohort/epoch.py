@@ -37,7 +37,7 @@ class Epoch:
         ticks, micro, count = layouts[0].ticks, lanes[0].micro, len(self._data.train)
         self._active = [sum(cut.ticks > tick for cut in layouts) for tick in range(ticks)]
         index = np.zeros((ticks, len(lanes), micro), dtype=np.int64)
-        share = np.zeros((ticks, len(lanes), micro), dtype=np.float32)
+        share = np.zeros((ticks, len(lanes), micro))
         self._rates = np.zeros((ticks, len(lanes)))
         self._begins: list[list[int]] = [[] for _ in range(ticks)]
         self._steps: list[list[int]] = [[] for _ in range(ticks)]
@@ -53,8 +53,13 @@ class Epoch:
                 self._steps[tick].append(at)
         device = self._data.device
         self._index = torch.from_numpy(index).to(device)
-        self._share = torch.from_numpy(share).to(device)
-        self._loss = torch.zeros(ticks, len(lanes), device=device)
+        self._share = torch.from_numpy(share).to(device, matrices["weights"].dtype)
+        self._loss = torch.zeros(ticks, len(lanes), dtype=self._share.dtype, device=device)
+        self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
+        self._updates = [
+            optimizers.bind({name: matrix[at] for name, matrix in matrices.items()}, lane.trial.recipe)
+            for at, lane in enumerate(lanes)
+        ]
         self._penalties = Penalties([lane.trial.recipe for lane in lanes], self._rates, self._network.decayed, device)
         rates = [lane.trial.network.rates for lane in lanes]
         self._masks: Masks | None = None
@@ -81,6 +86,7 @@ class Epoch:
                 for slot, new in zip(slots, gradients, strict=True):
                     slot.add_(new)
             if self._steps[tick]:
+                self._matrices["count"][:lanes].add_(self._stepping[tick, :lanes])
                 self._penalties.before(tick, weights[:lanes], gradient[:lanes])
                 for lane in self._steps[tick]:
                     self._step(lane, float(self._rates[tick, lane]))
@@ -89,19 +95,19 @@ class Epoch:
         return [np.asarray(own, dtype=np.float64) for own in sums]
 
     def _backward(self, tick: int, lanes: int, values: list[Tensor]) -> Sequence[Tensor]:
-        index = self._index[tick, :lanes]
-        inputs, targets = self._data.train.inputs[index], self._data.train.targets[index]
+        """Record the tick's loss; return the gradient of its share in the window's mean."""
+        train, index = self._data.train, self._index[tick, :lanes].flatten()
+        inputs = train.inputs.index_select(0, index).unflatten(0, (lanes, -1))
+        wanted = train.wanted.index_select(0, index).view(lanes, -1, self._data.outputs)
         masks = self._masks.at(tick, lanes) if self._masks is not None else None
         outputs = self._network.forward(values, inputs, masks)
-        each = losses.per_sample(outputs, targets, self._data.task)
-        loss = (each * self._share[tick, :lanes]).sum(dim=1)
-        self._loss[tick, :lanes] = loss.detach()
-        return torch.autograd.grad(loss.sum(), values)
+        with torch.no_grad():
+            each, gradient = losses.loss_and_gradient(outputs, wanted, self._data.task)
+            share = self._share[tick, :lanes]
+            self._loss[tick, :lanes] = (each * share).sum(dim=1)
+        return torch.autograd.grad(outputs, values, gradient.mul_(share.unsqueeze(2)))
 
     def _step(self, at: int, rate: float) -> None:
-        lane = self._lanes[at]
-        rows = {name: matrix[at] for name, matrix in self._matrices.items()}
-        rows["count"] = lane.count
-        optimizers.update(rows, lane.trial.recipe, rate, first=lane.step == 0)
-        self._penalties.after(at, rows["weights"], rate)
-        lane.step += 1
+        self._updates[at](rate)
+        self._penalties.after(at, self._matrices["weights"][at], rate)
+        self._lanes[at].step += 1

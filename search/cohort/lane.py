@@ -22,7 +22,8 @@ class Lane:
     Attributes:
         number: the trial's number.
         trial: what is trained, and how.
-        rows: ``weights`` and the optimizer's memory, each [size]; views into the cohort's matrices while it runs.
+        rows: ``weights`` and the optimizer's memory, each [size], and ``count``, the steps done as a scalar; views
+            into the cohort's matrices while it runs.
         epoch: epochs done.
         step: optimizer steps done.
         metrics: the point reached by the last epoch.
@@ -45,7 +46,7 @@ class Lane:
         self.rows["weights"] = torch.cat(weights)
         for name in optimizers.memory(recipe):
             self.rows[name] = torch.zeros_like(self.rows["weights"])
-        self.count = torch.zeros(())
+        self.rows["count"] = torch.zeros((), device=device)
 
     @property
     def key(self) -> Hashable:

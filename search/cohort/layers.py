@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -170,9 +170,11 @@ class Stack(Network):
             for at, layer in enumerate(self._layers)
             for p in layer.parameters(self._shapes[at])
         ]
-        # rows hold matrices first; `_order[i]` is the place in the row of the i-th parameter in order of use
+        # rows hold matrices first; `_places` has, for each layer, where its parameters stand in a row
         ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
-        self._order = [ranked.index(i) for i in range(len(named))]
+        order = iter([ranked.index(i) for i in range(len(named))])
+        counts = [len(layer.parameters(shape)) for layer, shape in zip(self._layers, self._shapes, strict=False)]
+        self._places = [[next(order) for _ in range(count)] for count in counts]
         self._ranked = ranked
         self.key = (self._layers, inputs)
         self.parameters = tuple(named[i] for i in ranked)
@@ -188,17 +190,11 @@ class Stack(Network):
 
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Run the layers."""
-        ordered = iter([values[place] for place in self._order])
         mask = iter(masks or ())
         x = inputs
-        for at, layer in enumerate(self._layers):
+        for layer, places in zip(self._layers, self._places, strict=True):
             if isinstance(layer, Dropout):
                 x = layer.forward([next(mask)], x) if masks is not None else x
             else:
-                x = layer.forward(list(_take(ordered, len(layer.parameters(self._shapes[at])))), x)
+                x = layer.forward([values[place] for place in places], x)
         return x
-
-
-def _take(values: Iterator[Tensor], count: int) -> Iterator[Tensor]:
-    for _ in range(count):
-        yield next(values)

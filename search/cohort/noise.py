@@ -51,21 +51,19 @@ class Masks:
             generator(seed, "dropout", epoch).bit_generator if any(own) else None
             for (seed, epoch), own in zip(seeds, rates, strict=True)
         ]
-        table = torch.tensor([list(own) for own in rates], dtype=torch.float64)
-        self._cuts = (table * 65536 - 32768).round().clamp(max=32767).to(torch.int16).to(device)
-        self._scales = (1 / (1 - table)).float().to(device)
+        table = np.array([list(own) for own in rates])
+        each = np.repeat(table, self._sizes, axis=1)[:, None, None, :]  # [lanes, 1, 1, features]
+        self._cuts = np.clip(np.round(each * 65536) - 32768, -32768, 32767).astype(np.int16)
+        self._scales = torch.from_numpy((1 / (1 - each[:, 0])).astype(np.float32)).to(device)
         self._chunk = torch.empty(0)
 
     def at(self, tick: int, lanes: int) -> list[Tensor]:
         """Masks [lanes, micro, *site] of a tick: 0 where dropped, else 1/(1 - rate)."""
         if tick % self._ahead == 0:
             self._draw(lanes)
-        bits = torch.split_with_sizes(self._chunk[:lanes, tick % self._ahead], self._sizes, dim=2)
-        masks = []
-        for at, site in enumerate(self._sites):
-            kept = bits[at] >= self._cuts[:lanes, at, None, None]
-            masks.append((kept * self._scales[:lanes, at, None, None]).view(lanes, self._micro, *site))
-        return masks
+        masks = self._chunk[:lanes, tick % self._ahead].float().mul_(self._scales[:lanes])
+        parts = torch.split_with_sizes(masks, self._sizes, dim=2)
+        return [part.view(lanes, self._micro, *site) for part, site in zip(parts, self._sites, strict=True)]
 
     def _draw(self, lanes: int) -> None:
         shape = (self._ahead, self._micro, sum(self._sizes))
@@ -74,5 +72,6 @@ class Masks:
         for lane, stream in enumerate(self._streams[:lanes]):
             if stream is not None:
                 drawn[lane] = stream.random_raw(words)
-        bits = torch.from_numpy(drawn.view(np.int16)[:, : prod(shape)])
-        self._chunk = bits.view(lanes, *shape).to(self._device)
+        bits = drawn.view(np.int16)[:, : prod(shape)].reshape(lanes, *shape)
+        kept = bits >= self._cuts[:lanes]  # numpy compares 16-bit numbers several times faster than torch
+        self._chunk = torch.from_numpy(kept.view(np.uint8)).to(self._device)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,53 +20,20 @@ from torch import Tensor
 from hpo.search.cohort.recipe import TrainingRecipe
 
 Rows = Mapping[str, Tensor]
-"""``weights``, ``gradient`` and the rule's own rows, each [size]; ``count`` is the number of steps done, a scalar."""
+"""``weights``, ``gradient`` and the rule's memory, each [size]; ``count``, a scalar, is the number of this step."""
 
 
-def sgd(rows: Rows, recipe: TrainingRecipe, rate: float, first: bool) -> None:
+def sgd(rows: Rows, recipe: TrainingRecipe, rate: float) -> None:
     """Descend with (Nesterov) momentum as torch.optim.SGD: the buffer starts as the first gradient."""
-    if _FUSED_SGD is not None and rows["weights"].device.type == "cpu":
-        buffers = [rows["mean"]] if recipe.momentum else []
-        _FUSED_SGD(
-            [rows["weights"]],
-            [rows["gradient"]],
-            buffers,
-            weight_decay=0.0,
-            momentum=recipe.momentum,
-            lr=rate,
-            dampening=0.0,
-            nesterov=recipe.nesterov,
-            maximize=False,
-            is_first_step=first,
-        )
-        return
     step = rows["gradient"]
     if recipe.momentum:
-        rows["mean"].mul_(0.0 if first else recipe.momentum).add_(step)
+        rows["mean"].mul_(recipe.momentum).add_(step)
         step = step.add(rows["mean"], alpha=recipe.momentum) if recipe.nesterov else rows["mean"]
     rows["weights"].add_(step, alpha=-rate)
 
 
-def adam(rows: Rows, recipe: TrainingRecipe, rate: float, first: bool) -> None:
+def adam(rows: Rows, recipe: TrainingRecipe, rate: float) -> None:
     """Adam with bias correction (Kingma and Ba 2015, algorithm 1)."""
-    rows["count"].add_(1)
-    if _FUSED_ADAM is not None and rows["weights"].device.type == "cpu":
-        _FUSED_ADAM(
-            [rows["weights"]],
-            [rows["gradient"]],
-            [rows["mean"]],
-            [rows["square"]],
-            [],
-            [rows["count"]],
-            lr=rate,
-            beta1=recipe.beta1,
-            beta2=recipe.beta2,
-            weight_decay=0.0,
-            eps=recipe.epsilon,
-            amsgrad=False,
-            maximize=False,
-        )
-        return
     count = float(rows["count"])
     rows["mean"].lerp_(rows["gradient"], 1 - recipe.beta1)
     rows["square"].mul_(recipe.beta2).addcmul_(rows["gradient"], rows["gradient"], value=1 - recipe.beta2)
@@ -72,10 +41,9 @@ def adam(rows: Rows, recipe: TrainingRecipe, rate: float, first: bool) -> None:
     rows["weights"].addcdiv_(rows["mean"], root, value=-rate / (1 - recipe.beta1**count))
 
 
-_FUSED_SGD: Callable[..., None] | None = getattr(torch, "_fused_sgd_", None)
-_FUSED_ADAM: Callable[..., None] | None = getattr(torch, "_fused_adam_", None)
+_Rule = Callable[[Rows, TrainingRecipe, float], None]
 
-_RULES: dict[str, tuple[Callable[[Rows, TrainingRecipe, float, bool], None], tuple[str, ...]]] = {
+_RULES: dict[str, tuple[_Rule, tuple[str, ...]]] = {
     "sgd": (sgd, ("mean",)),
     "adam": (adam, ("mean", "square")),
     "adamw": (adam, ("mean", "square")),
@@ -85,13 +53,36 @@ DECOUPLED = frozenset({"adamw"})
 """Rules under which weight decay is decoupled from the gradient."""
 
 
-def update(rows: Rows, recipe: TrainingRecipe, rate: float, first: bool) -> None:
-    """Take one optimizer step on one lane's row."""
-    _RULES[recipe.optimizer][0](rows, recipe, rate, first)
-
-
 def memory(recipe: TrainingRecipe) -> tuple[str, ...]:
-    """Names of the rows that a recipe's rule keeps between steps."""
+    """Names of the rows that a recipe's rule keeps between steps; all start at 0."""
     if recipe.optimizer == "sgd" and not recipe.momentum:
         return ()
     return _RULES[recipe.optimizer][1]
+
+
+def bind(rows: Rows, recipe: TrainingRecipe) -> Callable[[float], None]:
+    """The update of one lane's row, as a function of the learning rate."""
+    if rows["weights"].device.type == "cpu":
+        fused = _fused(rows, recipe)
+        if fused is not None:
+            return fused
+    return partial(_RULES[recipe.optimizer][0], rows, recipe)
+
+
+def _fused(rows: Rows, recipe: TrainingRecipe) -> Callable[[float], None] | None:
+    common: dict[str, Any] = {"weight_decay": 0.0, "maximize": False}
+    weights, gradient = [rows["weights"]], [rows["gradient"]]
+    if recipe.optimizer == "sgd" and _FUSED_SGD is not None:
+        common |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov, "dampening": 0.0, "is_first_step": False}
+        kernel = partial(_FUSED_SGD, weights, gradient, [rows["mean"]] if recipe.momentum else [], **common)
+    elif recipe.optimizer in ("adam", "adamw") and _FUSED_ADAM is not None:
+        common |= {"beta1": recipe.beta1, "beta2": recipe.beta2, "eps": recipe.epsilon, "amsgrad": False}
+        state = ([rows["mean"]], [rows["square"]], [], [rows["count"]])
+        kernel = partial(_FUSED_ADAM, weights, gradient, *state, **common)
+    else:
+        return None
+    return lambda rate: kernel(lr=rate)
+
+
+_FUSED_SGD: Callable[..., None] | None = getattr(torch, "_fused_sgd_", None)
+_FUSED_ADAM: Callable[..., None] | None = getattr(torch, "_fused_adam_", None)
