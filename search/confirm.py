@@ -15,7 +15,7 @@ from typing import Any
 
 from hpo.search.ledger import Entry, Ledger
 from hpo.search.policies import Continue, Policy, Resume, Start, Turn, Verdict, View, Wait
-from hpo.search.recipe import canonical, derive_seed
+from hpo.search.recipe import derive_seed
 from hpo.search.study import Study
 
 
@@ -43,7 +43,7 @@ class Candidate:
         """As stored and reported."""
         return {
             "trial": self.trial,
-            "point": canonical(self.point),
+            "point": dict(self.point),
             "searched": list(self.searched),
             "runs": [list(run) for run in self.runs],
             "mean": list(self.mean),
@@ -92,6 +92,7 @@ class Plan(Policy):
     """Trains every finalist with every fresh seed once."""
 
     def __init__(self, finals: Sequence[Entry], seeds: Sequence[int]) -> None:
+        self.total = len(finals) * len(seeds)
         self.jobs = [(entry, seed) for seed in seeds for entry in finals]
         self._placed: set[tuple[str, int]] = set()
         self._now: tuple[Entry, int] | None = None

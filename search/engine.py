@@ -8,7 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,8 @@ def _open(study: Study, objective: Objective, session: Session, progress: Progre
             key = session.study._study_id
     if old != new:
         storage.set_study_user_attr(key, "definition", canonical(new))
-    for name, value in (("question", study.question), ("study_file", study.text)):
+    facts = {"question": study.question, "study_file": study.text, "task": asdict(task_of(study))}
+    for name, value in facts.items():
         if session.study.user_attrs.get(name) != value:
             storage.set_study_user_attr(key, name, value)
     names = [goal.metric for goal in study.goals]

@@ -1,0 +1,144 @@
+"""The `hpo` command: finds the sub-command, runs it, turns foreseeable failures into one message and an exit code.
+
+Exit codes: 0 done, 2 the user's mistake, 3 every trial failed, 4 the store failed, 130 interrupted; a bug keeps its
+traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpo.search.errors import HpoError, StudyFileError, UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from hpo.search.store import Store
+
+_FOLDER = Path(__file__).parent / "commands"
+_ORDER = (
+    "run",
+    "check",
+    "list",
+    "status",
+    "show",
+    "dashboard",
+    "export",
+    "train",
+    "replay",
+    "compare",
+    "delete",
+    "schema",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        return _dispatch(words)
+    except HpoError as error:
+        if debug:
+            raise
+        # A study file's mistakes begin with their place, which editors and terminals make clickable.
+        print(error if isinstance(error, StudyFileError) else f"hpo: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("hpo: stopped now; what was recorded is stored", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def commands() -> dict[str, str]:
+    """Summary of each command, in the order of a first session with the tool."""
+    found = {}
+    for path in sorted(_FOLDER.glob("[!_]*.py")):
+        summary = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        found[path.stem] = summary
+    return {name: found[name] for name in (*_ORDER, *sorted(set(found) - set(_ORDER))) if name in found}
+
+
+def add_study(parser: argparse.ArgumentParser, *, stored: bool) -> None:
+    """Let the parser take a study, as a word or as --study."""
+    what = "name of a study in the store" if stored else "study file, or the name of a shipped study"
+    parser.add_argument("given", nargs="?", metavar="STUDY", help=what)
+    parser.add_argument("--study", dest="study", metavar="STUDY", help="the same, as an option")
+    parser.set_defaults(_stored=stored)
+
+
+def study_name(arguments: argparse.Namespace) -> str:
+    """The study given, a stored one by its name even where a file was given.
+
+    Raises:
+        UserError: none was given.
+    """
+    given = arguments.study or arguments.given
+    if not given:
+        raise UserError("which study? give its name, such as: --study lr-batch (see: hpo list)")
+    given = str(given)
+    if arguments._stored and given.endswith((".yaml", ".yml")):
+        return Path(given).stem
+    return given
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Let the parser take a store."""
+    parser.add_argument(
+        "--storage",
+        metavar="PLACE",
+        help="where studies live: a .db or .journal file, or a PostgreSQL URL (default: hpo.db)",
+    )
+
+
+def store_of(arguments: argparse.Namespace) -> Store:
+    """The store that the arguments name."""
+    from hpo.search.store import open_store
+
+    return open_store(arguments.storage)
+
+
+def _dispatch(words: list[str]) -> int:
+    known = commands()
+    if words and words[0] in ("--version", "-V"):
+        from importlib.metadata import version
+
+        print(f"hpo {version('hpo-suite')}")
+        return 0
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help(known))
+        return 0
+    name, *rest = words
+    if name not in known:
+        raise UserError(f"there is no command {name!r}: {did_you_mean(name, known)}")
+    module = importlib.import_module(f"hpo.search.commands.{name}")
+    parser = argparse.ArgumentParser(
+        prog=f"hpo {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.configure(parser)
+    code: int = module.main(parser.parse_args(rest))
+    return code
+
+
+def _help(known: dict[str, str]) -> str:
+    width = max(map(len, known))
+    lines = [f"  {name:{width}}  {summary}" for name, summary in known.items()]
+    return "\n".join(
+        [
+            "usage: hpo COMMAND [options]        hpo COMMAND --help",
+            "",
+            "Search the training recipe of a model; one study file, one command, an honest winner.",
+            "",
+            *lines,
+            "",
+            "start here:  hpo run --study lr-batch",
+        ]
+    )

@@ -1,0 +1,104 @@
+"""Run a study under several samplers or pruners with equal budgets and seeds, and say which found more.
+
+Each takes the same number of training steps. Runs are kept in a store of their own, so that an interrupted
+comparison goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpo.search import cli, studyfile, text
+from hpo.search.commands.run import add_overrides, overrides
+from hpo.search.errors import StudyFileError, UserError
+from hpo.search.pluginfile import read_plugin
+from hpo.search.yaml12 import parse
+
+if TYPE_CHECKING:
+    from hpo.search.compare import Variant
+    from hpo.search.errors import Mistake
+    from hpo.search.study import Plugin
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    cli.add_study(parser, stored=False)
+    parser.add_argument(
+        "--with-sampler", action="append", default=[], metavar="NAME", help="a sampler to compare; repeat"
+    )
+    parser.add_argument(
+        "--with-pruner", action="append", default=[], metavar="NAME", help="a pruner to compare; repeat"
+    )
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds each (default: 3)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="the curves as JSON")
+    parser.add_argument("--fresh", action="store_true", help="run all again")
+    add_overrides(parser)
+    parser.set_defaults(storage="compare.db")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Compare and print a table."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
+        os.environ.setdefault(name, "1")
+    study = studyfile.read(cli.study_name(arguments), overrides(arguments))
+    if arguments.seeds < 1:
+        raise UserError(f"--seeds must be at least 1, got {arguments.seeds}")
+    if len(study.goals) > 1:
+        raise UserError("compare needs a study with one goal")
+    samplers = [_plugin("sampler", name) for name in arguments.with_sampler] or [None]
+    pruners = [_plugin("pruner", name) for name in arguments.with_pruner] or [None]
+    if len(samplers) * len(pruners) < 2:
+        raise UserError("name what to compare, such as: --with-sampler tpe --with-sampler random")
+    from hpo.search.compare import compare
+
+    pairs = [(sampler, pruner) for sampler in samplers for pruner in pruners]
+    found = compare(study, pairs, arguments.seeds, cli.store_of(arguments), fresh=arguments.fresh)
+    _print(found, str(study.goal), arguments.seeds)
+    if arguments.output is not None:
+        content = [
+            {"title": one.title, "curves": one.curves, "seconds": one.seconds, "trials": one.trials} for one in found
+        ]
+        arguments.output.write_text(
+            json.dumps({"goal": str(study.goal), "variants": content}, indent=1), encoding="utf-8"
+        )
+        print(f"wrote {arguments.output}")
+    return 0
+
+
+def _plugin(kind: str, given: str) -> Plugin | None:
+    mistakes: list[Mistake] = []
+    plugin = read_plugin(kind, parse(given, f"--with-{kind}"), mistakes)
+    if mistakes:
+        raise StudyFileError(mistakes)
+    return plugin
+
+
+def _print(found: list[Variant], goal: str, seeds: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "search", "at 25 %", "at 50 %", "at the end", "trials", "time", "best so far", box=None, pad_edge=False
+    )
+    curves = [variant.mean_curve() for variant in found]
+    values = sorted(value for curve in curves for value in curve)
+    low, high = values[0], values[-1]
+    for variant, curve in zip(found, curves, strict=True):
+        row = [_value(variant, fraction, seeds) for fraction in (0.25, 0.5, 1.0)]
+        spark = text.sparkline(curve, 24, low, high)
+        table.add_row(variant.title, *row, f"{variant.trials:.0f}", text.duration(variant.seconds), spark)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"best {goal.split()[-1]} ({goal.split()[0]}), mean over {seeds} seeds"
+        + (" ± standard error" if seeds > 1 else "")
+    )
+    console.print(table)
+
+
+def _value(variant: Variant, fraction: float, seeds: int) -> str:
+    mean, error = variant.at(fraction)
+    return text.interval(mean, error if seeds > 1 and error > 0 else None)

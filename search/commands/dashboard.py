@@ -1,0 +1,30 @@
+"""Serve optuna-dashboard over the store, on this machine only and read-only."""
+
+from __future__ import annotations
+
+import argparse
+
+from hpo.search import cli
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    cli.add_store(parser)
+    parser.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="port (default: 8080; 0 takes any free one)"
+    )
+    parser.add_argument("--write", action="store_true", help="let the page change and delete studies")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    from hpo.search.dashboard import serve
+
+    store = cli.store_of(arguments)
+    mode = "read and write" if arguments.write else "read-only"
+
+    def ready(url: str) -> None:
+        print(f"dashboard of {store.display}: {url}  ({mode}; Ctrl-C to stop)", flush=True)
+
+    serve(store, port=arguments.port, write=arguments.write, ready=ready)
+    return 0

@@ -1,0 +1,56 @@
+"""Train one trial of a study again and hold its curve against the recorded one; a failed one shows its traceback."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from hpo.search import cli, text
+from hpo.search.errors import EverythingFailed, UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("given", nargs="?", metavar="STUDY", help="name of a study in the store")
+    parser.add_argument("trial", type=int, metavar="TRIAL", help="number of the trial")
+    parser.add_argument("--study", dest="study", metavar="STUDY", help="the study, as an option")
+    parser.set_defaults(_stored=True)
+    cli.add_store(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Train the trial's recipe and compare point by point."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
+        os.environ.setdefault(name, "1")
+    from hpo.search import report
+    from hpo.search.executors import Job
+    from hpo.search.recipefile import stored_task
+    from hpo.search.training import VALUE, Trainer, failure
+
+    found = report.report(cli.store_of(arguments), cli.study_name(arguments))
+    trial = next((trial for trial in found.trials if trial.number == arguments.trial), None)
+    if trial is None:
+        raise UserError(f"{found.name} has no trial {arguments.trial}; it has {len(found.trials)}, counted from 0")
+    recipe = {"seed": trial.seed, **(found.definition.get("fixed") or {}), **trial.point}
+    print(f"trial {trial.number} of {found.name} ({trial.state}): {text.recipe(recipe)}")
+    trainer = Trainer(stored_task(found))
+    recorded, metric, differ, count = dict(trial.curve), found.metrics[0], 0, 0
+    try:
+        for point in trainer.start(Job(trial.number, recipe)):
+            count += 1
+            step = int(point.pop("step", count))
+            value = point.get(metric, point.get(VALUE))
+            if value is None:
+                raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")
+            known = recorded.get(step)
+            differ += known is not None and known != value
+            note = "" if known is None else "  as recorded" if known == value else f"  recorded {text.number(known)}"
+            print(f"  step {step}: {metric} {text.number(value)}{note}", flush=True)
+    except (KeyboardInterrupt, UserError):
+        raise
+    except Exception as error:
+        ended = failure(trial.number, error, trainer.objective)
+        raise EverythingFailed(f"trial {trial.number} failed: {ended.reason}\n{ended.detail}") from error
+    if recorded:
+        print("the curve equals the recorded one" if not differ else f"{differ} of {len(recorded)} points differ")
+    return 0

@@ -1,0 +1,92 @@
+"""Run a study, or go on where it stopped.
+
+Every limit of the budget is a total: the same command run again goes on if something is left, and finishes at once
+if nothing is. Ctrl-C once stops after the round is recorded, twice stops now.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from hpo.search import cli, studyfile
+
+if TYPE_CHECKING:
+    from hpo.search.store import Store
+    from hpo.search.study import Study
+
+_KEYS = ("sampler", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage", "name", "goal")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    cli.add_study(parser, stored=False)
+    add_overrides(parser)
+    parser.add_argument("--fresh", action="store_true", help="delete an earlier study of this name first")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    parser.add_argument("--quiet", action="store_true", help="print the result only")
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Options that are laid over the study file, through the same checks."""
+    group = parser.add_argument_group("laid over the study file")
+    for name, what in (
+        ("trials", "in all"),
+        ("steps", "of all trials together"),
+        ("minutes", "in all"),
+        ("target", "value"),
+    ):
+        group.add_argument(f"--{name}", metavar="N", help=f"budget: {name} {what}")
+    for name in _KEYS:
+        group.add_argument(f"--{name}", metavar="VALUE", help=f"the study's {name}, spelled as in the file")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KNOB=VALUE",
+        help="fix a knob, or search it: --set 'dropout={float: [0, 0.3]}'",
+    )
+
+
+def overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """What the command line lays over the study file."""
+    found = [(f"budget.{name}", getattr(arguments, name)) for name in ("trials", "steps", "minutes", "target")]
+    found += [(name, getattr(arguments, name)) for name in _KEYS]
+    return [(key, value) for key, value in found if value is not None] + [("set", value) for value in arguments.set]
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run, then say who won and what to do next."""
+    study = studyfile.read(cli.study_name(arguments), overrides(arguments))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
+        os.environ.setdefault(name, "1")
+    from hpo.search import report, show
+
+    store = _run(study, arguments)
+    found = report.report(store, study.name)
+    if arguments.json:
+        print(json.dumps({"event": "result", **show.result(found)}), flush=True)
+    else:
+        show.print_result(found, store.display if arguments.storage or study.storage else None)
+    return 0
+
+
+def _run(study: Study, arguments: argparse.Namespace) -> Store:
+    from hpo.search import engine, terminal
+
+    if arguments.json:
+        progress: engine.Progress = terminal.Json()
+        sys.stdout = sys.stderr  # what the objective prints must not spoil the JSON lines
+        try:
+            return engine.run(study, fresh=arguments.fresh, progress=progress)
+        finally:
+            sys.stdout = sys.__stdout__
+    if arguments.quiet:
+        return engine.run(study, fresh=arguments.fresh)
+    if sys.stdout.isatty():
+        with terminal.Screen() as screen:
+            return engine.run(study, fresh=arguments.fresh, progress=screen)
+    return engine.run(study, fresh=arguments.fresh, progress=terminal.Lines())

@@ -1,0 +1,18 @@
+"""Print the JSON schema of study files, for completion in editors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The command has no options."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the schema."""
+    from hpo.search.schema import schema
+
+    print(json.dumps(schema(), indent=2))
+    return 0

@@ -1,0 +1,94 @@
+"""Show a study: its winner, its best trials, why trials were pruned or failed; or one trial in full."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from hpo.search import cli
+from hpo.search.errors import UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    cli.add_study(parser, stored=True)
+    cli.add_store(parser)
+    parser.add_argument("--trial", type=int, metavar="N", help="one trial with its curve")
+    parser.add_argument("--top", type=int, default=10, metavar="K", help="how many of the best trials (default: 10)")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the report."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from hpo.search import report, show, text
+
+    found = report.report(cli.store_of(arguments), cli.study_name(arguments))
+    if arguments.json:
+        print(json.dumps(found.plain(), indent=2))
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    if arguments.trial is not None:
+        _show_trial(console, found, arguments.trial)
+        return 0
+    for line in show.headline(found):
+        console.print(line)
+    if found.winner:
+        console.print("")
+        for line in show.verdict(found):
+            console.print(line)
+    ranked = found.ranked() if len(found.goals) == 1 else found.front()
+    if ranked:
+        table = Table("trial", "state", ", ".join(found.metrics), "steps", "curve", "recipe", box=None, pad_edge=False)
+        for row in show.trial_rows(ranked, arguments.top):
+            table.add_row(*row)
+        console.print("")
+        console.print(table)
+    for state in ("pruned", "failed"):
+        lines = show.endings(found, state)
+        if lines:
+            console.print(f"\n{state}:")
+            for line in lines:
+                console.print(f"  {line}", markup=False)
+    if found.definition:
+        known = found.definition
+        console.print(f"\nsampler {known.get('sampler')}, pruner {known.get('pruner')}, seed {known.get('seed')}")
+        versions = found.definition.get("versions", {})
+        console.print("made with " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    extra = [trial for trial in found.trials if trial.seconds]
+    if extra:
+        console.print(f"training took {text.duration(sum(trial.seconds for trial in extra))} in all")
+    return 0
+
+
+def _show_trial(console: object, found: object, number: int) -> None:
+    from rich.console import Console
+
+    from hpo.search import text
+    from hpo.search.report import StudyReport
+
+    assert isinstance(console, Console)
+    assert isinstance(found, StudyReport)
+    matching = [trial for trial in found.trials if trial.number == number]
+    if not matching:
+        raise UserError(f"{found.name} has no trial {number}; it has {len(found.trials)} trials, counted from 0")
+    trial = matching[0]
+    console.print(f"[bold]trial {trial.number}[/bold] of {found.name}: {trial.state}")
+    for name, value in trial.point.items():
+        console.print(f"  {name}: {text.number(value)}")
+    console.print(f"  seed: {trial.seed}, recipe {trial.recipe}, {text.duration(trial.seconds)} of training")
+    if trial.reason:
+        console.print(f"{trial.state}: {trial.reason}", markup=False)
+    for name, value in trial.evidence.items():
+        console.print(f"  {name}: {text.number(value)}")
+    if trial.traceback:
+        console.print(trial.traceback, markup=False)
+    if trial.curve:
+        console.print(f"curve of {found.metrics[0]}: {text.sparkline([value for _, value in trial.curve], 60)}")
+        for step, value in trial.curve:
+            console.print(f"  {step:>5}  {text.number(value)}")
+    for name, value in trial.metrics.items():
+        console.print(f"last {name}: {text.number(value)}")
+    console.print(f"train it again: hpo replay {found.name} {trial.number}")

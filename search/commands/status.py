@@ -1,0 +1,38 @@
+"""Say how far the stored studies are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from hpo.search import cli
+from hpo.search.errors import UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    cli.add_study(parser, stored=True)
+    cli.add_store(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print one line a study."""
+    from hpo.search import report, show, text
+
+    store = cli.store_of(arguments)
+    given = arguments.study or arguments.given
+    names = [cli.study_name(arguments)] if given else store.names()
+    found = [report.report(store, name) for name in names]
+    if arguments.json:
+        print(json.dumps([{**show.result(one), "running": one.running} for one in found], indent=2))
+        return 0
+    if not found:
+        raise UserError(f"{store.display} holds no study; start one with: hpo run --study lr-batch")
+    for one in found:
+        counts = ", ".join(f"{count} {state}" for state, count in one.counts.items() if count) or "no trials"
+        state = f"running ({one.running})" if one.running else "done" if one.winner else "stopped"
+        best = one.ranked()[:1]
+        value = f", best {', '.join(map(text.short, best[0].values))} (trial {best[0].number})" if best else ""
+        print(f"{one.name}: {state}; {counts}{value}")
+    return 0

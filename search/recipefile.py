@@ -1,0 +1,183 @@
+"""The YAML that `hpo export` writes and `hpo train` reads: a recipe, and apart from it where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hpo.search.errors import UserError
+from hpo.search.executors import Task
+from hpo.search.recipe import canonical
+from hpo.search.report import StudyReport
+from hpo.search.yaml12 import dump, parse
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """One exported recipe.
+
+    Attributes:
+        recipe: every knob value, its seed included.
+        task: what it trains.
+        curve: (step, value) pairs recorded for this recipe and seed; empty when not known.
+        goals: as in the study file.
+    """
+
+    recipe: Mapping[str, Any]
+    task: Task
+    study: str
+    goals: tuple[str, ...]
+    curve: tuple[tuple[int, float], ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
+    """Text of the file: the winner with what is known of it, then up to ``top - 1`` others (or the Pareto front).
+
+    Raises:
+        UserError: the study has no result yet.
+    """
+    if not found.winner:
+        raise UserError(f"{found.name} has no winner yet; finish it with: hpo run --study {found.name}")
+    task = stored_task(found)
+    leaders = found.winner["candidates"]
+    several = len(found.goals) > 1
+    about: dict[str, Any] = {
+        "study": found.name,
+        "trial": leaders[0]["trial"],
+        "objective": task.objective,
+        "data": task.data,
+        "split_seed": task.split_seed,
+        "folder": task.folder,
+        "goal": list(found.goals) if several else found.goals[0],
+        "values": _values(found, leaders[0]),
+        "test": found.winner.get("test"),
+        "curve": _curve(found, leaders[0]["trial"], found.winner["recipe"], fresh),
+        "data_digest": found.definition.get("data"),
+        "versions": found.definition.get("versions"),
+    }
+    content: dict[str, Any] = {
+        "recipe": found.winner["recipe"],
+        "about": {k: v for k, v in about.items() if v is not None},
+    }
+    others = [
+        {"trial": leader["trial"], "values": _values(found, leader), "recipe": {**_fixed(found), **leader["point"]}}
+        for leader in leaders[1 : None if several else top]
+    ]
+    known = {leader["trial"] for leader in leaders}
+    if not several:
+        for trial in found.ranked():
+            if len(others) + 1 < top and trial.number not in known:
+                values = {
+                    metric: {"searched": value} for metric, value in zip(found.metrics, trial.values, strict=False)
+                }
+                recipe = {**_fixed(found), **trial.point, "seed": trial.seed}
+                others.append({"trial": trial.number, "values": values, "recipe": recipe})
+    if others:
+        content["front" if several else "others"] = others
+    title = f"# {found.question or found.name}: the winner; train it with: hpo train THIS_FILE\n"
+    return title + dump(_plain(content))
+
+
+def stored_task(found: StudyReport) -> Task:
+    """What the trials of a stored study train.
+
+    Raises:
+        UserError: the study was not made by `hpo run`.
+    """
+    if not found.task:
+        raise UserError(f"{found.name} was not made by `hpo run`, so what it trained is not known")
+    return Task(**found.task)
+
+
+def load(path: Path, pick: int = 1) -> RecipeFile:
+    """Read an exported file; ``pick`` counts from 1 through the winner and the others.
+
+    Raises:
+        UserError: it is not such a file, or holds fewer recipes.
+        StudyFileError: it is not YAML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}; write one with: hpo export --study NAME --output {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    content = parse(text, str(path)).plain()
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("recipe"), dict)
+        or not isinstance(content.get("about"), dict)
+    ):
+        raise UserError(
+            f"{path} is not an exported recipe: it needs the keys recipe and about, as hpo export writes them"
+        )
+    about = content["about"]
+    if not isinstance(about.get("objective"), str):
+        raise UserError(f"{path} does not name an objective under about")
+    others = content.get("others") or content.get("front") or []
+    if not 1 <= pick <= 1 + len(others):
+        raise UserError(f"{path} holds {1 + len(others)} recipes; --pick {pick} is none of them")
+    folder = Path(about.get("folder") or path.parent)
+    if not folder.is_dir():  # the file was taken to another machine: its objective lies beside it
+        folder = path.parent.resolve()
+    objective = _found(about["objective"], folder, path)
+    task = Task(objective, about.get("data"), int(about.get("split_seed", 0)), str(folder))
+    goals = about.get("goal")
+    recipe = (
+        content["recipe"] if pick == 1 else {"seed": content["recipe"].get("seed", 0), **others[pick - 2]["recipe"]}
+    )
+    curve = tuple((int(step), float(value)) for step, value in about.get("curve") or ()) if pick == 1 else ()
+    return RecipeFile(
+        recipe,
+        task,
+        str(about.get("study", path.stem)),
+        tuple(goals if isinstance(goals, list) else [goals]),
+        curve,
+        about,
+    )
+
+
+def _found(objective: str, folder: Path, path: Path) -> str:
+    target, separator, function = objective.partition(":")
+    file = Path(target)
+    if not target.endswith(".py") or file.is_file() or (folder / file).is_file():
+        return objective
+    beside = path.parent / file.name
+    if beside.is_file():
+        return f"{beside.resolve()}{separator}{function}"
+    raise UserError(f"the objective {target} is not there, nor is {file.name} beside {path}; put it there")
+
+
+def _values(found: StudyReport, leader: Mapping[str, Any]) -> dict[str, Any]:
+    values = {}
+    for i, metric in enumerate(found.metrics):
+        mean, half = leader["mean"][i], leader["half"][i] if leader["half"] else None
+        entry: dict[str, Any] = {"searched": leader["searched"][i], "fresh_runs": len(leader["runs"])}
+        if leader["runs"]:
+            entry = {"mean": mean, **entry}
+        if half is not None:
+            entry["interval"] = [mean - half, mean + half]
+        values[metric] = entry
+    return values
+
+
+def _curve(found: StudyReport, number: int, recipe: Mapping[str, Any], fresh: StudyReport | None) -> Any:
+    """The recorded curve of exactly this recipe and seed: of a fresh run, or of the search trial itself."""
+    trial = next((t for t in found.trials if t.number == number), None)
+    if trial is None:
+        return None
+    runs = [t for t in fresh.trials if t.recipe == trial.recipe] if fresh is not None else []
+    match = next((t for t in [*runs, trial] if t.seed == recipe.get("seed")), None)
+    return [[step, value] for step, value in match.curve] if match is not None else None
+
+
+def _fixed(found: StudyReport) -> dict[str, Any]:
+    return dict(found.definition.get("fixed") or {})
+
+
+def _plain(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same made plain data, keys in the order given."""
+    return {key: _plain(value) if isinstance(value, Mapping) else canonical(value) for key, value in content.items()}

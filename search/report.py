@@ -1,0 +1,182 @@
+"""A finished or running study as plain data; text, JSON and tables are made from this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hpo.search.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas
+
+    from hpo.search.store import Snapshot, Store
+
+_STATES = {"RUNNING": "running", "WAITING": "paused", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """One trial.
+
+    Attributes:
+        values: its value for each goal; for a pruned one the last of its curve.
+        curve: (step, value) pairs.
+        seconds: what its training cost.
+        reason: why it was pruned or failed.
+    """
+
+    number: int
+    state: str
+    point: Mapping[str, Any]
+    values: tuple[float, ...]
+    curve: tuple[tuple[int, float], ...]
+    seed: int | None = None
+    seconds: float = 0.0
+    reason: str = ""
+    traceback: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    recipe: str = ""
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """One study.
+
+    Attributes:
+        goals: as in the study file: ``minimize val_loss``.
+        running: who runs it now, None when nobody does.
+        counts: number of trials by state.
+        points: points recorded in all trials.
+        horizon: points of the longest complete trial, None when none is complete.
+        winner: recipe, candidates with their fresh runs, test scores; None before the search has ended.
+        definition: what the trials depend on, as stored.
+        task: objective, data and folders on the machine that ran it; see ``executors.Task``.
+    """
+
+    name: str
+    question: str
+    goals: tuple[str, ...]
+    running: str | None
+    counts: Mapping[str, int]
+    points: int
+    horizon: int | None
+    seconds: float
+    trials: tuple[TrialReport, ...]
+    winner: Mapping[str, Any] | None
+    definition: Mapping[str, Any]
+    study_file: str = ""
+    task: Mapping[str, Any] | None = None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metric of each goal."""
+        return tuple(goal.split()[-1] for goal in self.goals)
+
+    @property
+    def saved(self) -> float:
+        """Share of the points of complete training that pruning saved, in [0, 1]."""
+        ended = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
+        if not ended or not self.horizon:
+            return 0.0
+        return max(0.0, 1.0 - sum(len(trial.curve) for trial in ended) / (len(ended) * self.horizon))
+
+    def ranked(self) -> list[TrialReport]:
+        """Complete trials, best first goal first."""
+        sign = -1.0 if self.goals and self.goals[0].startswith("maximize") else 1.0
+        complete = [trial for trial in self.trials if trial.state == "complete" and trial.values]
+        return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
+
+    def front(self) -> list[TrialReport]:
+        """Complete trials that no other one beats in every goal (the Pareto front), best first goal first."""
+        signs = [-1.0 if goal.startswith("maximize") else 1.0 for goal in self.goals]
+        costs = {t.number: [s * v for s, v in zip(signs, t.values, strict=True)] for t in self.ranked()}
+
+        def beaten(number: int) -> bool:
+            cost = costs[number]
+            return any(o != cost and all(a <= b for a, b in zip(o, cost, strict=True)) for o in costs.values())
+
+        return [trial for trial in self.ranked() if not beaten(trial.number)]
+
+    def plain(self) -> dict[str, Any]:
+        """Everything as JSON-ready data."""
+        return {**asdict(self), "saved": self.saved}
+
+
+def report(store: Store, name: str) -> StudyReport:
+    """Read a study from its store.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    snapshot = store.read(name)
+    if snapshot is None:
+        names = store.names()
+        hint = did_you_mean(name, names) if names else "it holds no study yet; start one with: hpo run --study lr-batch"
+        raise UserError(f"there is no study {name!r} in {store.display}" + (f": {hint}" if hint else ""))
+    return summarize(snapshot, store.running(name))
+
+
+def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
+    """Report of a study read from a store, whoever wrote it."""
+    attrs = snapshot.user_attrs
+    definition = attrs.get("definition") or {}
+    names = snapshot.system_attrs.get("study:metric_names") or ["value"] * len(snapshot.directions)
+    goals = definition.get("goals") or [f"{way} {name}" for way, name in zip(snapshot.directions, names, strict=False)]
+    trials = tuple(_trial(trial) for trial in snapshot.trials)
+    counts = dict.fromkeys(_STATES.values(), 0)
+    for trial in trials:
+        counts[trial.state] += 1
+    return StudyReport(
+        name=snapshot.name,
+        question=attrs.get("question", ""),
+        goals=tuple(goals),
+        running=running,
+        counts=counts,
+        points=sum(len(trial.curve) for trial in trials),
+        horizon=max((len(trial.curve) for trial in trials if trial.state == "complete"), default=None),
+        seconds=float(attrs.get("seconds", 0.0)),
+        trials=trials,
+        winner=attrs.get("winner"),
+        definition=definition,
+        study_file=attrs.get("study_file", ""),
+        task=attrs.get("task"),
+    )
+
+
+def table(found: StudyReport) -> pandas.DataFrame:
+    """One row a trial: number, state, values, params_*, and what is known of each trial."""
+    import pandas
+
+    rows = []
+    for trial in found.trials:
+        values = dict(zip(found.metrics, trial.values, strict=False))
+        row = {"number": trial.number, "state": trial.state, **values}
+        row |= {f"params_{name}": value for name, value in trial.point.items()}
+        row |= {"steps": len(trial.curve), "seconds": trial.seconds, "seed": trial.seed, "reason": trial.reason}
+        row |= {f"last_{name}": value for name, value in trial.metrics.items()}
+        rows.append(row)
+    return pandas.DataFrame(rows).set_index("number") if rows else pandas.DataFrame()
+
+
+def _trial(trial: Any) -> TrialReport:
+    attrs = trial.user_attrs
+    state = _STATES[trial.state.name]
+    if state == "running" and trial.system_attrs.get("paused"):
+        state = "paused"
+    return TrialReport(
+        number=trial.number,
+        state=state,
+        point=dict(trial.params),
+        values=tuple(trial.values or ()),
+        curve=tuple(sorted(trial.intermediate_values.items())),
+        seed=attrs.get("seed"),
+        seconds=float(attrs.get("train_seconds", 0.0)),
+        reason=str(attrs.get("reason", "")),
+        traceback=str(attrs.get("traceback", "")),
+        metrics=attrs.get("metrics") or {},
+        evidence=attrs.get("evidence") or {},
+        recipe=str(attrs.get("recipe", "")),
+    )

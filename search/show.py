@@ -1,0 +1,120 @@
+"""Printing a study's report: the winner, the trials, why trials ended, what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.search import text
+from hpo.search.report import StudyReport, TrialReport
+
+
+def result(found: StudyReport) -> dict[str, Any]:
+    """The outcome as plain data: counts and the winner."""
+    return {
+        "study": found.name, "goals": list(found.goals), "counts": dict(found.counts), "points": found.points,
+        "saved": found.saved, "seconds": found.seconds, "winner": found.winner,
+    }  # fmt: skip
+
+
+def print_result(found: StudyReport, storage: str | None = None) -> None:
+    """Print how the search ended and the commands that go on from here."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in headline(found):
+        console.print(line)
+    if found.winner:
+        console.print("")
+        for line in verdict(found):
+            console.print(line)
+    option = f" --storage {storage}" if storage else ""
+    name = found.name if " " not in found.name else f"'{found.name}'"
+    console.print("")
+    console.print(f"look:    hpo dashboard{option}")
+    console.print(f"export:  hpo export --study {name}{option} --output best.yaml")
+    console.print("train:   hpo train best.yaml")
+
+
+def headline(found: StudyReport) -> list[str]:
+    """Counts, cost and savings."""
+    counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count)
+    saved = f", {found.saved:.0%} of epochs saved by pruning" if found.saved > 0 else ""
+    title = f"[bold]{found.name}[/bold]" + (f" - {found.question}" if found.question else "")
+    status = [f"being run by {found.running}"] if found.running else []
+    line = f"{sum(found.counts.values())} trials ({counts or 'none'}), {found.points} steps{saved}"
+    return [title, *status, f"{line}, {text.duration(found.seconds)}"]
+
+
+def verdict(found: StudyReport) -> list[str]:
+    """The winner: its recipe, its value over fresh runs, what the search had promised, its test scores."""
+    assert found.winner is not None
+    leaders = found.winner["candidates"]
+    several = len(found.goals) > 1
+    title = "Pareto front" if several else "winner"
+    lines = []
+    for leader in leaders if several else leaders[:1]:
+        lines.append(f"[bold green]{title}[/bold green] trial {leader['trial']}: {text.recipe(leader['point'])}")
+        for i, metric in enumerate(found.metrics):
+            half = leader["half"][i] if leader["half"] else None
+            how = _how(len(leader["runs"]), half)
+            searched = f"; {text.short(leader['searched'][i])} in the search" if leader["runs"] else ""
+            lines.append(f"  {metric} [bold]{text.interval(leader['mean'][i], half)}[/bold] {how}{searched}")
+        title = " " * len(title)
+    if not several and len(leaders) > 1:
+        lines += _runners_up(leaders)
+    if found.winner.get("test"):
+        scores = ", ".join(f"{name} {text.short(value)}" for name, value in found.winner["test"].items())
+        lines.append(f"  test split, measured once: {scores}")
+    return lines
+
+
+def _runners_up(leaders: Sequence[Mapping[str, Any]]) -> list[str]:
+    first, second = leaders[:2]
+    shown = [
+        f"trial {c['trial']} {text.interval(c['mean'][0], c['half'][0] if c['half'] else None)}" for c in leaders[1:]
+    ]
+    lines = [f"  next: {'; '.join(shown)}"]
+    if first["half"] and second["runs"] and abs(first["mean"][0] - second["mean"][0]) < first["half"][0]:
+        more = f"--confirm '{{seeds: {2 * len(first['runs']) + 1}}}'"
+        lines.append(f"  [dim]trial {second['trial']} is as good within the noise; to tell them apart: {more}[/dim]")
+    return lines
+
+
+def trial_rows(trials: list[TrialReport], limit: int) -> list[tuple[str, ...]]:
+    """Rows of a table of trials: number, state, value, steps, curve, recipe."""
+    curves = [value for trial in trials[:limit] for _, value in trial.curve]
+    low, high = (min(curves), max(curves)) if curves else (0.0, 1.0)
+    return [
+        (
+            str(trial.number),
+            trial.state,
+            ", ".join(map(text.short, trial.values)),
+            str(len(trial.curve)),
+            text.sparkline([value for _, value in trial.curve], 16, low, high),
+            text.recipe(trial.point),
+        )
+        for trial in trials[:limit]
+    ]
+
+
+def endings(found: StudyReport, state: str, most: int = 5) -> list[str]:
+    """Why trials were pruned or failed, most frequent first, numbers taken out so that like reasons meet."""
+    ended = [trial for trial in found.trials if trial.state == state]
+    kinds = Counter(_kind(trial.reason) for trial in ended)
+    lines = []
+    for kind, count in kinds.most_common(most):
+        example = next(trial for trial in ended if _kind(trial.reason) == kind)
+        lines.append(f"{count} x {example.reason or 'no reason recorded'} (trial {example.number})")
+    return lines
+
+
+def _kind(reason: str) -> str:
+    return "".join(character for character in reason.partition("\n")[0] if not character.isdigit())[:60]
+
+
+def _how(runs: int, half: float | None) -> str:
+    if not runs:
+        return "in one run, chosen as the best of many, so rather optimistic"
+    return f"over {runs} fresh runs" + (" (95 % interval)" if half is not None else "")

@@ -1,0 +1,92 @@
+"""Numbers, recipes and curves as a terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 24, low: float | None = None, high: float | None = None) -> str:
+    """A curve in one line of block characters, thinned to ``width``.
+
+    >>> sparkline([3, 2, 1])
+    '█▅▁'
+    """
+    if not values:
+        return ""
+    if len(values) > width:
+        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+    low = min(values) if low is None else low
+    high = max(values) if high is None else high
+    span = high - low or 1.0
+    places = [(min(max(value, low), high) - low) / span * (len(_BLOCKS) - 1) for value in values]
+    return "".join(_BLOCKS[round(place)] for place in places)
+
+
+def number(value: Any) -> str:
+    """A value in at most six significant digits.
+
+    >>> number(0.000123456789), number(12.0), number(True), number("relu"), number(None)
+    ('0.000123457', '12.0', 'true', 'relu', 'null')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        text = f"{value:.6g}"
+        return text if any(c in text for c in ".einf") else f"{text}.0"
+    return str(value)
+
+
+def short(value: float) -> str:
+    """A measured value in four significant digits.
+
+    >>> short(0.123456)
+    '0.1235'
+    """
+    return f"{value:.4g}"
+
+
+def recipe(point: Mapping[str, Any]) -> str:
+    """Knobs in one line.
+
+    >>> recipe({"learning_rate": 0.01, "batch_size": 32})
+    'learning_rate 0.01, batch_size 32'
+    """
+    return ", ".join(
+        f"{name} {short(value) if isinstance(value, float) else number(value)}" for name, value in point.items()
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time span as people say it.
+
+    >>> duration(3.21), duration(75), duration(7300)
+    ('3.2 s', '1 min 15 s', '2 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
+def interval(mean: float, half: float | None) -> str:
+    """A mean with its 95 % interval.
+
+    >>> interval(0.0812, 0.004), interval(0.0812, None)
+    ('0.0812 ± 0.0040', '0.0812')
+    """
+    if half is None:
+        return short(mean)
+    digits = max(0, 3 - _magnitude(half)) if half > 0 else 4
+    digits = min(digits - 1, 8) if digits > 1 else digits
+    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+
+
+def _magnitude(value: float) -> int:
+    """Decimal places before the first significant digit, as a power of ten plus one."""
+    return int(f"{value:e}".partition("e")[2]) + 1
