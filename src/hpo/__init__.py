@@ -1,6 +1,7 @@
 """Search the training recipe of a model: one study file, one command, an honest winner.
 
-``hpo.run`` runs a study, ``hpo.trials`` reads one back as a table. Names are imported on first use, because
+``hpo.run`` runs a study, ``hpo.trials`` reads one back as a table, ``hpo.from_callback`` turns a training loop that calls
+back into an objective. Names are imported on first use, because
 ``hpo --help`` must not pay for optuna.
 """
 
@@ -10,11 +11,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hpo.search.api import Result, run, trials
+    from hpo.search.callback import from_callback
 
-__all__ = ["Result", "run", "trials"]
+__all__ = ["Result", "from_callback", "run", "trials"]
 
 
 def __getattr__(name: str) -> object:
+    if name == "from_callback":
+        from hpo.search.callback import from_callback
+
+        return from_callback
     if name in __all__:
         from hpo.search import api
 
