@@ -1,0 +1,119 @@
+"""The recorded curves of a study as flat arrays, in the surrogate's units, thinned to what inference can afford."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_FLOOR = -2.0
+
+
+@dataclass(frozen=True)
+class Units:
+    """A scale on which the best value is 1, the median first point 0, and differences near the best stand out.
+
+    Distances from the best are compressed by asinh in units of how far the better trials are from it, so values of
+    any size, infinite ones included, stay in range without being cut off where it matters.
+
+    Attributes:
+        best: best value, smaller is better.
+        near: the distance from the best up to which the scale is linear.
+        top: compressed distance of the median first point.
+    """
+
+    best: float
+    near: float
+    top: float
+
+    @staticmethod
+    def of(firsts: Array, bests: Array, share: float = 0.1) -> Units:
+        """Units for trials with these first and best values, smaller is better; ``share`` of them count as near."""
+        known = bests[np.isfinite(bests)]
+        if not known.size:
+            return Units(0.0, 1.0, 1.0)
+        best = float(known.min())
+        worst = float(known.max())
+        first = float(np.median(np.where(np.isfinite(firsts), firsts, max(worst, best))))
+        near = float(np.quantile(np.where(np.isfinite(bests), bests, worst), share)) - best
+        near = max(near, 1e-3 * (first - best), 1e-9 * abs(best), 1e-300)
+        return Units(best, near, max(float(np.arcsinh((first - best) / near)), 1.0))
+
+    def scaled(self, values: Array) -> Array:
+        """Values on the scale, larger is better; NaN and infinity are the worst."""
+        distance = np.where(np.isfinite(values), values, np.finfo(np.float64).max / 4) / self.near - self.best / self.near
+        z = 1.0 - np.arcsinh(np.maximum(distance, 0.0)) / self.top
+        scaled: Array = np.where(z >= 0, z, np.maximum(-np.arcsinh(np.maximum(-z, 0.0)), _FLOOR))
+        return scaled
+
+
+@dataclass(frozen=True)
+class History:
+    """All points of a study's trials, trial after trial.
+
+    Attributes:
+        trial: place of the point's trial among those given, [points].
+        steps: [points].
+        values: [points], smaller is better.
+        starts: where each trial's points begin, [trials].
+    """
+
+    trial: Index
+    steps: Array
+    values: Array
+    starts: Index
+
+    @staticmethod
+    def of(curves: Sequence[Array]) -> History:
+        """Join curves, each an array of [points, 2] with at least one point."""
+        sizes = np.array([len(curve) for curve in curves], dtype=np.int64)
+        points = np.concatenate(curves) if curves else np.empty((0, 2))
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if curves else sizes
+        return History(np.repeat(np.arange(sizes.size), sizes), points[:, 0], points[:, 1], starts)
+
+    @property
+    def firsts(self) -> Array:
+        """First value of each trial."""
+        return self.values[self.starts]
+
+    @property
+    def bests(self) -> Array:
+        """Best value of each trial; infinite where it has none that is finite."""
+        finite = np.where(np.isfinite(self.values), self.values, np.inf)
+        bests: Array = np.minimum.reduceat(finite, self.starts)
+        return bests
+
+    def thinned(self, limit: int, whole: int, grid: Index) -> Index:
+        """Indices of at most ``limit`` points.
+
+        Of the ``whole`` best trials the points at the steps in ``grid`` and the last, of the others the first and the
+        last; then, from the worst trial up, all but the last, then that too.
+        """
+        ends = np.append(self.starts[1:], self.values.size) - 1
+        rank = np.empty(self.starts.size, dtype=np.int64)
+        rank[np.argsort(self.bests, kind="stable")] = np.arange(self.starts.size)
+        last = np.zeros(self.values.size, dtype=bool)
+        last[ends] = True
+        kept = last.copy()
+        kept[self.starts] = True
+        kept |= (rank[self.trial] < whole) & np.isin(self.steps, grid)
+        kept = _dropped(kept, kept & ~last, rank[self.trial], limit)
+        kept = _dropped(kept, kept, rank[self.trial], limit)
+        return np.flatnonzero(kept)
+
+
+def _dropped(kept: Mask, candidates: Mask, rank: Index, limit: int) -> Mask:
+    """Drop candidates of whole trials, worst rank first, until at most ``limit`` points are kept."""
+    excess = int(kept.sum()) - limit
+    if excess <= 0:
+        return kept
+    counts = np.bincount(rank[candidates], minlength=int(rank.max()) + 1)
+    from_worst = np.cumsum(counts[::-1])
+    first_kept = len(counts) - 1 - int(np.searchsorted(from_worst, excess))
+    return kept & ~(candidates & (rank >= first_kept))

@@ -1,0 +1,232 @@
+"""Gaussian process over (recipe, step): every curve of a study informs every other.
+
+With x a recipe, t a step, m a Matern 5/2 kernel with a length per knob, S and G the covariances of the falling and
+growing parts of a random curve shape (``shapes``)::
+
+    k((x,t), (x',t')) = g0 + gS S + gG G                          all curves of the study
+                      + m(x,x') (w0 + wS S + wG G)                curves of similar recipes
+                      + [same trial] (v0 + vS S + vG G)           what is a trial's own
+                      + [same point] noise
+
+So a curve is a level at the horizon, plus a part that falls towards it and a part that grows, each partly common,
+partly smooth in the recipe, partly the trial's own. After Swersky et al., "Freeze-thaw Bayesian optimization"
+(2014), with the covariance of sampled shapes in place of the exponential-decay kernel.
+
+Exact inference: O(points^3) once per decision and O(points) for each candidate; callers thin the points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack, solve_triangular
+from scipy.optimize import minimize
+
+from hpo.search.curves.shapes import ShapeCovariance
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+WEIGHTS = ("g0", "gS", "gG", "w0", "wS", "wG", "v0", "vS", "vG", "noise")
+_JITTER = 1e-8
+_SQRT5 = 5.0**0.5
+
+
+@dataclass(frozen=True)
+class HyperPrior:
+    """Log-normal priors of the hyperparameters: mean and standard deviation of their logarithms."""
+
+    length: tuple[float, float] = (-0.5, 0.7)
+    weights: tuple[tuple[float, float], ...] = (
+        (-1.5, 1.0), (-1.5, 1.0), (-2.5, 1.0),
+        (-1.0, 1.0), (-1.0, 1.0), (-2.0, 1.0),
+        (-3.5, 1.0), (-3.0, 1.0), (-3.5, 1.0),
+        (-6.5, 1.0),
+    )  # fmt: skip
+
+    def centre(self, lengths: int) -> Array:
+        """Means of the log hyperparameters: first the lengths, then the weights."""
+        return np.concatenate([np.full(lengths, self.length[0]), [mean for mean, _ in self.weights]])
+
+    def spread(self, lengths: int) -> Array:
+        """Standard deviations in the same order."""
+        return np.concatenate([np.full(lengths, self.length[1]), [spread for _, spread in self.weights]])
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Points of several curves in the model's units.
+
+    Attributes:
+        rows: coordinates of the recipes, [trials, columns].
+        trial: the row each point belongs to, [points].
+        steps: [points].
+        values: [points], larger is better.
+    """
+
+    rows: Array
+    trial: Index
+    steps: Array
+    values: Array
+
+
+class Kernel:
+    """The covariance for one space and horizon; hyperparameters are passed in as logarithms."""
+
+    def __init__(self, groups: Index, shapes: ShapeCovariance, prior: HyperPrior | None = None) -> None:
+        self.groups = groups
+        self.shapes = shapes
+        self.lengths = int(groups.max()) + 1 if groups.size else 0
+        self.prior = prior or HyperPrior()
+
+    def centre(self) -> Array:
+        """Most probable log hyperparameters before any data."""
+        return self.prior.centre(self.lengths)
+
+    def distance(self, theta: Array, rows: Array, others: Array) -> Array:
+        """Distances of recipes in units of the lengths."""
+        scale = np.exp(-theta[: self.lengths])[self.groups]
+        a, b = rows * scale, others * scale
+        square = (a * a).sum(1)[:, None] + (b * b).sum(1)[None, :] - 2.0 * a @ b.T
+        distance: Array = np.sqrt(np.maximum(square, 0.0))
+        return distance
+
+    def fit(self, data: Observations, start: Array, iterations: int = 30) -> Array:
+        """Log hyperparameters of highest posterior density, by L-BFGS from ``start``."""
+        differences = np.zeros((self.lengths, len(data.rows), len(data.rows)))
+        for column, group in enumerate(self.groups):
+            values = data.rows[:, column]
+            differences[group] += (values[:, None] - values[None, :]) ** 2
+        falling, growing = self.shapes.falling(data.steps), self.shapes.growing(data.steps)
+        bases = (np.ones((data.values.size, data.values.size)), falling @ falling.T, growing @ growing.T)
+        same = data.trial[:, None] == data.trial[None, :]
+        centre, spread = self.centre(), self.prior.spread(self.lengths)
+
+        def objective(theta: Array) -> tuple[float, Array]:
+            value, gradient = self._negative_evidence(theta, data, differences, bases, same)
+            pull = (theta - centre) / spread
+            return value + 0.5 * float(pull @ pull), gradient + pull / spread
+
+        found = minimize(
+            objective, start, jac=True, method="L-BFGS-B",
+            bounds=[(c - 4 * s, c + 4 * s) for c, s in zip(centre, spread, strict=True)],
+            options={"maxiter": iterations},
+        )  # fmt: skip
+        fitted: Array = found.x
+        return fitted
+
+    def _negative_evidence(
+        self,
+        theta: Array,
+        data: Observations,
+        differences: Array,
+        bases: tuple[Array, Array, Array],
+        same: NDArray[np.bool_],
+    ) -> tuple[float, Array]:
+        """Negative log marginal likelihood and its gradient."""
+        inverse_squares = np.exp(-2.0 * theta[: self.lengths])
+        weights = np.exp(theta[self.lengths :])
+        r = np.sqrt(np.tensordot(inverse_squares, differences, 1))
+        decay = np.exp(-_SQRT5 * r)
+        matern = (1.0 + _SQRT5 * r + 5.0 / 3.0 * r * r) * decay
+        shared, similar, own = (
+            sum(w * base for w, base in zip(weights[i : i + 3], bases, strict=True)) for i in (0, 3, 6)
+        )
+        spread_matern = matern[data.trial][:, data.trial]
+        covariance = shared + spread_matern * similar + same * own
+        covariance[np.diag_indices_from(covariance)] += weights[9] + _JITTER
+        factor, failed = lapack.dpotrf(covariance, lower=1)
+        if failed:
+            return 1e10, np.zeros_like(theta)
+        half, _ = lapack.dpotri(factor, lower=1)
+        inverse = np.tril(half) + np.tril(half, -1).T
+        alpha = inverse @ data.values
+        value = 0.5 * float(data.values @ alpha) + float(np.log(np.diag(factor)).sum())
+        pull = inverse - np.outer(alpha, alpha)  # derivative of the value is half the sum of pull * dK
+        gradient = np.empty_like(theta)
+        for i, mask in ((0, None), (3, spread_matern), (6, same)):
+            masked = pull if mask is None else pull * mask
+            for j, base in enumerate(bases):
+                gradient[self.lengths + i + j] = 0.5 * weights[i + j] * float((masked * base).sum())
+        gradient[self.lengths + 9] = 0.5 * weights[9] * float(np.trace(pull))
+        slope = 5.0 / 3.0 * (1.0 + _SQRT5 * r) * decay  # d matern / d log length = slope * difference / length^2
+        starts = np.flatnonzero(np.r_[True, data.trial[1:] != data.trial[:-1]])
+        present = data.trial[starts]
+        blocks = np.add.reduceat(np.add.reduceat(pull * similar, starts, axis=0), starts, axis=1)
+        blocks *= slope[np.ix_(present, present)]
+        for d in range(self.lengths):
+            gradient[d] = 0.5 * inverse_squares[d] * float((blocks * differences[d][np.ix_(present, present)]).sum())
+        return value, gradient
+
+
+class Posterior:
+    """The process given the observations, at fixed hyperparameters."""
+
+    def __init__(self, kernel: Kernel, theta: Array, data: Observations) -> None:
+        self.kernel = kernel
+        self.theta = theta
+        self.data = data
+        self._weights = np.exp(theta[kernel.lengths :])
+        self._falling = kernel.shapes.falling(data.steps)
+        self._growing = kernel.shapes.growing(data.steps)
+        distance = kernel.distance(theta, data.rows, data.rows)
+        covariance = self._shared(self._falling, self._growing, 0)
+        covariance += _matern(distance)[data.trial][:, data.trial] * self._shared(self._falling, self._growing, 3)
+        covariance += (data.trial[:, None] == data.trial[None, :]) * self._shared(self._falling, self._growing, 6)
+        covariance[np.diag_indices_from(covariance)] += self._weights[9] + _JITTER
+        self._factor = np.linalg.cholesky(covariance)
+        half = solve_triangular(self._factor, data.values, lower=True, check_finite=False)
+        self._alpha = solve_triangular(self._factor, half, lower=True, trans=1, check_finite=False)
+
+    def predict(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array]:
+        """Mean and variance of the noiseless curves at one step each.
+
+        Args:
+            rows: recipes, [n, columns].
+            trial: the observed trial each belongs to, -1 for a recipe that has none.
+            steps: one step each, [n].
+        """
+        cross, falling, growing = self._cross(rows, trial, steps)
+        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        w = self._weights
+        prior = (
+            (w[0] + w[3] + w[6])
+            + (w[1] + w[4] + w[7]) * (falling**2).sum(1)
+            + (w[2] + w[5] + w[8]) * (growing**2).sum(1)
+        )
+        return cross @ self._alpha, np.maximum(prior - (half**2).sum(0), 1e-12)
+
+    def covariance(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array]:
+        """Mean and joint covariance of the noiseless curves; new recipes (trial -1) each have a part of their own."""
+        cross, falling, growing = self._cross(rows, trial, steps)
+        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        identity = np.where(trial < 0, -1 - np.arange(trial.size), trial)
+        prior = self._shared(falling, growing, 0)
+        prior += _matern(self.kernel.distance(self.theta, rows, rows)) * self._shared(falling, growing, 3)
+        prior += (identity[:, None] == identity[None, :]) * self._shared(falling, growing, 6)
+        return cross @ self._alpha, prior - half.T @ half
+
+    def _cross(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array, Array]:
+        falling, growing = self.kernel.shapes.falling(steps), self.kernel.shapes.growing(steps)
+        s, g = falling @ self._falling.T, growing @ self._growing.T
+        w = self._weights
+        matern = _matern(self.kernel.distance(self.theta, rows, self.data.rows))[:, self.data.trial]
+        cross = w[0] + w[1] * s + w[2] * g + matern * (w[3] + w[4] * s + w[5] * g)
+        known = np.flatnonzero(trial >= 0)
+        if known.size:
+            own = trial[known, None] == self.data.trial[None, :]
+            cross[known] += own * (w[6] + w[7] * s[known] + w[8] * g[known])
+        return cross, falling, growing
+
+    def _shared(self, falling: Array, growing: Array, first: int) -> Array:
+        w = self._weights[first : first + 3]
+        covariance: Array = w[0] + w[1] * (falling @ falling.T) + w[2] * (growing @ growing.T)
+        return covariance
+
+
+def _matern(distance: Array) -> Array:
+    scaled = _SQRT5 * distance
+    value: Array = (1.0 + scaled + scaled * scaled / 3.0) * np.exp(-scaled)
+    return value
