@@ -107,7 +107,7 @@ class JournalSink(Sink):
             raise
         self._directions = directions if self.snapshot is None else self.snapshot.directions
         self._study = self._replay.find(name)
-        self._ids = self._known_ids()
+        self._trials = len(self._ids())
 
     def write(self, changes: Changes) -> None:
         """Append all changes as one unit."""
@@ -116,7 +116,7 @@ class JournalSink(Sink):
             ops = list(self._encode(changes))
             self._append(ops)
         self._study = self._replay.find(self._name)
-        self._ids = self._known_ids()
+        self._trials = len(self._ids())
 
     def delete(self) -> None:
         """Delete the study, if it exists."""
@@ -136,8 +136,8 @@ class JournalSink(Sink):
             self._file.close()
             self._lease.close()
 
-    def _known_ids(self) -> list[int]:
-        return [] if self._study is None else list(self._replay.studies[self._study].ids)
+    def _ids(self) -> list[int]:
+        return [] if self._study is None else self._replay.studies[self._study].ids
 
     def _catch_up(self) -> None:
         """Replay what others appended; notice their trials in this study: to go on would number two alike."""
@@ -145,7 +145,7 @@ class JournalSink(Sink):
         self._replay.feed(self._file.read(self._replay.offset))
         if self._replay.find(self._name) != self._study:
             raise StoreError(f"{self._display}: study {self._name!r} was deleted or replaced while it was running")
-        if self._known_ids() != self._ids:
+        if len(self._ids()) != self._trials:
             raise StoreError(
                 f"{self._display}: another program added trials to study {self._name!r} while it was running;"
                 " run it again to go on with them"
@@ -157,7 +157,7 @@ class JournalSink(Sink):
         self._replay.offset += size
 
     def _encode(self, changes: Changes) -> Iterator[dict[str, Any]]:
-        study, ids = self._study, list(self._ids)
+        study, ids = self._study, self._ids()
         if study is None or changes.whole:
             if study is not None:
                 yield self._op(Op.DELETE_STUDY, study_id=study)

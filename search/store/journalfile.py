@@ -117,7 +117,7 @@ class JournalFile:
 
     def _acquire(self, target: str) -> None:
         start = changed = time.monotonic()
-        modified, pause = None, 0.001
+        seen, pause = self._state(), 0.001
         while True:
             try:
                 self._lock.symlink_to(target)
@@ -126,14 +126,10 @@ class JournalFile:
                 pass
             except OSError as error:
                 raise StoreError(f"{self._display}: cannot make the lock {self._lock}: {error.strerror}") from error
-            now = time.monotonic()
-            try:
-                seen = os.stat(self._lock).st_mtime_ns
-            except OSError:
-                seen = None
-            if seen != modified:
-                modified, changed = seen, now
-            if self._left_behind() or now - changed > _STALE:
+            now, state = time.monotonic(), self._state()
+            if state != seen:
+                seen, changed = state, now
+            elif now - changed > _STALE or self._left_behind():
                 self._lock.unlink(missing_ok=True)
                 continue
             if now - start > _TIMEOUT:
@@ -144,8 +140,16 @@ class JournalFile:
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
 
+    def _state(self) -> tuple[int, ...] | None:
+        """What changes when the lock changes hands, or its holder writes."""
+        try:
+            lock = os.lstat(self._lock)
+        except FileNotFoundError:
+            return None
+        return lock.st_ino, lock.st_ctime_ns, os.fstat(self._fd).st_mtime_ns
+
     def _left_behind(self) -> bool:
-        """Whether the lock was made by a process of ours that is dead."""
+        """Whether the lock was made by a process of ours that is dead; removes it unless it is our study's."""
         target = self._target()
         if target is None or Path(target).suffix != ".lease":
             return False
@@ -153,12 +157,11 @@ class JournalFile:
         if lease == self._lease:  # we hold this lease and do not hold the lock: an earlier holder died
             return True
         fd = released(lease)
-        if fd is None:
-            return not lease.exists()
-        # Nobody can become the holder before the lock file is closed, so the link cannot become a living one's.
-        if self._target() == target:
-            self._lock.unlink(missing_ok=True)
-        os.close(fd)
+        if fd is not None:
+            # Nobody can take this lease before we close it, so the link is still the dead one's.
+            if self._target() == target:
+                self._lock.unlink(missing_ok=True)
+            os.close(fd)
         return False
 
     def _target(self) -> str | None:

@@ -152,6 +152,10 @@ def _local(moment: str | datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
 
 
+def _state(trial: TrialChanges) -> tuple[str | None, str | None, str | None]:
+    return None if trial.state is None else trial.state.name, _utc(trial.start), _utc(trial.complete)
+
+
 def _utc(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
@@ -186,6 +190,7 @@ class SqlSink(Sink):
         self.snapshot = None if found is None else found[0]
         self._study = None if found is None else found[1]
         self._ids = [] if found is None else found[2]
+        self._last = max(self._ids, default=None)  # where plain Optuna ran several workers, not that of the last trial
         self._connection = connection
         self._name = name
         self._directions = directions if self.snapshot is None else self.snapshot.directions
@@ -196,31 +201,30 @@ class SqlSink(Sink):
     def write(self, changes: Changes) -> None:
         """Write all changes in one transaction."""
         with self._connection.transaction(write=True):
-            study, ids = self._study, self._ids
             self._check_unchanged()
+            study, ids = self._study, self._ids
             if study is None or changes.whole:
                 study, ids = self._replace(study), []
-            created = [number for number, trial in sorted(changes.trials.items()) if trial.created]
-            if created:
-                ids = [*ids, *self._connection.new_ids("trials", "trial_id", len(created))]
-                self._connection.insert(
-                    "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    [
-                        (ids[number], number, study, trial.state.name, _utc(trial.start), _utc(trial.complete))
-                        for number, trial in ((number, changes.trials[number]) for number in created)
-                        if trial.state is not None
-                    ],
-                )
-            self._write_trials([(ids[number], trial) for number, trial in sorted(changes.trials.items())])
+            created = sorted(number for number, trial in changes.trials.items() if trial.created)
+            new = dict(zip(created, self._connection.new_ids("trials", "trial_id", len(created)), strict=True))
+            trials = {new.get(number) or ids[number]: trial for number, trial in sorted(changes.trials.items())}
+            self._connection.insert(
+                "INSERT INTO trials (trial_id, number, study_id, state, datetime_start, datetime_complete)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [(id, number, study, *_state(trials[id])) for number, id in new.items()],
+            )
+            self._connection.insert(
+                "UPDATE trials SET state = ?, datetime_start = coalesce(?, datetime_start),"
+                " datetime_complete = coalesce(?, datetime_complete) WHERE trial_id = ?",
+                [(*_state(t), id) for id, t in trials.items() if t.state is not None and not t.created],
+            )
+            self._write_content(trials)
             for kind, attrs in (("user", changes.user_attrs), ("system", changes.system_attrs)):
-                self._upsert(
-                    f"study_{kind}_attributes",
-                    ("study_id", "key"),
-                    ("value_json",),
-                    ((study, *a) for a in attrs.items()),
-                )
+                rows = ((study, key, text) for key, text in attrs.items())
+                self._upsert(f"study_{kind}_attributes", ("study_id", "key"), ("value_json",), rows)
+        ids.extend(new.values())
         self._study, self._ids = study, ids
+        self._last = max(new.values(), default=None if changes.whole else self._last)
 
     def sync(self) -> None:
         """Bring everything written to the disk."""
@@ -237,7 +241,7 @@ class SqlSink(Sink):
             raise StoreError(f"{self._display}: study {self._name!r} was deleted or replaced while it was running")
         if found is not None:
             [(last,)] = self._connection.query("SELECT max(trial_id) FROM trials WHERE study_id = ?", (found,))
-            if last != max(self._ids, default=None):
+            if last != self._last:
                 raise StoreError(
                     f"{self._display}: another program added trials to study {self._name!r} while it was running;"
                     " run it again to go on with them"
@@ -255,33 +259,28 @@ class SqlSink(Sink):
         )
         return new
 
-    def _write_trials(self, trials: Sequence[tuple[int, TrialChanges]]) -> None:
-        self._connection.insert(
-            "UPDATE trials SET state = ?, datetime_start = coalesce(?, datetime_start),"
-            " datetime_complete = coalesce(?, datetime_complete) WHERE trial_id = ?",
-            [
-                (trial.state.name, _utc(trial.start), _utc(trial.complete), id)
-                for id, trial in trials
-                if trial.state is not None and not trial.created
-            ],
-        )
+    def _write_content(self, trials: dict[int, TrialChanges]) -> None:
         self._upsert(
             "trial_params",
             ("trial_id", "param_name"),
             ("param_value", "distribution_json"),
-            ((id, name, value, distribution_to_json(d)) for id, t in trials for name, (value, d) in t.params.items()),
+            (
+                (id, name, value, distribution_to_json(distribution))
+                for id, trial in trials.items()
+                for name, (value, distribution) in trial.params.items()
+            ),
         )
         self._upsert(
             "trial_intermediate_values",
             ("trial_id", "step"),
             ("intermediate_value", "intermediate_value_type"),
-            ((id, step, *_stored(value)) for id, trial in trials for step, value in trial.points.items()),
+            ((id, step, *_stored(value)) for id, trial in trials.items() for step, value in trial.points.items()),
         )
         self._upsert(
             "trial_values",
             ("trial_id", "objective"),
             ("value", "value_type"),
-            ((id, i, *_stored(value)) for id, trial in trials for i, value in enumerate(trial.values or ())),
+            ((id, i, *_stored(value)) for id, trial in trials.items() for i, value in enumerate(trial.values or ())),
         )
         for kind in ("user", "system"):
             self._upsert(
@@ -289,9 +288,9 @@ class SqlSink(Sink):
                 ("trial_id", "key"),
                 ("value_json",),
                 (
-                    (id, *attr)
-                    for id, trial in trials
-                    for attr in (trial.user_attrs if kind == "user" else trial.system_attrs).items()
+                    (id, key, text)
+                    for id, trial in trials.items()
+                    for key, text in (trial.user_attrs if kind == "user" else trial.system_attrs).items()
                 ),
             )
 

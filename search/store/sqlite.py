@@ -59,7 +59,7 @@ class SQLite(Backend):
         self.make_tables()
         lease = Lease(self.path, name)
         try:
-            connection = _Connection(self.path, self.display, "rw")
+            connection = _Connection(self.path, self.display, write=True)
             wal = Path(f"{self.path}-wal")
 
             def sync() -> None:
@@ -95,7 +95,7 @@ class SQLite(Backend):
         """Delete an existing study."""
         lease = Lease(self.path, name)
         try:
-            connection = _Connection(self.path, self.display, "rw")
+            connection = _Connection(self.path, self.display, write=True)
             try:
                 with connection.transaction(write=True):
                     study = sql.find_study(connection, name)
@@ -152,7 +152,7 @@ class SQLite(Backend):
         """Whether the tables are complete: Optuna writes the revision last."""
         if not self.path.exists():
             return False
-        connection = _Connection(self.path, self.display, "ro")
+        connection = _Connection(self.path, self.display)
         try:
             tables = {name for (name,) in connection.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if tables and not tables & {"studies", "version_info"}:
@@ -177,7 +177,7 @@ class SQLite(Backend):
         if not self._ready():
             yield None
             return
-        connection = _Connection(self.path, self.display, "ro")
+        connection = _Connection(self.path, self.display)
         try:
             yield connection
         finally:
@@ -187,16 +187,41 @@ class SQLite(Backend):
 class _Connection:
     """See ``sql.Connection``."""
 
-    def __init__(self, path: Path, display: str, mode: str) -> None:
+    def __init__(self, path: Path, display: str, *, write: bool = False) -> None:
         self._display = display
+        self._path = path
         with _explained(display):
-            self._connection = sqlite3.connect(
-                f"file:{quote(str(path))}?mode={mode}",
-                uri=True,
-                timeout=_TIMEOUT,
-                isolation_level=None,
-                check_same_thread=False,
-            )
+            try:
+                self._connection = self._connect("mode=rw")
+            except sqlite3.OperationalError as error:
+                # Write-ahead mode wants a file beside the database. Where none can be made, none is in use.
+                kind = error.sqlite_errorcode & 0xFF
+                refused = kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
+                if write or not refused or os.path.exists(f"{path}-wal") or not os.access(path, os.R_OK):
+                    raise
+                self._connection = self._connect("immutable=1")
+        self._file = os.stat(path)
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(self._path))}?{mode}",
+            uri=True,
+            timeout=_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # the first access opens the file
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _in_place(self) -> bool:
+        try:
+            return os.path.samestat(self._file, os.stat(self._path))
+        except FileNotFoundError:
+            return False
 
     def query(self, statement: str, row: Sequence[Any] = ()) -> list[Any]:
         with _explained(self._display):
@@ -208,11 +233,15 @@ class _Connection:
                 self._connection.executemany(statement, rows)
 
     def new_ids(self, table: str, column: str, count: int) -> list[int]:
+        if not count:
+            return []
         [(last,)] = self.query(f"SELECT coalesce(max({column}), 0) FROM {table}")
         return list(range(last + 1, last + 1 + count))
 
     @contextmanager
     def transaction(self, *, write: bool) -> Iterator[None]:
+        if write and not self._in_place():
+            raise StoreError(f"{self._display}: the file was removed or replaced while a study was running")
         self.query("BEGIN IMMEDIATE" if write else "BEGIN")
         try:
             yield
