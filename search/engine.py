@@ -17,7 +17,8 @@ import optuna
 from hpo.search import definition as defining
 from hpo.search.budget import Budget
 from hpo.search.confirm import Plan, candidates, finalists, fresh_seeds
-from hpo.search.errors import EverythingFailed
+from hpo.search.dashboard.annotate import annotate
+from hpo.search.errors import EverythingFailed, HpoError, StoreError
 from hpo.search.executors import Executor, Job, Task
 from hpo.search.ledger import Entry, Ledger
 from hpo.search.loop import Loop, Rules, Silent
@@ -83,10 +84,23 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
                 store.delete(name)
     with store.session(study.name, study.directions) as session:
         _open(study, objective, session, progress)
-        with _executor(study, objective, progress) as executor:
-            context = Context(study, objective, store, executor, progress)
-            _decide(context, _search(context, session))
+        try:
+            with _executor(study, objective, progress) as executor:
+                context = Context(study, objective, store, executor, progress)
+                _decide(context, _search(context, session))
+        except StoreError:
+            raise
+        except HpoError:  # interrupted or failed: what stands is described all the same
+            _annotate(study, session)
+            raise
+        _annotate(study, session)
     return store
+
+
+def _annotate(study: Study, session: Session) -> None:
+    """Bring the study's note and heat map in the dashboard up to date."""
+    annotate(session.study, study)
+    session.commit()
 
 
 def task_of(study: Study) -> Task:
@@ -120,7 +134,7 @@ def _open(study: Study, objective: Objective, session: Session, progress: Progre
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             session.study.set_metric_names(names)
-    session.commit()
+    _annotate(study, session)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
-    from hpo.search.dashboard import serve
+    from hpo.search.dashboard.server import serve
 
     store = cli.store_of(arguments)
     mode = "read and write" if arguments.write else "read-only"

@@ -1,6 +1,6 @@
 """Search the training recipe of a model: one study file, one command, an honest winner.
 
-``hpo.run`` runs a study, ``hpo.trials`` reads one back as a table, ``hpo.from_callback`` turns a training loop that calls
+``hpo.run`` runs a study, ``hpo.trials`` reads one back as a table, ``hpo.from_callback`` turns a loop that calls
 back into an objective. Names are imported on first use, because
 ``hpo --help`` must not pay for optuna.
 """
