@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.data import Splits
 from hpo.search.cohort.lane import Lane

@@ -1,0 +1,64 @@
+"""Small convolutional network on digits by default, or on any array of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from hpo.search.cohort.data import Splits
+    from hpo.search.cohort.layers import Sequential
+
+METRICS = (
+    "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1", "val_rmse", "val_mae", "val_r2",
+)  # fmt: skip
+
+
+def build(
+    *,
+    channels: int = 16,
+    depth: int = 2,
+    kernel: int = 3,
+    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"] = "relu",
+    normalization: Literal["none", "group"] = "none",
+    dropout: float = 0.1,
+    init: Literal["torch", "xavier", "he", "orthogonal"] = "torch",
+) -> Sequential:
+    """Stack ``depth`` blocks of two convolutions and a pooling that halves the image; channels double per block.
+
+    Args:
+        channels: channels of the first block.
+        depth: blocks.
+        kernel: width of the convolutions, odd.
+        activation: nonlinearity after each convolution.
+        normalization: of each convolution's output before the nonlinearity, in 4 groups of channels.
+        dropout: share of the last block's outputs dropped in training (Srivastava et al. 2014).
+        init: distribution of the first weights.
+    """
+    from hpo.search.cohort.images import Conv2d, GroupNorm, MaxPool2d
+    from hpo.search.cohort.layers import Activation, Dropout, Flatten, Layer, Linear, Sequential
+    from hpo.search.errors import UserError
+
+    if kernel % 2 == 0 or kernel < 1:
+        raise UserError(f"kernel: {kernel} is not an odd number")
+    if normalization == "group" and channels % 4:
+        raise UserError(f"channels: {channels} is no multiple of 4, which normalization: group needs")
+    layers: list[Layer] = []
+    for block in range(depth):
+        for _ in range(2):
+            layers.append(Conv2d(channels * 2**block, kernel, init=init))
+            if normalization == "group":
+                layers.append(GroupNorm(4))
+            layers.append(Activation(activation))
+        layers.append(MaxPool2d())
+    return Sequential((*layers, Flatten(), Dropout(dropout), Linear(init=init)))
+
+
+def data(*, data: Any = None, split_seed: int = 0) -> Splits:
+    """Load, split and prepare images; digits where the study names nothing.
+
+    Raises:
+        DataError: the data holds no images.
+    """
+    from hpo.objectives._splits import splits
+
+    return splits("digits" if data is None else data, split_seed, images=True)
