@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 import numbers
 import traceback
-import typing
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -122,7 +121,7 @@ def _call(function: Callable[..., Any], objective: Objective, task: Task, job: J
         and first.name == "recipe"
     ):
         made = function(SimpleNamespace(**values))
-    elif first is not None and (recipe := _dataclass_of(function, first.name)) is not None:
+    elif first is not None and len(parameters) == 1 and (recipe := _dataclass_of(function, first)) is not None:
         fields = recipe.__dataclass_fields__
         made = function(recipe(**{name: value for name, value in values.items() if name in fields}))
     elif objective.signature.open or any(p.kind is p.VAR_KEYWORD for p in parameters):
@@ -134,8 +133,10 @@ def _call(function: Callable[..., Any], objective: Objective, task: Task, job: J
     return made if isinstance(made, (Generator, Iterator)) else iter([made])
 
 
-def _dataclass_of(function: Callable[..., Any], parameter: str) -> Any:
-    hint = typing.get_type_hints(function).get(parameter)
+def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    hint = parameter.annotation
+    if isinstance(hint, str):  # only this one is looked up: others may be imported for type checkers alone
+        hint = getattr(inspect.getmodule(function), hint, None)
     return hint if isinstance(hint, type) and is_dataclass(hint) else None
 
 
