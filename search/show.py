@@ -65,8 +65,7 @@ def verdict(found: StudyReport) -> list[str]:
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
     if found.winner.get("test"):
-        scores = ", ".join(f"{name} {text.short(value)}" for name, value in found.winner["test"].items())
-        lines.append(f"  test split, measured once: {scores}")
+        lines.append(f"  test split, measured once: {text.scores(found.winner['test'])}")
     return lines
 
 

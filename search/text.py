@@ -56,9 +56,21 @@ def recipe(point: Mapping[str, Any]) -> str:
     >>> recipe({"learning_rate": 0.01, "batch_size": 32})
     'learning_rate 0.01, batch_size 32'
     """
-    return ", ".join(
-        f"{name} {short(value) if isinstance(value, float) else number(value)}" for name, value in point.items()
-    )
+    rounded = {name: float(short(value)) if isinstance(value, float) else value for name, value in point.items()}
+    return ", ".join(f"{name} {number(value)}" for name, value in rounded.items())
+
+
+_HEADLINE = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")
+
+
+def scores(found: Mapping[str, float]) -> str:
+    """Test scores in one line: the usual ones where they are known, else all.
+
+    >>> scores({"accuracy": 0.97512, "matthews_corrcoef": 0.97})
+    'accuracy 0.9751'
+    """
+    usual = {name: found[name] for name in _HEADLINE if name in found}
+    return ", ".join(f"{name} {short(value)}" for name, value in (usual or found).items())
 
 
 def duration(seconds: float) -> str:
