@@ -17,8 +17,11 @@ Anything else that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class HpoError(Exception):
@@ -59,37 +62,49 @@ class SpaceExhausted(Exception):
 
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake at one place: 1-based line and column, the wrong text and the offered repair."""
+    """One mistake at one place: what is wrong, the offered repair, and where (line and column count from 1).
+
+    Of several mistakes at one place only the first is shown, for the others follow from it, unless they are
+    ``about`` different things.
+    """
 
     message: str
+    hint: str = ""
+    source: str = "<study>"
+    text: str = ""
     line: int = 1
     column: int = 1
     width: int = 1
-    hint: str = ""
+    about: str = ""
+
+    def __str__(self) -> str:
+        shown = f"{self.source}:{self.line}:{self.column}: {self.message}"
+        lines = lines_of(self.text)
+        if not self.text or not 1 <= self.line <= len(lines):
+            return f"{shown} ({self.hint})" if self.hint else shown
+        margin = f"{self.line} | "
+        line = "".join(letter if letter.isprintable() else " " for letter in lines[self.line - 1])
+        cut = max(0, self.column - 60)  # a long line is shown around its mistake only
+        line, column = line[cut : cut + 110], self.column - cut
+        width = max(1, min(self.width, len(line) - column + 1))
+        pointer = " " * (len(margin) - 2) + "| " + " " * (column - 1) + "^" * width
+        return f"{shown}\n{margin}{line}\n{pointer} {self.hint}".rstrip()
+
+
+def lines_of(text: str) -> list[str]:
+    """Lines as YAML counts them, which ends no line at a form feed as ``str.splitlines`` does."""
+    return _LINE_END.split(text)
 
 
 class StudyFileError(HpoError):
     """All mistakes of one study file, in order of place."""
 
-    def __init__(self, path: str, source: str, mistakes: Iterable[Mistake]) -> None:
-        self.path = path
-        self.mistakes = sorted(mistakes, key=lambda mistake: (mistake.line, mistake.column))
-        self._lines = source.splitlines()
-        super().__init__("\n\n".join(self._show(mistake) for mistake in self.mistakes))
-
-    def _show(self, mistake: Mistake) -> str:
-        shown = f"{self.path}:{mistake.line}:{mistake.column}: {mistake.message}"
-        if 1 <= mistake.line <= len(self._lines):
-            margin = f"{mistake.line} | "
-            line = self._lines[mistake.line - 1].replace("\t", " ")
-            width = max(1, min(mistake.width, len(line) - mistake.column + 1))
-            pointer = " " * (len(margin) - 2) + "| " + " " * (mistake.column - 1) + "^" * width
-            shown += f"\n{margin}{line}\n{pointer}"
-            if mistake.hint:
-                shown += f" {mistake.hint}"
-        elif mistake.hint:
-            shown += f" ({mistake.hint})"
-        return shown
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        first: dict[tuple[str, int, int, str], Mistake] = {}
+        for mistake in mistakes:
+            first.setdefault((mistake.source, mistake.line, mistake.column, mistake.about), mistake)
+        self.mistakes = [first[place] for place in sorted(first)]
+        super().__init__("\n\n".join(map(str, self.mistakes)))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

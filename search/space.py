@@ -6,13 +6,14 @@ parameters active at it.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 Scalar: TypeAlias = "str | int | float | bool | None"
+
+_OTHER = "\0"  # stands for every value that no condition names; no study file can hold it
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,25 @@ class Float:
     log: bool = False
     step: float | None = None
 
-    def grid(self) -> tuple[Scalar, ...] | None:
-        """All values when there is a step, else None."""
+    def count(self) -> int | None:
+        """Number of values when there is a step, else None."""
         if self.step is None:
-            return (self.low,) if self.low == self.high else None
-        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        return tuple(float(f"{self.low + i * self.step:.12g}") for i in range(count))
+            return 1 if self.low == self.high else None
+        return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+
+    def grid(self) -> Sequence[Scalar] | None:
+        """All values when there is a step, else None."""
+        count = self.count()
+        return None if count is None else tuple(self._at(i) for i in range(count))
+
+    def _at(self, i: int) -> float:
+        return float(f"{self.low + i * (self.step or 0.0):.12g}")
 
     def from_unit(self, u: float) -> Scalar:
         """Map u in [0, 1) to a value."""
-        values = self.grid()
-        if values is not None:
-            return values[min(int(u * len(values)), len(values) - 1)]
+        count = self.count()
+        if count is not None:
+            return self._at(min(int(u * count), count - 1))
         if self.log:
             value = math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
         else:
@@ -55,8 +63,9 @@ class Float:
         """Whether the value can be drawn."""
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
             return False
-        values = self.grid()
-        return values is None or any(math.isclose(value, v, rel_tol=1e-9) for v in values if isinstance(v, float))
+        if self.step is None:
+            return True
+        return math.isclose(value, self._at(round((value - self.low) / self.step)), rel_tol=1e-9, abs_tol=1e-12)
 
 
 @dataclass(frozen=True)
@@ -68,17 +77,20 @@ class Int:
     log: bool = False
     step: int = 1
 
-    def grid(self) -> tuple[Scalar, ...]:
+    def count(self) -> int:
+        """Number of values."""
+        return (self.high - self.low) // self.step + 1
+
+    def grid(self) -> Sequence[Scalar]:
         """All values in order."""
-        return tuple(range(self.low, self.high + 1, self.step))
+        return range(self.low, self.high + 1, self.step)
 
     def from_unit(self, u: float) -> Scalar:
         """Map u in [0, 1) to a value; each integer owns an equal share (of the log scale, if log)."""
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return min(max(round(math.exp(low + u * (high - low))), self.low), self.high)
-        count = (self.high - self.low) // self.step + 1
-        return self.low + min(int(u * count), count - 1) * self.step
+        return self.low + min(int(u * self.count()), self.count() - 1) * self.step
 
     def to_unit(self, value: Scalar) -> float:
         """Map a value to the middle of its share of [0, 1]."""
@@ -86,14 +98,13 @@ class Int:
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return (math.log(value) - low) / (high - low)
-        count = (self.high - self.low) // self.step + 1
-        return ((value - self.low) / self.step + 0.5) / count
+        return ((value - self.low) / self.step + 0.5) / self.count()
 
     def contains(self, value: Scalar) -> bool:
         """Whether the value can be drawn."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
             return False
-        return self.low <= value <= self.high and (int(value) - self.low) % self.step == 0
+        return value == int(value) and (int(value) - self.low) % self.step == 0
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,11 @@ class Choice:
 
     values: tuple[Scalar, ...]
 
-    def grid(self) -> tuple[Scalar, ...]:
+    def count(self) -> int:
+        """Number of values."""
+        return len(self.values)
+
+    def grid(self) -> Sequence[Scalar]:
         """All values in the order listed."""
         return self.values
 
@@ -193,9 +208,14 @@ class Space:
         >>> Space((Parameter("a", Choice((1, 2))), Parameter("b", Int(0, 2), when=(("a", (2,)),)))).size()
         4
         """
-        if any(parameter.domain.grid() is None for parameter in self.parameters):
+        if any(parameter.domain.count() is None for parameter in self.parameters):
             return None
-        count = sum(1 for _ in itertools.islice(self.points(fixed), limit + 1))
+        named: dict[str, list[Scalar]] = {}
+        for parameter in self.parameters:
+            for name, values in parameter.when:
+                listed = named.setdefault(name, [])
+                listed += [value for value in values if not Choice(tuple(listed)).contains(value)]
+        count = _count(self.parameters, named, dict(fixed or {}), limit)
         return count if count <= limit else None
 
     def points(self, fixed: Mapping[str, Scalar] | None = None) -> Iterator[dict[str, Scalar]]:
@@ -216,3 +236,24 @@ class Space:
                 yield from extend({**point, parameter.name: value}, tuple(later))
 
         yield from extend({}, self.parameters)
+
+
+def _count(rest: tuple[Parameter, ...], named: Mapping[str, list[Scalar]], known: dict[str, Scalar], limit: int) -> int:
+    """Number of points, exact up to ``limit``: values that no condition names are counted at once."""
+    total = 1
+    for i, parameter in enumerate(rest):
+        if not parameter.active(known):
+            continue
+        values = parameter.domain.count() or 0
+        if parameter.name not in named:
+            total *= values
+            continue
+        telling = [value for value in named[parameter.name] if parameter.domain.contains(value)]
+        found = 0
+        for value in [*telling, _OTHER] if values > len(telling) else telling:
+            share = values - len(telling) if value is _OTHER else 1
+            found += share * _count(rest[i + 1 :], named, {**known, parameter.name: value}, limit)
+            if found > limit:
+                break
+        return total * found
+    return total

@@ -1,0 +1,102 @@
+"""The ``goal`` of a study file: one text or a list of them, ``minimize val_loss``."""
+
+from __future__ import annotations
+
+from hpo.search.errors import Mistake, did_you_mean
+from hpo.search.objective import Objective
+from hpo.search.study import Aggregate, Goal
+from hpo.search.yaml12 import Node
+
+AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")
+"""What of a curve may count as the trial's value."""
+
+DIRECTIONS = ("minimize", "maximize")
+_EXAMPLE = "goal: minimize val_loss"
+_LOSSES = ("loss", "error", "rmse", "mae", "mse", "perplexity")
+_SCORES = ("accuracy", "auc", "f1", "r2", "precision", "recall", "bleu", "mcc")
+_ENDINGS = ("macro", "micro", "weighted", "mean", "score")
+
+
+def read_goals(root: Node, node: Node | None, objective: Objective | None, mistakes: list[Mistake]) -> list[Goal]:
+    """Read every goal; those with a mistake are left out."""
+    if node is None:
+        mistakes.append(root.mistake("the study names no goal", _EXAMPLE, about="goal"))
+        return []
+    items = node.value if isinstance(node.value, list) else [node]
+    if not items:
+        mistakes.append(node.mistake("goal is an empty list", _EXAMPLE))
+    goals: list[Goal] = []
+    for item in items:
+        goal = _goal(item, mistakes)
+        if goal is None:
+            continue
+        if goal.metric in [known.metric for known in goals]:
+            mistakes.append(item.mistake(f"{goal.metric} is a goal already"))
+            continue
+        _check(item, goal, objective, mistakes)
+        goals.append(goal)
+    return goals
+
+
+def _goal(item: Node, mistakes: list[Mistake]) -> Goal | None:
+    if not isinstance(item.value, str):
+        mistakes.append(item.mistake(f"a goal reads 'minimize val_loss', got {item.kind}", _EXAMPLE))
+        return None
+    words = item.value.split()
+    if len(words) == 1 and words[0] not in DIRECTIONS:
+        hint = f"did you mean '{_better(words[0])} {words[0]}'?"
+        mistakes.append(item.mistake(f"the goal {item.value!r} does not say minimize or maximize", hint))
+        return None
+    if words and words[0] not in DIRECTIONS:
+        hint = did_you_mean(words[0], DIRECTIONS)
+        mistakes.append(item.mistake(f"a goal starts with minimize or maximize, got {words[0]!r}", hint))
+        return None
+    if len(words) not in (2, 3):
+        hint = "several goals are a list: [minimize val_loss, minimize val_rmse]" if len(words) > 3 else _EXAMPLE
+        mistakes.append(item.mistake(f"a goal reads 'minimize val_loss', got {item.value!r}", hint))
+        return None
+    between = words[1] if len(words) == 3 else None
+    aggregate = next((known for known in AGGREGATES if known == between), None)
+    if between is not None and aggregate is None:
+        problem = f"what of the curve counts is best, last or mean, got {between!r}"
+        mistakes.append(item.mistake(problem, f"write '{words[0]} {words[-1]}', or '{words[0]} last {words[-1]}'"))
+        return None
+    return Goal(words[-1], "minimize" if words[0] == "minimize" else "maximize", aggregate)
+
+
+def _check(item: Node, goal: Goal, objective: Objective | None, mistakes: list[Mistake]) -> None:
+    if objective is not None and objective.metrics and goal.metric not in objective.metrics:
+        known = objective.metrics
+        hint = did_you_mean(goal.metric, known)
+        mistakes.append(item.mistake(f"{objective.label} yields no metric {goal.metric!r}", hint))
+    elif _better(goal.metric, goal.direction) != goal.direction:
+        other = "minimize" if goal.maximize else "maximize"
+        problem = f"{goal.direction} {goal.metric} looks for the worst"
+        mistakes.append(item.mistake(problem, f"did you mean '{other} {goal.metric}'?"))
+
+
+def _better(metric: str, otherwise: str = "minimize") -> str:
+    """Direction in which a metric of this name gets better, as far as its name says.
+
+    >>> _better("val_f1_macro"), _better("neg_log_loss", "maximize"), _better("gap", "maximize")
+    ('maximize', 'maximize', 'maximize')
+    """
+    words = metric.lower().split("_")
+    while len(words) > 1 and words[-1] in _ENDINGS:
+        words.pop()
+    if "neg" in words or "negative" in words:
+        return otherwise
+    return "maximize" if words[-1] in _SCORES else "minimize" if words[-1] in _LOSSES else otherwise
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """Lowest and highest value that a metric of the built-in objectives can have.
+
+    >>> bounds("val_accuracy"), bounds("val_r2")
+    ((0.0, 1.0), (-inf, 1.0))
+    """
+    last = [word for word in metric.split("_") if word not in _ENDINGS][-1]
+    inf = float("inf")
+    if last in ("r2", "corrcoef"):
+        return (-1.0 if last == "corrcoef" else -inf), 1.0
+    return 0.0, (1.0 if last in _SCORES or metric.endswith("average_precision") else inf)

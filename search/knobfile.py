@@ -1,0 +1,231 @@
+"""The ``objective``, ``search``, ``fixed`` and ``data`` of a study file, held against what the objective takes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from hpo.search.errors import HpoError, Mistake, did_you_mean
+from hpo.search.knobs import REQUIRED, Knob
+from hpo.search.objective import COMMAND, FILLED, Objective, describe
+from hpo.search.space import Choice, Space
+from hpo.search.spacefile import DOMAINS, check_conditions, read_space, wrong_value
+from hpo.search.yaml12 import Node
+
+
+def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[Mistake]) -> Objective | None:
+    """The objective; None with a mistake where there is none."""
+    if node is None:
+        hint = "objective: mlp, or objective: ./my_model.py"
+        mistakes.append(root.mistake("the study names no objective", hint, about="objective"))
+        return None
+    reference = node.value
+    if isinstance(reference, dict) and list(reference) == ["command"]:
+        node = reference["command"]
+        reference = COMMAND + node.value if isinstance(node.value, str) else None
+    if not isinstance(reference, str) or not reference.strip():
+        got = f"'{node.value}'" if node.value == "" else node.kind
+        hint = "a name, a file such as ./my_model.py, or {command: ...}"
+        mistakes.append(node.mistake(f"objective must be text, got {got}", hint))
+        return None
+    try:
+        return describe(reference.strip(), folder)
+    except HpoError as error:
+        problem, _, hint = str(error).partition(": ")
+        mistakes.append(node.mistake(problem, hint))
+        return None
+
+
+class Knobs:
+    """Reads ``search`` and ``fixed`` against the knobs of the objective."""
+
+    def __init__(self, root: Node, objective: Objective | None, mistakes: list[Mistake]) -> None:
+        assert isinstance(root.value, dict)
+        self.root, self.objective, self.mistakes = root, objective, mistakes
+        self._search, self._fixed = root.value.get("search"), root.value.get("fixed")
+        self._meant: set[str] = set()
+        self.fixed = self._read_fixed()
+        self.known = self._read_known()
+        self._check_fixed()
+        self.space = self._read_space()
+        self._check_required()
+
+    @property
+    def epochs(self) -> int | None:
+        """Fewest epochs of a complete trial, None when unknown."""
+        if "epochs" in self.space.names():
+            domain = self.space["epochs"].domain
+            values = domain.values if isinstance(domain, Choice) else [domain.low]
+            whole = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+            return int(min(whole)) if whole else None
+        default = self.known["epochs"].default if self.known and "epochs" in self.known else None
+        value = self.fixed.get("epochs", default)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def _names(self) -> set[str]:
+        """Every knob that the study gives a value or a range, however mistaken."""
+        sections = (self._search, self._fixed)
+        return {name for node in sections if node is not None and isinstance(node.value, dict) for name in node.value}
+
+    def _read_fixed(self) -> dict[str, Any]:
+        node = self._fixed
+        if node is None or node.value is None:
+            return {}
+        if not isinstance(node.value, dict):
+            problem = f"fixed must be a mapping of knobs, got {node.kind}"
+            self.mistakes.append(node.mistake(problem, "fixed: {epochs: 30}"))
+            return {}
+        return {name: item.plain() for name, item in node.value.items()}
+
+    def _read_known(self) -> dict[str, Knob] | None:
+        """Every knob there is; None when any name goes."""
+        if self.objective is None:
+            return None
+        signature = self.objective.signature
+        knobs = {name: knob for name, knob in signature.knobs.items() if name not in FILLED or name == "seed"}
+        if not signature.open:
+            return knobs
+        names = self.objective.estimators()
+        if not names:
+            further = self.objective.open_knobs(self.fixed)
+            return None if further is None else {**further, **knobs}
+        for estimator in self._estimators():
+            if "." not in str(estimator.value) and estimator.value not in names:
+                hint = did_you_mean(str(estimator.value), names)
+                self.mistakes.append(estimator.mistake(f"no estimator is called {estimator.plain()!r}", hint))
+                return None
+        for estimator in self._estimators():
+            further = self.objective.open_knobs({**self.fixed, "estimator": estimator.plain()})
+            if further is None:
+                return None
+            knobs = {**further, **knobs}
+        return knobs if self._estimators() else None
+
+    def _estimators(self) -> list[Node]:
+        """Values of the knob ``estimator``, fixed or searched."""
+        found = []
+        for section in (self._search, self._fixed):
+            node = section.value.get("estimator") if section is not None and isinstance(section.value, dict) else None
+            choice = node.value.get("choice") if node is not None and isinstance(node.value, dict) else None
+            listed = choice.value if choice is not None and isinstance(choice.value, list) else [node]
+            found += [item for item in listed if item is not None and isinstance(item.value, str)]
+        return found
+
+    def _read_space(self) -> Space:
+        if self._search is None:
+            hint = "search: {learning_rate: {float: [1e-4, 1e-1], log: true}}"
+            self.mistakes.append(self.root.mistake("the study searches nothing", hint, about="search"))
+            return Space(())
+        space = read_space(self._search, self._searched, self.mistakes)
+        check_conditions(space, self._search, self.fixed, self.known or {}, self.mistakes)
+        return space
+
+    def _searched(self, place: Node) -> Knob | None:
+        name = str(place.value)
+        if name == "seed":
+            hint = "the winner is confirmed with fresh seeds; see confirm"
+            self.mistakes.append(place.mistake("the seed is not searched", hint))
+        elif name in self.fixed:
+            self.mistakes.append(place.mistake(f"{name} is both searched and fixed", "drop one of the two"))
+        else:
+            self._known_or_wrong(place, name)
+        return (self.known or {}).get(name)
+
+    def _known_or_wrong(self, place: Node, name: str) -> None:
+        if self.known is None or name in self.known:
+            return
+        assert self.objective is not None
+        hint = did_you_mean(name, self.known)
+        if name in FILLED:
+            hint = "give it as a key of the study, beside search" if name == "data" else "the suite fills it in"
+        elif hint.startswith("did you mean"):
+            self._meant.add(hint.split("'")[1])
+        self.mistakes.append(place.mistake(f"{self.objective.label} has no knob {name!r}", hint))
+
+    def _check_fixed(self) -> None:
+        if self._fixed is None or not isinstance(self._fixed.value, dict):
+            return
+        for name, item in self._fixed.value.items():
+            knob = (self.known or {}).get(name)
+            if isinstance(item.value, dict) and set(item.value) & set(DOMAINS):
+                self.mistakes.append(item.mistake(f"{name} is fixed to a range", f"move {name} under search"))
+                continue
+            if any(isinstance(value, float) and not math.isfinite(value) for value in _leaves(item)):
+                self.mistakes.append(item.mistake("a knob must be a finite number"))
+                continue
+            self._known_or_wrong(self._fixed.keys[name], name)
+            wrong_value(knob, item, self.mistakes)
+            if knob is not None:
+                self.fixed[name] = knob.whole(self.fixed[name])
+
+    def _check_required(self) -> None:
+        if self.objective is None:
+            return
+        place = _objective_node(self.root)
+        given = self._names() | self._meant
+        for name, knob in self.objective.signature.knobs.items():
+            if knob.default is REQUIRED and name not in given and name not in FILLED:
+                hint = f"add it: fixed: {{{name}: ...}}"
+                self.mistakes.append(place.mistake(f"the knob {name!r} has no default", hint, about=name))
+        for name in self.objective.placeholders:
+            if name not in given and name != "seed":
+                problem = f"the command uses {{{name}}}, which the study does not set"
+                hint = did_you_mean(name, given)
+                self.mistakes.append(place.mistake(problem, hint, about=name))
+
+
+def _objective_node(root: Node) -> Node:
+    """The objective as the study names it, the text of a command if it is one."""
+    assert isinstance(root.value, dict)
+    node = root.value["objective"]
+    return node.value.get("command", node) if isinstance(node.value, dict) else node
+
+
+def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: list[Mistake]) -> Any:
+    """The data, with absolute paths; checked where the objective is one of the suite's."""
+    assert isinstance(root.value, dict)
+    node = root.value.get("data")
+    if node is None or node.value is None or objective is None:
+        return None
+    if objective.kind == "command":
+        problem, hint = "a command takes no data", "write it into the command, or under fixed"
+        mistakes.append(root.keys["data"].mistake(problem, hint))
+        return None
+    if not objective.takes_data:
+        problem, hint = f"{objective.label} takes no data", "give its train a parameter named data"
+        mistakes.append(root.keys["data"].mistake(problem, hint))
+        return None
+    if objective.kind != "builtin":
+        return node.plain()
+    from hpo.objectives import data
+
+    spec = node.plain()
+    try:
+        problems = data.check(spec, folder)
+        resolved = data.resolve(spec, folder)
+    except (OSError, RuntimeError) as error:  # a path too long, a home folder of nobody
+        problems, resolved = [f"data cannot be read: {getattr(error, 'strerror', None) or error}"], None
+    misspelt = [problem for problem in problems if "did you mean" in problem]
+    for problem in problems:
+        if problem.startswith("data ") and " needs the option " in problem and misspelt:
+            continue  # it is there, misspelt
+        message, _, hint = (
+            problem.rpartition(": ") if "did you mean" in problem or "one of: " in problem else (problem, "", "")
+        )
+        mistakes.append(_option_of(node, problem).mistake(message, hint, about=problem))
+    return resolved
+
+
+def _option_of(node: Node, problem: str) -> Node:
+    """The option that a problem names in quotes or before ``must be``, else the whole section."""
+    options = next(iter(node.value.values())) if isinstance(node.value, dict) and node.value else node
+    named = [name for name in options.keys if f"{name!r}" in problem or f": {name} must be" in problem]
+    return options.keys[named[0]] if len(named) == 1 else node
+
+
+def _leaves(node: Node) -> list[Any]:
+    if isinstance(node.value, (dict, list)):
+        items = node.value.values() if isinstance(node.value, dict) else node.value
+        return [leaf for item in items for leaf in _leaves(item)]
+    return [node.value]

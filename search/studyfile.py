@@ -1,0 +1,271 @@
+"""From a study file to a Study: every mistake found in one pass, each with its place and the likely meaning.
+
+Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` is this and no more. One file reads each
+part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobfile`` objective, knobs and data,
+``spacefile`` ranges and conditions, ``goalfile`` goals, ``budgetfile`` budget and confirm, ``pluginfile`` samplers,
+pruners and executors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hpo.search import registry
+from hpo.search.budgetfile import TRIALS, budget_of, check_limits, read_confirm, read_limits
+from hpo.search.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of
+from hpo.search.goalfile import read_goals
+from hpo.search.knobfile import Knobs, read_data, read_objective
+from hpo.search.objective import Objective
+from hpo.search.overrides import overlay
+from hpo.search.pluginfile import check_requirements, options_of, read_plugin
+from hpo.search.space import Space
+from hpo.search.store.location import parse_location
+from hpo.search.study import Goal, Plugin, Study
+from hpo.search.yaml12 import Node, dump, parse
+
+KEYS = (
+    "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "pruner", "executor", "workers",
+    "confirm", "repeats", "seed", "device", "storage",
+)  # fmt: skip
+"""Every key of a study file."""
+
+_DEVICE = re.compile(r"cpu|auto|mps|cuda(:\d{1,3})?")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,200}")
+
+
+def find(study: str) -> Path:
+    """File of a study given by path or by the name of one that is shipped.
+
+    Raises:
+        UserError: there is no such file or study.
+    """
+    try:
+        path = Path(study).expanduser()
+        if path.suffix not in (".yaml", ".yml") and "/" not in study and "\\" not in study:
+            return _shipped(study)
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise UserError(f"{study} is a folder, not a study file")
+        folder = path.parent if path.parent.is_dir() else Path()
+        near = did_you_mean(path.name, [p.name for p in folder.glob("*.y*ml")])
+    except (OSError, RuntimeError, ValueError) as error:  # too long, forbidden, no such home folder, NUL
+        raise UserError(f"there is no study file {study[:80]!r}: {getattr(error, 'strerror', None) or error}") from None
+    raise UserError(f"there is no study file {study}" + (f": {near}" if near else ""))
+
+
+def _shipped(study: str) -> Path:
+    if study in registry.names("study"):
+        return registry.path("study", study)
+    local = [p.stem for p in Path().glob("*.yaml")]
+    hint = f"did you mean --study {study}.yaml?" if study in local else did_you_mean(study, registry.names("study"))
+    raise UserError(f"no study is called {study!r}" + (f": {hint}" if hint else "; see: hpo list studies"))
+
+
+def read(study: str | Path | Mapping[str, Any], overrides: Sequence[tuple[str, str]] = ()) -> Study:
+    """Read and check a study: a path, the name of a shipped one, or a mapping.
+
+    Args:
+        study: where it is, or what it says.
+        overrides: pairs of (key, YAML text) laid over the file, as the command line gives them: a key of the file,
+            ``budget.trials`` for one inside a section, or ``set`` with ``knob=value``, which puts the knob under
+            ``fixed`` or ``search`` as its value says.
+
+    Raises:
+        StudyFileError: mistakes, all of them.
+        UserError: there is no such study, or a value of a mapping is not plain data.
+    """
+    mistakes: list[Mistake] = []
+    if isinstance(study, Mapping):
+        node, folder, stem, question = parse(_text_of(study), "<study>", mistakes), Path.cwd(), "study", ""
+    else:
+        path = find(str(study))
+        source = str(study) if path == Path(str(study)) else path.name
+        text = _decoded(path, source)
+        node, folder, stem, question = (
+            parse(text, source, mistakes),
+            path.parent,
+            path.stem,
+            registry.first_comment(text),
+        )
+    if not isinstance(node.value, dict):
+        hint = "see: hpo list studies"
+        raise StudyFileError([*mistakes, node.mistake(f"a study file is a mapping of keys, got {node.kind}", hint)])
+    return _Reader(overlay(node, overrides, mistakes), mistakes).study(folder.resolve(), stem, question)
+
+
+def _text_of(study: Mapping[str, Any]) -> str:
+    try:
+        return dump(dict(study))
+    except Exception as error:  # PyYAML's RepresenterError, or whatever an odd object raises when looked at
+        raise UserError(f"a study is plain data (numbers, text, lists, mappings): {error}") from None
+
+
+def _decoded(path: Path, source: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = lines_of(raw[: error.start].decode("utf-8-sig", errors="replace"))
+        problem = f"this is not UTF-8 text (byte 0x{raw[error.start]:02x})"
+        place = len(before), len(before[-1]) + 1
+        raise StudyFileError([Mistake(problem, "save the file as UTF-8", source, "", *place)]) from None
+
+
+class _Reader:
+    """One pass over the nodes; mistakes pile up in ``self.mistakes``."""
+
+    def __init__(self, root: Node, mistakes: list[Mistake]) -> None:
+        self.root, self.mistakes = self._without_unknown_keys(root, mistakes), mistakes
+
+    def study(self, folder: Path, stem: str, question: str) -> Study:
+        objective = read_objective(self.root, self._at("objective"), folder, self.mistakes)
+        before = len(self.mistakes)
+        goals = read_goals(self.root, self._at("goal"), objective, self.mistakes)
+        goals_clean = len(self.mistakes) == before
+        before = len(self.mistakes)
+        knobs = Knobs(self.root, objective, self.mistakes)
+        space_clean = len(self.mistakes) == before
+        sampler, pruner, executor = (self._plugin(kind) for kind in ("sampler", "pruner", "executor"))
+        workers = self._whole("workers", 1, 1, 4096)
+        self._check_plugins(
+            knobs if space_clean else None, goals if goals_clean else [], sampler, pruner, executor, objective, workers
+        )
+        repeats = self._yes_or_no("repeats")
+        limits = read_limits(self._at("budget"), self.mistakes)
+        size = knobs.space.size(knobs.fixed, limit=1_000_000) if space_clean and len(knobs.space) else None
+        check_limits(
+            limits, goals if goals_clean else [], objective, knobs.epochs, None if repeats else size, self.mistakes
+        )
+        grid = sampler is not None and sampler.name == "grid"
+        text = dump({key: value for key, value in self.root.plain().items() if key != "storage"})
+        study = Study(
+            name=self._name(stem), objective=objective.reference if objective else "", goals=tuple(goals),
+            space=knobs.space, question=question, fixed=knobs.fixed,
+            budget=budget_of(limits, size if grid else min(TRIALS, size or TRIALS)), sampler=sampler, pruner=pruner,
+            executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
+            seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
+            device=self._device(), storage=self._storage(), repeats=repeats, folder=folder,
+            text=f"# {question}\n{text}" if question else text,
+        )  # fmt: skip
+        if self.mistakes:
+            raise StudyFileError(self.mistakes)
+        return study
+
+    @staticmethod
+    def _without_unknown_keys(root: Node, mistakes: list[Mistake]) -> Node:
+        """Report unknown keys; one that is a misspelt key counts as that key from here on."""
+        assert isinstance(root.value, dict)
+        nodes, keys = dict(root.value), dict(root.keys)
+        for key in [key for key in nodes if key not in KEYS]:
+            hint = did_you_mean(key, KEYS)
+            if key in ("trials", "steps", "minutes", "target"):
+                hint = f"write budget: {{{key}: ...}}"
+            mistakes.append(keys[key].mistake(f"unknown key {key!r}", hint))
+            node, place = nodes.pop(key), keys.pop(key)
+            meant = hint.split("'")[1] if hint.startswith("did you mean") else key
+            if meant in KEYS and meant not in nodes:
+                nodes[meant], keys[meant] = node, place
+        return Node(nodes, root.source, root.text, root.line, root.column, root.width, keys)
+
+    def _at(self, key: str) -> Node | None:
+        assert isinstance(self.root.value, dict)
+        return self.root.value.get(key)
+
+    def _wrong(self, node: Node, message: str, hint: str = "") -> None:
+        self.mistakes.append(node.mistake(message, hint))
+
+    def _plugin(self, kind: str) -> Plugin | None:
+        node = self._at(kind)
+        return None if node is None else read_plugin(kind, node, self.mistakes)
+
+    def _check_plugins(
+        self,
+        knobs: Knobs | None,
+        goals: Sequence[Goal],
+        sampler: Plugin | None,
+        pruner: Plugin | None,
+        executor: Plugin | None,
+        objective: Objective | None,
+        workers: int,
+    ) -> None:
+        """Refuse combinations that cannot work."""
+        metrics = [goal.metric for goal in goals]
+        for kind, plugin in (("sampler", sampler), ("pruner", pruner)):
+            node = self._at(kind)
+            if node is not None and plugin is not None:
+                space, fixed = (knobs.space, knobs.fixed) if knobs is not None else (Space(()), {})
+                check_requirements(kind, node, plugin, space, fixed, metrics, self.mistakes)
+        node = self._at("executor")
+        if node is None or executor is None:
+            return
+        if executor.name == "cohort" and objective is not None and not objective.trained_by_suite:
+            problem = f"{objective.label} trains by itself, so its trials cannot form a cohort"
+            self._wrong(node, problem, "use inline or processes, or give the file build and data")
+        if workers > 1 and "workers" not in options_of("executor", executor.name).knobs:
+            workers_node = self._at("workers") or node
+            self._wrong(workers_node, f"the executor {executor.name} has no workers", "use executor: processes")
+
+    def _whole(self, key: str, default: int, low: int, high: int) -> int:
+        node = self._at(key)
+        if node is None:
+            return default
+        if isinstance(node.value, bool) or not isinstance(node.value, int) or not low <= node.value <= high:
+            self._wrong(node, f"{key} must be a whole number from {low} to {high}, got {_shown(node)}")
+            return default
+        return node.value
+
+    def _yes_or_no(self, key: str) -> bool:
+        node = self._at(key)
+        if node is None:
+            return False
+        if not isinstance(node.value, bool):
+            meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(str(node.value).lower())
+            self._wrong(node, f"{key} is true or false, got {_shown(node)}", f"did you mean {meant}?" if meant else "")
+        return node.value is True
+
+    def _text(self, key: str) -> str | None:
+        node = self._at(key)
+        if node is None or node.value is None:
+            return None
+        if not isinstance(node.value, str) or not node.value.strip():
+            self._wrong(node, f"{key} must be text, got {_shown(node)}", f"write {key}: '...'")
+            return None
+        return node.value.strip()
+
+    def _name(self, stem: str) -> str:
+        given = self._text("name")
+        name = stem if given is None else given
+        if not _NAME.fullmatch(name):
+            self._wrong(
+                self._at("name") or self.root,
+                f"a study cannot be called {name[:80]!r}",
+                "no slashes, at most 200 letters",
+            )
+        return name
+
+    def _device(self) -> str:
+        device = self._text("device") or "cpu"
+        if not _DEVICE.fullmatch(device):
+            hint = did_you_mean({"gpu": "cuda"}.get(device, device), ("auto", "cpu", "cuda", "mps"))
+            self._wrong(self._at("device") or self.root, f"there is no device {device!r}", hint)
+        return device
+
+    def _storage(self) -> str | None:
+        storage = self._text("storage")
+        if storage is not None:
+            try:
+                parse_location(storage)
+            except UserError as error:
+                self._wrong(self._at("storage") or self.root, str(error))
+        return storage
+
+
+def _shown(node: Node) -> str:
+    return node.kind if isinstance(node.value, (list, dict)) or node.value is None else repr(node.value)
