@@ -268,3 +268,23 @@ def test_another_file_of_the_same_columns_is_read_alike(tmp_path: Path) -> None:
         data.apply(loaded, tmp_path / "othr.csv")
     with pytest.raises(DataError, match="bundled set"):
         data.apply(data.load("iris"), tmp_path / "other.csv")
+
+
+def test_a_saved_index_is_dropped_and_extra_cells_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "indexed.csv"
+    mixed().to_csv(path)
+    loaded = data.load(table(str(path)))
+    assert "" not in loaded.features
+    assert "a column without a name, such as a saved index, is dropped" in loaded.notes
+    path.write_text("a,b\n" + "1,2,3\n" * 20)
+    with pytest.raises(DataError, match="Length of header"):
+        data.load(table(str(path), "b"))
+
+
+def test_a_quoted_name_may_run_over_two_lines_and_utf_16_is_named(tmp_path: Path) -> None:
+    frame = mixed().rename(columns={"age": "age\n(years)"})
+    loaded = data.load(table(write(tmp_path, frame)))
+    assert "age\n(years)" in loaded.features
+    (tmp_path / "wide.csv").write_bytes(mixed().to_csv().encode("utf-16-le"))
+    with pytest.raises(DataError, match=r"zero bytes, as in UTF-16"):
+        data.load(table(str(tmp_path / "wide.csv")))

@@ -70,7 +70,7 @@ def _infer_one(values: pd.Series[Any], forced: bool) -> tuple[Column | None, str
     name, present = str(values.name), values.dropna()
     if present.empty:
         return None, f"column {name!r} is dropped: it has no value in the training rows"
-    distinct = present.nunique()
+    distinct = (_stripped(present) if values.dtype == object else present).nunique()
     if distinct == 1 and len(present) == len(values):
         return None, f"column {name!r} is dropped: it is {present.iloc[0]!s} in every training row"
     if forced:
@@ -166,8 +166,7 @@ def _categories(values: pd.Series[Any]) -> Any:
         # a column of whole numbers is read as floats as soon as one is missing
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
-    labels = {value: text(value) for value in values.dropna().unique()}
-    return pd.Series(values.map(labels), dtype=object, index=values.index).where(values.notna(), MISSING)
+    return pd.Series([text(value) for value in values], dtype=object, index=values.index).where(values.notna(), MISSING)
 
 
 def _date_parts(moments: pd.Series[pd.Timestamp], column: Column) -> dict[str, Any]:

@@ -57,6 +57,10 @@ def preprocessor(dataset: Dataset, *, nonnegative: bool = False) -> Any:
     )
 
 
+LARGEST = 1e6
+"""Prepared values are clipped here, in standard deviations: a slip of the pen must not overflow single precision."""
+
+
 @dataclass(frozen=True, eq=False)
 class Arrays:
     """A prepared data set.
@@ -97,7 +101,8 @@ class Arrays:
             if self.dataset.task == "classification"
             else ((part.y - self.y_mean) / self.y_scale).astype(np.float32)
         )
-        return Part(np.ascontiguousarray(self._transform(part.X), dtype=np.float32), y, part.rows, part.groups)
+        X = np.clip(self._transform(part.X), -LARGEST, LARGEST)
+        return Part(np.ascontiguousarray(X, dtype=np.float32), y, part.rows, part.groups)
 
     def original(self, y: NDArray[Any]) -> NDArray[Any]:
         """Predictions of a regression in original units."""

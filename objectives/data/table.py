@@ -13,6 +13,7 @@ import bz2
 import csv
 import gzip
 import io
+import itertools
 import lzma
 import warnings
 import zipfile
@@ -81,7 +82,7 @@ def from_frame(frame: pd.DataFrame, options: Mapping[str, Any], name: str) -> So
     if problems:
         raise DataError("\n".join(problems))
     target, groups, time = options["target"], options.get("groups"), options.get("time")
-    left_out = {target, groups, time, *names(options.get("drop"))}
+    left_out = {"", target, groups, time, *names(options.get("drop"))}
     features = [column for column in frame.columns if column not in left_out]
     if groups and frame[groups].isna().any():
         raise DataError(f"{name}: {int(frame[groups].isna().sum())} rows have no group in {groups!r}: fill them in")
@@ -95,6 +96,7 @@ def from_frame(frame: pd.DataFrame, options: Mapping[str, Any], name: str) -> So
         groups=frame[groups].to_numpy() if groups else None,
         time=_times(frame[time], name) if time else None,
         categorical=names(options.get("categorical")),
+        notes=("a column without a name, such as a saved index, is dropped",) if "" in frame.columns else (),
     )
 
 
@@ -118,12 +120,12 @@ def missing_columns(file: str, columns: list[str], options: Mapping[str, Any]) -
 
 
 def duplicates(file: str, columns: list[str]) -> None:
-    """Refuse column names that occur twice.
+    """Refuse column names that occur twice; several may have none.
 
     Raises:
         DataError: some do.
     """
-    twice = [name for name, count in Counter(columns).items() if count > 1]
+    twice = [name for name, count in Counter(columns).items() if count > 1 and name]
     if twice:
         raise DataError(f"{file} has several columns called {', '.join(map(repr, twice))}: rename all but one")
 
@@ -163,11 +165,12 @@ def _csv(path: Path, separator: str | None) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False)
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
     except UnicodeDecodeError as error:
-        raise DataError(_not_text(path, error)) from None
+        raise DataError(_not_text(path, f"byte {error.start}")) from None
     except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
         raise DataError(f"{path.name} cannot be read: {error}") from None
     frame.columns = pd.Index(header)
@@ -179,17 +182,25 @@ def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
     try:
         with _open(path) as file:
             line = file.readline()
+            used = separator or _guess(line)
+            if len(used) != 1:
+                raise DataError(f"{path.name}: a separator is one character, got {used!r}")
+            # a quoted name may run over several lines
+            first = next(csv.reader(itertools.chain([line], file), delimiter=used), [])
     except UnicodeDecodeError as error:
-        raise DataError(_not_text(path, error)) from None
+        raise DataError(_not_text(path, f"byte {error.start}")) from None
     except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
         raise DataError(f"{path.name} cannot be read: {error}") from None
+    if "\0" in line:
+        raise DataError(_not_text(path, "zero bytes, as in UTF-16"))
     if not line.strip():
         raise DataError(f"{path.name} has no header: its first line must name the columns")
+    return [name.strip() for name in first], used
+
+
+def _guess(line: str) -> str:
     unquoted = "".join(line.split('"')[::2])
-    used = separator or max(_SEPARATORS, key=unquoted.count)
-    if len(used) != 1:
-        raise DataError(f"{path.name}: a separator is one character, got {used!r}")
-    return [name.strip() for name in next(csv.reader([line], delimiter=used))], used
+    return max(_SEPARATORS, key=unquoted.count)
 
 
 def _open(path: Path) -> io.TextIOWrapper:
@@ -201,8 +212,8 @@ def _open(path: Path) -> io.TextIOWrapper:
     return opened
 
 
-def _not_text(path: Path, error: UnicodeDecodeError) -> str:
-    return f"{path.name} is not UTF-8 text (byte {error.start}): save it as UTF-8, or as Parquet with a .parquet suffix"
+def _not_text(path: Path, where: str) -> str:
+    return f"{path.name} is not UTF-8 text ({where}): save it as UTF-8, or as Parquet with a .parquet suffix"
 
 
 def _times(column: pd.Series[Any], file: str) -> Any:
