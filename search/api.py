@@ -105,9 +105,9 @@ def run(
     else:
         for key, value in settings.items():
             if key in ("fixed", "search"):
-                overrides += [("set", f"{knob}={dump(setting)}") for knob, setting in value.items()]
+                overrides += [("set", f"{knob}={_text(setting)}") for knob, setting in value.items()]
             else:
-                overrides.append((f"budget.{key}" if key in _BUDGET else key, dump(value)))
+                overrides.append((f"budget.{key}" if key in _BUDGET else key, _text(value)))
     read = studyfile.read(study, overrides)
     store = engine.run(read, fresh=fresh, progress=progress)
     return Result(report(store, read.name), store)
@@ -120,3 +120,8 @@ def trials(study: str, *, storage: str | None = None) -> pandas.DataFrame:
         UserError: there is no such study.
     """
     return table(report(open_store(storage), study))
+
+
+def _text(value: Any) -> str:
+    """A setting as the command line would spell it."""
+    return dump(value).removesuffix("...\n").strip()

@@ -1,0 +1,201 @@
+"""The `hpo` command from end to end: what a user types, reads and gets back."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hpo.search.cli import commands, main
+from hpo.search.yaml12 import parse
+
+OBJECTIVE = '''
+"""A bowl with noise that its seed decides."""
+import random
+
+class Model:
+    def __init__(self, x):
+        self.x = x
+    def test(self):
+        return {"accuracy": 0.5}
+    def save(self, folder):
+        (folder / "weights.txt").write_text(str(self.x))
+        return [folder / "weights.txt"]
+
+def train(*, x: float = 0.0, kind: str = "a", epochs: int = 5, seed: int = 0):
+    rng = random.Random(seed)
+    for epoch in range(epochs):
+        yield {"val_loss": (x - 0.3) ** 2 + (kind == "b") + 1 / (epoch + 1) + rng.gauss(0, 0.001)}
+    return Model(x)
+'''
+STUDY = """
+# How deep is the bowl?
+objective: ./bowl.py
+goal: minimize val_loss
+search:
+  x: {float: [0, 1]}
+  kind: {choice: [a, b]}
+fixed: {epochs: 4}
+budget: {trials: 12}
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HPO_STORAGE", raising=False)
+    Path("bowl.py").write_text(OBJECTIVE)
+    Path("bowl.yaml").write_text(STUDY.lstrip())
+    return tmp_path
+
+
+def test_a_study_runs_resumes_exports_trains_and_is_deleted(place, capsys):
+    assert main(["run", "--study", "bowl.yaml"]) == 0
+    printed = capsys.readouterr().out
+    assert "winner" in printed
+    assert "test split, measured once: accuracy 0.5" in printed
+    assert "hpo dashboard" in printed
+
+    assert main(["run", "--study", "bowl.yaml"]) == 0
+    assert "trial 12" not in capsys.readouterr().out, "the budget is a total: nothing is left to do"
+
+    assert main(["run", "--study", "bowl.yaml", "--trials", "14", "--quiet"]) == 0
+    assert "14 trials" in capsys.readouterr().out
+
+    assert main(["export", "--study", "bowl", "--output", "best.yaml"]) == 0
+    exported = parse(Path("best.yaml").read_text()).plain()
+    assert set(exported["recipe"]) == {"x", "kind", "epochs", "seed"}
+    assert exported["about"]["values"]["val_loss"]["fresh_runs"] == 2
+    capsys.readouterr()
+    assert main(["train", "best.yaml"]) == 0
+    assert "equals the recorded one exactly" in capsys.readouterr().out
+    assert float(Path("bowl-model/weights.txt").read_text()) == exported["recipe"]["x"]
+    assert json.loads(Path("bowl-model/metrics.json").read_text())["test"] == {"accuracy": 0.5}
+
+    assert main(["replay", "bowl", "3"]) == 0
+    assert "equals the recorded one" in capsys.readouterr().out
+    assert main(["delete", "bowl", "--yes"]) == 0
+    assert main(["status"]) == 2
+
+
+def test_json_lines_are_json_even_when_the_objective_prints(place):
+    Path("bowl.py").write_text(OBJECTIVE.replace("rng = ", "print('hello')\n    rng = "))
+    command = [sys.executable, "-m", "hpo", "run", "--study", "bowl.yaml", "--json", "--trials", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events].count("end") == 3 + 6
+    assert events[-1]["event"] == "result"
+    assert events[-1]["winner"]["test"] == {"accuracy": 0.5}
+
+
+def test_show_tells_why_trials_ended_and_one_trial_in_full(place, capsys):
+    main(["run", "--study", "bowl.yaml", "--quiet"])
+    capsys.readouterr()
+    assert main(["show", "bowl"]) == 0
+    printed = capsys.readouterr().out
+    assert "pruned:" in printed
+    assert "sampler tpe, pruner successive-halving, seed 0" in printed
+    assert main(["show", "bowl", "--trial", "0"]) == 0
+    assert "curve of val_loss" in capsys.readouterr().out
+    assert main(["show", "bowl", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["trials"]) == 12
+
+
+def test_a_table_has_one_row_a_trial(place, capsys):
+    import hpo
+
+    main(["run", "--study", "bowl.yaml", "--quiet"])
+    assert main(["export", "bowl", "--output", "trials.csv"]) == 0
+    frame = hpo.trials("bowl")
+    assert len(frame) == 12
+    assert {"state", "val_loss", "params_x", "params_kind", "steps", "seed"} <= set(frame.columns)
+    assert len(Path("trials.csv").read_text().splitlines()) == 13
+
+
+def test_compare_gives_every_variant_the_same_steps(place, capsys):
+    words = [
+        "compare",
+        "bowl.yaml",
+        "--with-sampler",
+        "random",
+        "--with-sampler",
+        "tpe",
+        "--seeds",
+        "2",
+        "--trials",
+        "5",
+    ]
+    assert main([*words, "--output", "out.json"]) == 0
+    assert "random + default pruner" in capsys.readouterr().out
+    variants = json.loads(Path("out.json").read_text())["variants"]
+    assert {len(curve) for variant in variants for curve in variant["curves"]} == {20}
+
+
+def test_nothing_is_overwritten_without_being_asked(place, capsys):
+    main(["run", "--study", "bowl.yaml", "--quiet"])
+    assert main(["export", "bowl", "--output", "best.yaml"]) == 0
+    assert main(["export", "bowl", "--output", "best.yaml"]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert main(["train", "best.yaml", "--output", "model"]) == 0
+    assert main(["train", "best.yaml", "--output", "model"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["rnu"], "did you mean 'run'?"),
+        (["run"], "which study?"),
+        (["run", "--study", "lr-bach"], "did you mean 'lr-batch'?"),
+        (["run", "--study", "missing.yaml"], "there is no study file missing.yaml"),
+        (["run", "--study", "bowl.yaml", "--trials", "many"], "trials must be"),
+        (["run", "--study", "bowl.yaml", "--sampler", "tpee"], "did you mean 'tpe'?"),
+        (["run", "--study", "bowl.yaml", "--set", "y=1"], "no knob 'y'"),
+        (["run", "--study", "bowl.yaml", "--storage", "nowhere/x.db"], "nowhere"),
+        (["show", "bowl"], "no study"),
+        (["export", "bowl"], "no study"),
+        (["train", "missing.yaml"], "there is no file missing.yaml"),
+        (["train", "bowl.yaml"], "not an exported recipe"),
+        (["replay", "bowl", "3"], "no study"),
+        (["compare", "bowl.yaml"], "name what to compare"),
+        (["list", "sampler"], "did you mean 'samplers'?"),
+        (["dashboard", "--storage", "x.txt"], "x.txt"),
+    ],
+)
+def test_a_mistake_gets_one_message_and_exit_code_2(place, capsys, words, said):
+    assert main(words) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert "Traceback" not in printed
+    assert not Path("hpo.db").exists()
+
+
+def test_a_study_in_which_everything_fails_stops_early_with_exit_code_3(place, capsys):
+    Path("bowl.py").write_text(
+        "def train(*, x: float = 0.0, kind: str = 'a', epochs: int = 1):\n    raise ValueError('no luck')\n"
+    )
+    assert main(["run", "--study", "bowl.yaml"]) == 3
+    printed = capsys.readouterr()
+    assert "ValueError: no luck" in printed.err
+    assert "hpo replay bowl" in printed.err
+    assert printed.out.count("failed") == 5
+    assert main(["replay", "bowl", "0"]) == 3
+    assert "bowl.py" in capsys.readouterr().err, "the traceback shows the line in the user's file"
+
+
+def test_a_bug_keeps_its_traceback(place, monkeypatch):
+    monkeypatch.setattr("hpo.search.studyfile.read", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["check", "bowl.yaml"])
+
+
+def test_every_command_has_help(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for name, summary in commands().items():
+        assert name in printed
+        assert summary.endswith(".")
+        with pytest.raises(SystemExit) as end:
+            main([name, "--help"])
+        assert end.value.code == 0
