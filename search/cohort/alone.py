@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -42,6 +43,8 @@ def train_alone(
         UserError, DataError: the recipe or the data cannot be trained.
     """
     lane = Lane(0, Problem(objective, task).trial(recipe))
+    for note in lane.trial.notes:
+        warnings.warn(note, stacklevel=2)
     cohort = Cohort()
     while not lane.done:
         cohort.advance([lane])
@@ -107,5 +110,6 @@ class Fitted:
     def _outputs(self, inputs: Tensor) -> Tensor:
         network = self.trial.network
         values = network.views(self.weights.unsqueeze(0))
+        network.mode(training=False)
         with torch.no_grad():
             return predict(lambda x: network.forward(values, x, None), inputs, 1)[0]

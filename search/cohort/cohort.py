@@ -39,6 +39,7 @@ class Cohort:
         trained = Epoch(self._lanes, self._matrices).train()
         trial = self._lanes[0].trial
         values = trial.network.views(self._matrices["weights"])
+        trial.network.mode(training=False)
         with torch.no_grad():
             part = trial.data.validation
             outputs = predict(lambda x: trial.network.forward(values, x, None), part.inputs, len(self._lanes))

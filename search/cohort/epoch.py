@@ -14,6 +14,7 @@ from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.noise import Masks
 from hpo.search.cohort.order import generator
 from hpo.search.cohort.penalties import Penalties
+from hpo.search.recipe import derive_seed
 
 
 class Epoch:
@@ -33,6 +34,7 @@ class Epoch:
         self._matrices = matrices
         self._network = lanes[0].trial.network
         self._data = lanes[0].trial.data
+        self._loss = lanes[0].trial.loss
         layouts = [lane.layout() for lane in lanes]
         ticks, micro, count = layouts[0].ticks, lanes[0].micro, len(self._data.train)
         self._active = [sum(cut.ticks > tick for cut in layouts) for tick in range(ticks)]
@@ -54,7 +56,7 @@ class Epoch:
         device = self._data.device
         self._index = torch.from_numpy(index).to(device)
         self._share = torch.from_numpy(share).to(device, matrices["weights"].dtype)
-        self._loss = torch.zeros(ticks, len(lanes), dtype=self._share.dtype, device=device)
+        self._record = torch.zeros(ticks, len(lanes), dtype=self._share.dtype, device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
         self._updates = [
             optimizers.bind({name: matrix[at] for name, matrix in matrices.items()}, lane.trial.recipe)
@@ -69,6 +71,15 @@ class Epoch:
 
     def train(self) -> list[NDArray[np.float64]]:
         """Run all ticks; return each lane's loss per optimizer step."""
+        if not self._network.alone:
+            return self._train()
+        lane = self._lanes[0]  # such a network may draw from torch's own generator
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(lane.trial.recipe.seed, "forward", lane.epoch))
+            return self._train()
+
+    def _train(self) -> list[NDArray[np.float64]]:
+        self._network.mode(training=True)
         weights, gradient = self._matrices["weights"], self._matrices["gradient"]
         lanes = 0
         for tick, active in enumerate(self._active):
@@ -90,21 +101,28 @@ class Epoch:
                 self._penalties.before(tick, weights[:lanes], gradient[:lanes])
                 for lane in self._steps[tick]:
                     self._step(lane, float(self._rates[tick, lane]))
-        table = self._loss.double().cpu().numpy()
+        table = self._record.double().cpu().numpy()
         sums = [np.bincount(window, weights=table[: len(window), lane]) for lane, window in enumerate(self._windows)]
         return [np.asarray(own, dtype=np.float64) for own in sums]
 
     def _backward(self, tick: int, lanes: int, values: list[Tensor]) -> Sequence[Tensor]:
         """Record the tick's loss; return the gradient of its share in the window's mean."""
         train, index = self._data.train, self._index[tick, :lanes].flatten()
-        inputs = train.inputs.index_select(0, index).unflatten(0, (lanes, -1))
-        wanted = train.wanted.index_select(0, index).view(lanes, -1, self._data.outputs)
+        inputs = train.inputs.index_select(0, index).view(lanes, -1, *self._data.shape)
         masks = self._masks.at(tick, lanes) if self._masks is not None else None
+        share = self._share[tick, :lanes]
+        if self._network.ragged:  # such networks have one lane only, and take no padding
+            real = int((share > 0).sum())
+            inputs, index, share = inputs[:, :real], index[:real], share[:, :real]
+            masks = masks and [mask[:, :real] for mask in masks]
         outputs = self._network.forward(values, inputs, masks)
         with torch.no_grad():
-            each, gradient = losses.loss_and_gradient(outputs, wanted, self._data.task)
-            share = self._share[tick, :lanes]
-            self._loss[tick, :lanes] = (each * share).sum(dim=1)
+            if self._loss is not None:
+                each, gradient = losses.users(outputs, train.targets[index].view(lanes, -1), self._loss)
+            else:
+                wanted = train.wanted.index_select(0, index).view(lanes, -1, self._data.outputs)
+                each, gradient = losses.loss_and_gradient(outputs, wanted, self._data.task)
+            self._record[tick, :lanes] = (each * share).sum(dim=1)
         return torch.autograd.grad(outputs, values, gradient.mul_(share.unsqueeze(2)))
 
     def _step(self, at: int, rate: float) -> None:

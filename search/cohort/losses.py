@@ -6,8 +6,11 @@ backward pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+from torch.func import vmap
 
 from hpo.search.cohort.data import Task
 
@@ -25,3 +28,22 @@ def loss_and_gradient(outputs: Tensor, targets: Tensor, task: Task) -> tuple[Ten
         return -(logs * targets).sum(dim=2), logs.exp_().sub_(targets)
     off = outputs - targets
     return off.square().squeeze(2), off.mul_(2)
+
+
+def users(outputs: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """The same for an objective's own loss: it is called with batches of one sample, so a mean over samples is exact.
+
+    Args:
+        outputs: [K, B, outputs].
+        targets: class numbers or values, [K, B].
+        loss: maps ([n, outputs], [n]) to a mean or to [n].
+    """
+
+    def one(output: Tensor, target: Tensor) -> Tensor:
+        return loss(output.unsqueeze(0), target.unsqueeze(0)).reshape(())
+
+    leaf = outputs.detach().requires_grad_()
+    with torch.enable_grad():
+        each = vmap(vmap(one))(leaf, targets)
+        (gradient,) = torch.autograd.grad(each.sum(), leaf)
+    return each.detach(), gradient

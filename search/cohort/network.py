@@ -58,6 +58,9 @@ class Network(abc.ABC):
     alone: str = ""
     ragged: bool = False
 
+    def mode(self, training: bool) -> None:  # noqa: B027  most networks are told by the masks alone
+        """Announce training or evaluation to layers that behave differently."""
+
     @abc.abstractmethod
     def initial(self, seed: int) -> list[Tensor]:
         """Fresh weights of one lane, in the order of ``parameters``."""

@@ -77,7 +77,7 @@ def _fused(rows: Rows, recipe: TrainingRecipe) -> Callable[[float], None] | None
         kernel = partial(_FUSED_SGD, weights, gradient, [rows["mean"]] if recipe.momentum else [], **common)
     elif recipe.optimizer in ("adam", "adamw") and _FUSED_ADAM is not None:
         common |= {"beta1": recipe.beta1, "beta2": recipe.beta2, "eps": recipe.epsilon, "amsgrad": False}
-        state = ([rows["mean"]], [rows["square"]], [], [rows["count"]])
+        state: tuple[list[Tensor], ...] = ([rows["mean"]], [rows["square"]], [], [rows["count"]])
         kernel = partial(_FUSED_ADAM, weights, gradient, *state, **common)
     else:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,23 +15,27 @@ from torch import Tensor
 
 from hpo.search.cohort.data import Data, Splits
 from hpo.search.cohort.layers import Sequential, Stack
+from hpo.search.cohort.module import ModuleNetwork
 from hpo.search.cohort.network import Network
 from hpo.search.cohort.recipe import TrainingRecipe
 from hpo.search.errors import UserError
 from hpo.search.executors import Task
-from hpo.search.recipe import canonical
+from hpo.search.recipe import derive_seed
 
 
 class Knobs(Mapping[str, Any]):
-    """A recipe as an objective sees it: ``recipe["width"]`` and ``recipe.width``."""
+    """A recipe as an objective sees it: ``recipe["width"]`` and ``recipe.width``; ``read`` tells what it looked at."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
+        self.read: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
+        self.read[name] = self._values[name]
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
+        self.read.update(self._values)
         return iter(self._values)
 
     def __len__(self) -> int:
@@ -40,7 +43,7 @@ class Knobs(Mapping[str, Any]):
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self.__dict__["_values"][name]
+            return self[name]
         except KeyError:
             raise AttributeError(f"the recipe has no knob {name!r}") from None
 
@@ -53,7 +56,7 @@ class Trial:
         recipe: how it is trained.
         network: what is trained.
         data: on what; the same object for trials with equal data.
-        loss: the objective's own ``loss(outputs, targets)``, mean or per sample; None for the suite's.
+        loss: the objective's own ``loss(outputs, targets)``, a mean over samples; None for the suite's.
         knobs: the whole recipe as given.
     """
 
@@ -62,6 +65,19 @@ class Trial:
     data: Data
     loss: Callable[[Tensor, Tensor], Tensor] | None
     knobs: Mapping[str, Any]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about how this trial is trained."""
+        found = []
+        if self.network.alone:
+            found.append(f"lanes are trained one by one: {self.network.alone}")
+        if self.network.ragged and self.recipe.accumulation_steps > 1:
+            found.append(
+                "accumulation is not equivalent to a larger batch with BatchNorm: "
+                "its statistics are those of each micro-batch; GroupNorm or LayerNorm have no such effect"
+            )
+        return found
 
     @property
     def key(self) -> Hashable:
@@ -76,7 +92,8 @@ class Problem:
         self._module = module
         self._task = task
         self.device = device(task.device)
-        self._data: dict[str, Data] = {}
+        self._data: list[tuple[dict[str, Any], Data]] = []
+        self._alone: dict[Hashable, str] = {}
 
     def trial(self, knobs: Mapping[str, Any]) -> Trial:
         """Build the model and find the data of a recipe.
@@ -88,18 +105,26 @@ class Problem:
         self._check(knobs)
         recipe = TrainingRecipe.take(knobs)
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
-        own, _ = _arguments(self._module.data, filled)
-        own.pop("seed", None)
-        name = json.dumps({key: canonical(value) for key, value in own.items()}, sort_keys=True, default=str)
-        if name not in self._data:
-            self._data[name] = Data(Splits.of(call(self._module.data, filled)), self.device)
-        data = self._data[name]
+        data = self._load(filled)
         return Trial(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
 
+    def _load(self, filled: Mapping[str, Any]) -> Data:
+        """The data of a recipe; the same object for recipes that agree on every knob that ``data`` reads."""
+        for read, data in self._data:
+            if all(name in filled and filled[name] == value for name, value in read.items()):
+                return data
+        found, read = call(self._module.data, filled)
+        self._data.append((read, Data(Splits.of(found), self.device)))
+        return self._data[-1][1]
+
     def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
-        made = call(self._module.build, filled)
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(filled["seed"], "weights"))
+            made, _ = call(self._module.build, filled)
         if isinstance(made, Sequential):
             return Stack(made, data.shape, data.outputs)
+        if isinstance(made, torch.nn.Module):
+            return ModuleNetwork(made.to(self.device), data.train.inputs[:2], self._alone)
         raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
 
     def _check(self, knobs: Mapping[str, Any]) -> None:
@@ -113,14 +138,18 @@ class Problem:
             raise UserError(f"neither the trainer nor {self._module.__name__} takes {', '.join(left)}")
 
 
-def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> Any:
-    """Call ``build`` or ``data`` in the style it is written: one ``recipe``, a dataclass, or a keyword per knob."""
+def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Call ``build`` or ``data`` in the style it is written: one ``recipe``, a dataclass, or a keyword per knob.
+
+    Returns:
+        What it returned, and the knobs it looked at.
+    """
     only = _single(function)
-    if only is None:
-        return function(**_arguments(function, knobs)[0])
-    if isinstance(only, type) and dataclasses.is_dataclass(only):
-        return function(only(**{f.name: knobs[f.name] for f in dataclasses.fields(only) if f.name in knobs}))
-    return function(Knobs(knobs))
+    if only is Knobs:
+        recipe = Knobs(knobs)
+        return function(recipe), recipe.read
+    taken, _ = _arguments(function, knobs)
+    return (function(only(**taken)) if only is not None else function(**taken)), taken
 
 
 def _arguments(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

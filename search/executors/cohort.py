@@ -46,7 +46,7 @@ class CohortExecutor(Executor):
     """Lanes grouped by shape; every call of ``advance`` moves each of them by an epoch.
 
     Attributes:
-        notes: why some lanes are trained one by one, each reason once.
+        notes: what the user should know about how trials are trained, each sentence once.
     """
 
     def __init__(self, problem: Problem, objective: Objective, lanes: int) -> None:
@@ -68,9 +68,7 @@ class CohortExecutor(Executor):
             except Exception as error:  # of the user's build or data: this trial's end, not the study's
                 self._refused.append(failure(job.number, error, self._objective))
                 return
-        reason = lane.trial.network.alone
-        if reason and reason not in self.notes:
-            self.notes.append(reason)
+        self.notes += [note for note in lane.trial.notes if note not in self.notes]
         self._places[self._places.index(None)] = (lane, job)
 
     def advance(self) -> list[Event]:

@@ -1,0 +1,211 @@
+"""A user's own torch.nn.Module in a cohort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hpo.search.cohort import train_alone
+from hpo.search.cohort.cohort import Cohort
+from hpo.search.cohort.lane import Lane
+from hpo.search.cohort.problem import Problem
+from hpo.search.executors import Failed, Job, Point, Task
+from hpo.search.executors.cohort import make
+
+TASK = Task("own")
+
+
+def data(recipe: Any) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(70, 5)).astype("float32")
+    y = (x[:, 0] * x[:, 1] > 0).astype(int)
+    return {"train": (x[:50], y[:50]), "validation": (x[50:], y[50:])}
+
+
+def perceptron(recipe: Any) -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Dropout(recipe.dropout), nn.LayerNorm(16), nn.Linear(16, 2))
+
+
+def objective(build: Any, **more: Any) -> Any:
+    return SimpleNamespace(__name__="own", build=build, data=data, **more)
+
+
+def lanes_of(problem: Problem, count: int, **knobs: Any) -> list[Lane]:
+    base = {"batch_size": 8, "epochs": 8, "dropout": 0.2}
+    return [
+        Lane(n, problem.trial({**base, "seed": n, "learning_rate": 0.002 * (n + 1), **knobs})) for n in range(count)
+    ]
+
+
+def test_lanes_of_a_module_share_kernels_and_train_as_if_alone() -> None:
+    problem = Problem(objective(perceptron), TASK)
+    together, alone = lanes_of(problem, 3, dropout=0.3), lanes_of(problem, 3, dropout=0.3)
+    assert len({lane.key for lane in together}) == 1
+    assert not together[0].trial.notes
+    cohort = Cohort()
+    for _ in range(8):
+        cohort.advance(together)
+        for lane in alone:
+            Cohort().advance([lane])
+    for one, other in zip(together, alone, strict=True):
+        assert one.metrics == pytest.approx(dict(other.metrics), abs=1e-5)
+
+
+def test_a_module_learns_as_with_torch_alone() -> None:
+    problem = Problem(objective(perceptron), TASK)
+    (lane,) = lanes_of(problem, 1, dropout=0.0, batch_size=50, optimizer="sgd", momentum=0.0, schedule="constant")
+    torch.manual_seed(0)
+    model = perceptron(SimpleNamespace(dropout=0.0))
+    model.load_state_dict(lane.trial.network.state_dict(lane.rows["weights"]))
+    descent = torch.optim.SGD(
+        [{"params": [p], "weight_decay": 0.01 * (p.dim() > 1)} for p in model.parameters()], lr=0.002
+    )
+    x, y = lane.trial.data.train.inputs, lane.trial.data.train.targets
+    for _ in range(8):
+        Cohort().advance([lane])
+        descent.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        descent.step()
+    for name, value in lane.trial.network.state_dict(lane.rows["weights"]).items():
+        torch.testing.assert_close(value, model.state_dict()[name], atol=1e-5, rtol=1e-5)
+
+
+class Branching(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(x)
+        return y if y.mean() > 0 else -y
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.read, self.out = nn.GRU(1, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(self.read(x.unsqueeze(2))[0][:, -1])
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (lambda recipe: Branching(), "control flow"),
+        (lambda recipe: Recurrent(), "GRU has no batched kernel"),
+        (lambda recipe: nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)), "running statistics"),
+    ],
+)
+def test_a_module_that_cannot_share_kernels_is_trained_alone_and_says_why_once(build: Any, reason: str) -> None:
+    problem = Problem(objective(build), TASK)
+    together = lanes_of(problem, 2, epochs=2)
+    assert len({lane.key for lane in together}) == 2
+    (note,) = {note for lane in together for note in lane.trial.notes}
+    assert reason in note
+    Cohort().advance([together[0]])
+    assert together[0].metrics["val_loss"] > 0
+
+
+def test_accumulation_with_batch_normalization_is_warned_about() -> None:
+    problem = Problem(
+        objective(lambda recipe: nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))), TASK
+    )
+    (lane,) = lanes_of(problem, 1, accumulation_steps=2)
+    assert any("accumulation is not equivalent" in note for note in lane.trial.notes)
+
+
+def test_a_ragged_batch_of_a_module_with_batch_statistics_holds_no_padding() -> None:
+    seen = []
+
+    class Watching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm, self.out = nn.BatchNorm1d(5), nn.Linear(5, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                seen.append(len(x))
+            return self.out(self.norm(x))
+
+    (lane,) = lanes_of(Problem(objective(lambda recipe: Watching()), TASK), 1, batch_size=12)
+    seen.clear()
+    Cohort().advance([lane])
+    assert seen == [12, 12, 12, 12, 2]
+
+
+def test_modules_that_differ_in_more_than_dropout_do_not_share() -> None:
+    def build(recipe: Any) -> nn.Module:
+        return nn.Sequential(nn.Linear(5, 4), nn.LeakyReLU(recipe.slope), nn.Linear(4, 2))
+
+    problem = Problem(objective(build), TASK)
+    keys = {Lane(0, problem.trial({"slope": slope, "seed": seed})).key for slope in (0.1, 0.2) for seed in (0, 1)}
+    assert len(keys) == 2
+
+
+def test_the_users_own_loss_is_minimized_but_scores_stay_what_they_are() -> None:
+    def loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(outputs, targets, label_smoothing=0.5)
+
+    plain = lanes_of(Problem(objective(perceptron), TASK), 1, dropout=0.0)[0]
+    smooth = lanes_of(Problem(objective(perceptron, loss=loss), TASK), 1, dropout=0.0)[0]
+    Cohort().advance([plain])
+    Cohort().advance([smooth])
+    assert smooth.metrics["train_loss"] != pytest.approx(plain.metrics["train_loss"], abs=1e-3)
+    own = Problem(objective(perceptron, loss=nn.functional.cross_entropy), TASK)
+    (same,) = lanes_of(own, 1, dropout=0.0)
+    Cohort().advance([same])
+    assert same.metrics == pytest.approx(dict(plain.metrics), abs=1e-6)
+
+
+def test_build_takes_a_dataclass_or_keywords() -> None:
+    @dataclass
+    class Shape:
+        width: int = 4
+
+    Shape.__module__ = __name__
+    globals()["Shape"] = Shape
+
+    def by_class(recipe: Shape) -> nn.Module:
+        return (
+            nn.Linear(5, 2)
+            if recipe.width == 1
+            else nn.Sequential(nn.Linear(5, recipe.width), nn.Linear(recipe.width, 2))
+        )
+
+    by_class.__annotations__["recipe"] = Shape
+    for build in (by_class, lambda *, width=4: by_class(Shape(width))):
+        trial = Problem(objective(build), TASK).trial({"width": 7})
+        assert trial.network.parameters[0].shape == (7, 5)
+
+
+def test_a_file_with_build_and_data_runs_through_the_executor_and_alone(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch\n"
+        "def build(*, width: int = 8):\n"
+        "    return torch.nn.Sequential(torch.nn.Linear(3, width), torch.nn.Tanh(), torch.nn.Linear(width, 1))\n"
+        "def data(*, rows: int = 60):\n"
+        "    x = torch.linspace(-1, 1, 3 * rows).reshape(rows, 3)\n"
+        "    y = 10 + 5 * x.sum(dim=1)\n"
+        "    return x[::2], y[::2], x[1::2], y[1::2]\n"
+    )
+    executor = make(Task(str(file)), lanes=3)
+    for number, width in enumerate((8, 8, 4)):
+        executor.admit(Job(number, {"width": width, "epochs": 30, "seed": number, "learning_rate": 0.03}))
+    for _ in range(30):
+        news = [event for event in executor.advance() if isinstance(event, Point)]
+    assert not [event for event in news if isinstance(event, Failed)]
+    assert all(event.metrics["val_r2"] > 0.9 for event in news)
+    from hpo.search.objective import describe, import_module
+
+    module = import_module(describe(str(file), tmp_path))
+    curve = list(train_alone(module, Task(str(file)), {"width": 8, "epochs": 30, "seed": 0, "learning_rate": 0.03}))
+    assert curve[-1] == pytest.approx(dict(news[0].metrics), abs=1e-5)
