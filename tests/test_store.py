@@ -221,6 +221,7 @@ def test_trials_written_bit_by_bit_equal_trials_written_at_once(location, listed
     store, name = open_store(location), f"s{uuid.uuid4()}"
     with store.session(name, ["minimize"]) as session:
         storage = session.study._storage
+        session.commit()
         for template in listed:
             if template.state == TrialState.WAITING:
                 continue
@@ -535,19 +536,24 @@ def work(location: str, say: int) -> None:
 
 def kill(location: str, times: str) -> None:
     """Kill a working process again and again, and look at what it left."""
-    store, confirmed, rounds = open_store(location), -1, 0
+    import alembic.command  # noqa: F401 - half of the time it takes to make the tables
+
+    store, confirmed, rounds, patience = open_store(location), -1, 0, 1
     while rounds < int(times):
         results, say = os.pipe()
         if (pid := os.fork()) == 0:
             work(location, say)
         os.close(say)
-        time.sleep(random.uniform(0.05, 0.4))
+        time.sleep(random.uniform(0.05, 0.4) * patience)
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         with os.fdopen(results) as lines:
             numbers = [int(line) for line in lines]
         confirmed = max([confirmed, *numbers])
-        rounds += confirmed >= 0  # the first ones may not even have lived to see the tables made
+        if confirmed >= 0:
+            rounds += 1
+        else:
+            patience += 1  # it did not even live to see the tables made
         snapshot = store.read("study")
         if snapshot is None:
             assert confirmed == -1

@@ -27,7 +27,8 @@ def open_store(location: str | os.PathLike[str] | None = None) -> Store:
     """Open the store at a location; nothing is created before a study is.
 
     ``location`` is a path ending in ``.db``, ``.sqlite``, ``.sqlite3`` or a URL ``sqlite:///...`` (SQLite), a path
-    ending in ``.journal``, ``.log`` or ``journal:///...`` (Optuna journal), or ``postgresql://user:password@host/name``.
+    ending in ``.journal``, ``.log`` or ``journal:///...`` (Optuna journal), ``postgresql://user:password@host/name``,
+    or ``:memory:`` for as long as this object lives.
     None stands for the environment variable ``HPO_STORAGE``, and without it for ``./hpo.db``.
 
     Raises:
@@ -113,6 +114,10 @@ class Store:
 
 
 def _open(location: Location) -> Backend:
+    if location.kind == "memory":
+        from hpo.search.store.memory import Memory
+
+        return Memory()
     if location.path is None:
         from hpo.search.store.postgres import Postgres
 

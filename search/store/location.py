@@ -19,9 +19,9 @@ _SPELLINGS = (
 
 @dataclass(frozen=True)
 class Location:
-    """A parsed location; ``path`` is absolute, or None for PostgreSQL, whose ``url`` may hold a password."""
+    """A parsed location; ``path`` is absolute, or None without a file; PostgreSQL's ``url`` may hold a password."""
 
-    kind: Literal["sqlite", "journal", "postgres"]
+    kind: Literal["sqlite", "journal", "postgres", "memory"]
     display: str
     path: Path | None = None
     url: str = ""
@@ -34,6 +34,8 @@ def parse_location(text: str | os.PathLike[str] | None) -> Location:
         UserError: the spelling is unknown, or a folder stands where a file should be.
     """
     text = os.fspath(text) if text is not None else os.environ.get("HPO_STORAGE") or "hpo.db"
+    if text == ":memory:":
+        return Location("memory", "memory")
     scheme, colon, rest = text.partition("://")
     if colon:
         if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
