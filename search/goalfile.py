@@ -13,7 +13,7 @@ AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")
 DIRECTIONS = ("minimize", "maximize")
 _EXAMPLE = "goal: minimize val_loss"
 _LOSSES = ("loss", "error", "rmse", "mae", "mse", "perplexity")
-_SCORES = ("accuracy", "auc", "f1", "r2", "precision", "recall", "bleu", "mcc")
+_SCORES = ("accuracy", "auc", "f1", "r2", "precision", "recall", "bleu", "mcc", "corrcoef")
 _ENDINGS = ("macro", "micro", "weighted", "mean", "score")
 
 
@@ -44,7 +44,7 @@ def _goal(item: Node, mistakes: list[Mistake]) -> Goal | None:
         return None
     words = item.value.split()
     if len(words) == 1 and words[0] not in DIRECTIONS:
-        hint = f"did you mean '{_better(words[0])} {words[0]}'?"
+        hint = f"did you mean '{better(words[0])} {words[0]}'?"
         mistakes.append(item.mistake(f"the goal {item.value!r} does not say minimize or maximize", hint))
         return None
     if words and words[0] not in DIRECTIONS:
@@ -69,16 +69,16 @@ def _check(item: Node, goal: Goal, objective: Objective | None, mistakes: list[M
         known = objective.metrics
         hint = did_you_mean(goal.metric, known)
         mistakes.append(item.mistake(f"{objective.label} yields no metric {goal.metric!r}", hint))
-    elif _better(goal.metric, goal.direction) != goal.direction:
+    elif better(goal.metric, goal.direction) != goal.direction:
         other = "minimize" if goal.maximize else "maximize"
         problem = f"{goal.direction} {goal.metric} looks for the worst"
         mistakes.append(item.mistake(problem, f"did you mean '{other} {goal.metric}'?"))
 
 
-def _better(metric: str, otherwise: str = "minimize") -> str:
+def better(metric: str, otherwise: str = "minimize") -> str:
     """Direction in which a metric of this name gets better, as far as its name says.
 
-    >>> _better("val_f1_macro"), _better("neg_log_loss", "maximize"), _better("gap", "maximize")
+    >>> better("val_f1_macro"), better("neg_log_loss", "maximize"), better("gap", "maximize")
     ('maximize', 'maximize', 'maximize')
     """
     words = metric.lower().split("_")

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies (Linux; elsewhere a broken pipe ends it later)."""
+    """Ask the kernel to kill this process when its parent dies (Linux; elsewhere a broken pipe ends it later).
+
+    The parent is the thread that started this process: a thread that ends takes it along.
+    """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
         if os.getppid() == 1:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def group_dies_with_us(group: int) -> Iterator[None]:
+    """Have a process group killed when this process dies inside the block, however it dies.
+
+    The kernel tells a child of its parent's death, but not the children of that child. A shell waits on a pipe that
+    only this process holds open: a line on it means that all went well, its end that this process is no more.
+    """
+    watch = subprocess.Popen(
+        ["/bin/sh", "-c", f"read line || kill -s KILL -- -{group}"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            watch.communicate(b"\n")

@@ -1,0 +1,211 @@
+"""JSON Schema of study files, from which editors complete and check: ``hpo schema`` prints it.
+
+Made from what is installed: the plug-ins by their files' names, their options and the knobs of the built-in objectives
+by their source. The schema accepts every study that ``hpo check`` accepts; it sees less than that does.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from hpo.search import registry
+from hpo.search.budgetfile import LARGEST
+from hpo.search.goalfile import AGGREGATES, better
+from hpo.search.knobs import REQUIRED, UNKNOWN, Knob
+from hpo.search.objective import FILLED, Objective, describe
+from hpo.search.pluginfile import known_names, options_of
+from hpo.search.registry import summary
+
+Schema: TypeAlias = dict[str, Any]
+
+_TYPES = {"int": "number", "float": "number", "bool": "boolean", "str": "string", "none": "null"}
+_SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
+
+
+def schema() -> Schema:
+    """The schema, draft 2020-12.
+
+    >>> schema()["required"]
+    ['objective', 'goal', 'search']
+    """
+    objectives = [describe(name, registry.path("objective", name).parent) for name in registry.names("objective")]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Study file of hpo",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["objective", "goal", "search"],
+        "properties": _properties(objectives),
+        "allOf": [_objective_rule(objective) for objective in objectives],
+        "$defs": {
+            "goal": _goal(objectives),
+            "parameter": _parameter(),
+            "sampler": _plugin("sampler"),
+            "pruner": _plugin("pruner"),
+            "inner-pruner": _plugin("pruner", nested=True),
+            "executor": _plugin("executor"),
+        },
+    }
+
+
+def _properties(objectives: list[Objective]) -> Schema:
+    return {
+        "name": _say({"type": "string"}, "Name in the store; the file's own name without it."),
+        "objective": _say(
+            {
+                "anyOf": [
+                    {"oneOf": [{"const": item.reference, "description": item.doc} for item in objectives]},
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "required": ["command"],
+                        "additionalProperties": False,
+                        "properties": {"command": {"type": "string"}},
+                    },
+                ]
+            },
+            "What is trained: a built-in objective, ./file.py, ./file.py:function, package.module, or {command: ...}.",
+        ),
+        "goal": _say(
+            {"anyOf": [{"$ref": "#/$defs/goal"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/goal"}}]},
+            "minimize or maximize, and a metric; a list for several goals.",
+        ),
+        "search": _say(
+            {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/parameter"}},
+            "What varies: a range or a choice for each knob.",
+        ),
+        "fixed": _say({"type": ["object", "null"]}, "Knobs with one value."),
+        "data": _say({"type": ["string", "object", "null"]}, "Name of a bundled data set, or {kind: options}."),
+        "budget": _budget(),
+        "sampler": _say({"$ref": "#/$defs/sampler"}, "What proposes recipes; tpe without it."),
+        "pruner": _say({"$ref": "#/$defs/pruner"}, "What stops weak trials early."),
+        "executor": _say({"$ref": "#/$defs/executor"}, "What trains; chosen by the objective and workers without it."),
+        "workers": _say({"type": "integer", "minimum": 1, "maximum": 4096, "default": 1}, "Worker processes."),
+        "confirm": _confirm(),
+        "repeats": _say({"type": "boolean", "default": False}, "Whether a recipe may be tried again."),
+        "seed": _say({"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}, "Seed of everything."),
+        "device": _say({"type": "string", "examples": ["cpu", "auto", "cuda", "mps"]}, "Where models are trained."),
+        "storage": _say({"type": ["string", "null"]}, "Where the study lives; ./hpo.db without it."),
+    }
+
+
+def _budget() -> Schema:
+    count = {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST, "multipleOf": 1}
+    limits = {
+        "trials": _say(count, "Trials in all."),
+        "steps": _say(count, "Steps (epochs) of all trials together."),
+        "minutes": _say({"type": "number", "exclusiveMinimum": 0}, "Wall time in all."),
+        "target": _say({"type": "number"}, "Stop when a complete trial is at least this good."),
+    }
+    section = {"type": ["object", "null"], "additionalProperties": False, "properties": limits}
+    return _say(section, "What the search may spend, over all its runs.")
+
+
+def _confirm() -> Schema:
+    count = {"type": "integer", "minimum": 1, "maximum": 1000}
+    properties = {
+        "top": _say({**count, "default": 3}, "Recipes that are trained again."),
+        "seeds": _say({**count, "default": 2}, "Fresh seeds for each."),
+    }
+    choices = [{"enum": ["none", False, None]}, _object(properties)]
+    return _say({"anyOf": choices}, "How the winner is chosen: the best recipes are trained again with fresh seeds.")
+
+
+def _goal(objectives: list[Objective]) -> Schema:
+    between = "|".join(AGGREGATES)
+    metrics = sorted({metric for objective in objectives for metric in objective.metrics})
+    return {
+        "type": "string",
+        "pattern": rf"^\s*(minimize|maximize)\s+(({between})\s+)?\S+\s*$",
+        "examples": [f"{better(metric)} {metric}" for metric in metrics],
+    }
+
+
+def _parameter() -> Schema:
+    when = {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"anyOf": [_SCALAR, {"type": "array", "minItems": 1, "items": _SCALAR}]},
+        "description": "Vary only where other knobs have these values.",
+    }
+    log = {"type": "boolean", "default": False, "description": "Spread evenly over orders of magnitude."}
+
+    def ends(kind: str) -> Schema:
+        return {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "number", **({"multipleOf": 1} if kind == "int" else {})},
+        }
+
+    def span(kind: str) -> Schema:
+        step = {"type": "number", "exclusiveMinimum": 0, "description": "Distance between values."}
+        return _object({kind: ends(kind), "log": log, "step": step, "when": when}, required=[kind])
+
+    values = {"type": "array", "minItems": 1, "items": _SCALAR}
+    return {"anyOf": [span("float"), span("int"), _object({"choice": values, "when": when}, required=["choice"])]}
+
+
+def _plugin(kind: str, *, nested: bool = False) -> Schema:
+    """A name, or a mapping of one name to its options."""
+    names, plain, with_options = known_names(kind), [], []
+    for name in names:
+        knobs = options_of(kind, name, nested=nested)
+        place = "policy" if kind == "sampler" and name not in registry.names("sampler") else kind
+        text = summary(place, name)
+        needed = [knob.name for knob in knobs.knobs.values() if knob.default is REQUIRED]
+        if not needed:
+            plain.append({"const": name, "description": text})
+        options = _object({k: _knob(knob, kind) for k, knob in knobs.knobs.items()}, required=needed)
+        options["type"] = "object" if needed else ["object", "null"]
+        with_options.append({**_object({name: options}, required=[name]), "description": text})
+    empty = [{"type": "null"}] if "none" in names else []
+    return {"anyOf": [{"oneOf": plain}, *with_options, *empty]}
+
+
+def _objective_rule(objective: Objective) -> Schema:
+    """What ``search``, ``fixed`` and ``goal`` may hold for one built-in objective."""
+    knobs = {name: knob for name, knob in objective.signature.knobs.items() if name not in FILLED or name == "seed"}
+    closed: Schema = {} if objective.signature.open else {"propertyNames": {"enum": sorted(knobs)}}
+    searched = {name: {"$ref": "#/$defs/parameter", "description": knob.doc} for name, knob in knobs.items()}
+    return {
+        "if": {"properties": {"objective": {"const": objective.reference}}, "required": ["objective"]},
+        "then": {
+            "properties": {
+                "search": {"properties": searched, **closed},
+                "fixed": {"properties": {name: _knob(knob, "") for name, knob in knobs.items()}, **closed},
+            }
+        },
+    }
+
+
+def _knob(knob: Knob, kind: str) -> Schema:
+    """Values of a knob; of a plug-in inside one of ``kind`` too."""
+    found: Schema = {"description": knob.doc} if knob.doc else {}
+    if knob.default not in (REQUIRED, UNKNOWN):
+        found["default"] = knob.default
+    types = sorted({_TYPES[name] for name in knob.kinds if name in _TYPES})
+    whole = "int" in knob.kinds and "float" not in knob.kinds
+    number: Schema = {"multipleOf": 1} if whole else {}
+    if knob.limits is not None:
+        low, high = knob.limits.low, knob.limits.high
+        if math.isfinite(low):
+            number["exclusiveMinimum" if knob.limits.open_low else "minimum"] = low
+        if math.isfinite(high):
+            number["exclusiveMaximum" if knob.limits.open_high else "maximum"] = high
+    ways: list[Schema] = [{"enum": list(knob.options)}] if knob.options else []
+    if types:
+        ways.append({"type": types, **number})
+    if "plugin" in knob.kinds:
+        ways.append({"$ref": "#/$defs/inner-pruner" if kind == "pruner" else f"#/$defs/{kind}"})
+    return {**found, **(ways[0] if len(ways) == 1 else {"anyOf": ways} if ways else {})}
+
+
+def _object(properties: Schema, required: list[str] | None = None) -> Schema:
+    found: Schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    return {**found, "required": required} if required else found
+
+
+def _say(found: Schema, description: str) -> Schema:
+    return {"description": description, **found}
