@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import ndtr
 
 Array = NDArray[np.float64]
 
 _LOG_ROOT_2PI = 0.5 * np.log(2.0 * np.pi)
+_TAIL = 5.0
 
 
 def log_expected_improvement(mean: Array, variance: Array, best: float) -> Array:
@@ -19,12 +20,10 @@ def log_expected_improvement(mean: Array, variance: Array, best: float) -> Array
     """
     deviation = np.sqrt(variance)
     u = (mean - best) / deviation
-    density = -0.5 * u * u - _LOG_ROOT_2PI
-    with np.errstate(divide="ignore", invalid="ignore"):
-        plain = np.log(u * ndtr(u) + np.exp(density))
-    # Far below, phi(u) + u Phi(u) = phi(u) (1 - |u| Phi(u)/phi(u)); the bracket tends to 1/u^2.
-    mills = np.exp(log_ndtr(np.minimum(u, 0.0)) - density)
-    bracket = np.maximum(1.0 + np.minimum(u, 0.0) * mills, 1e-300)
-    tail = density + np.where(u < -30.0, -2.0 * np.log(np.maximum(-u, 1.0)), np.log(bracket))
-    value: Array = np.log(deviation) + np.where(u > -3.0, plain, tail)
+    near = np.maximum(u, -_TAIL)
+    plain = np.log(near * ndtr(near) + np.exp(-0.5 * near * near - _LOG_ROOT_2PI))
+    # Far below, phi(u) + u Phi(u) tends to phi(u) / u^2; matched to the plain formula where they meet.
+    far = np.minimum(u, -_TAIL)
+    tail = -0.5 * (far * far - _TAIL**2) - 2.0 * np.log(-far / _TAIL)
+    value: Array = np.log(deviation) + plain + tail
     return value

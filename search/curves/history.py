@@ -13,6 +13,7 @@ Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _FLOOR = -2.0
+_FAR = 1e150
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class Units:
         worst = float(known.max())
         first = float(np.median(np.where(np.isfinite(firsts), firsts, max(worst, best))))
         near = float(np.quantile(np.where(np.isfinite(bests), bests, worst), share)) - best
-        near = max(near, 1e-3 * (first - best), 1e-9 * abs(best), 1e-300)
+        near = min(max(near, 1e-3 * (first - best), 1e-9 * abs(best), 1e-150), 1e150)
         return Units(best, near, max(float(np.arcsinh((first - best) / near)), 1.0))
 
     def scaled(self, values: Array) -> Array:
         """Values on the scale, larger is better; NaN and infinity are the worst."""
-        distance = np.where(np.isfinite(values), values, np.finfo(np.float64).max / 4) / self.near - self.best / self.near
-        z = 1.0 - np.arcsinh(np.maximum(distance, 0.0)) / self.top
+        known = np.where(np.isfinite(values), values, np.inf)
+        distance = np.clip(known - self.best, 0.0, self.near * _FAR) / self.near
+        z = 1.0 - np.arcsinh(distance) / self.top
         scaled: Array = np.where(z >= 0, z, np.maximum(-np.arcsinh(np.maximum(-z, 0.0)), _FLOOR))
         return scaled
 

@@ -1,9 +1,10 @@
 """The prior over shapes of learning curves, and the covariances it implies.
 
 A shape falls from 1 at the first step to 0 at the horizon. Three families are mixed, as in LC-PFN's prior
-(Adriaensen et al., NeurIPS 2023) with parameters of our own: power laws, stretched exponentials (Janoschek) and
-MMF sigmoids; a fourth adds to a stretched exponential the late fall that a decaying learning rate brings. Their time constants are log-uniform from a fraction of the first step to the horizon, so both
-curves that are done after one step and curves that have hardly begun are expected.
+(Adriaensen et al., NeurIPS 2023) with parameters of our own: power laws, stretched exponentials (Janoschek) and MMF
+sigmoids; a fourth adds to a stretched exponential the late fall that a decaying learning rate brings. Their time
+constants are log-uniform from a fraction of the first step to the horizon, so both curves that are done after one
+step and curves that have hardly begun are expected.
 """
 
 from __future__ import annotations

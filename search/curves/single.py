@@ -48,7 +48,7 @@ class Forecast:
     Attributes:
         steps: later steps, the last one the horizon.
         draws: equally likely values at these steps, [draws, steps].
-        best: the best value so far, -/+ nothing.
+        best: the best value so far.
     """
 
     steps: NDArray[np.int64]
@@ -99,7 +99,9 @@ class Library:
             points = np.asarray(curve, dtype=np.float64)
             if len(points) and np.isfinite(points[:, 1]).all():
                 last = points[-1, 0]
-                stretched = points[:, 0] if last == horizon else 1 + (points[:, 0] - 1) * (horizon - 1) / max(last - 1, 1)
+                stretched = (
+                    points[:, 0] if last == horizon else 1 + (points[:, 0] - 1) * (horizon - 1) / max(last - 1, 1)
+                )
                 rows.append(np.interp(at, stretched, points[:, 1]))
         return Library(np.array(rows).reshape(len(rows), at.size), at, horizon)
 
@@ -124,7 +126,7 @@ def forecast(curve: Sequence[tuple[int, float]], horizon: int, library: Library,
     log_prior = _shape_weights(len(shapes))
     at_points = _at(shapes, steps, horizon)
     at_ahead = _at(shapes, ahead.astype(np.float64), horizon)
-    mean, covariance = _coefficients(z, at_points, library, centre, unit)
+    mean, covariance = _coefficients(z, library, centre, unit)
     rng = np.random.default_rng(seed)
     draws = _draws(rng, z, np.log(steps), np.log(ahead), at_points, at_ahead, log_prior, mean, covariance)
     return Forecast(ahead, draws * unit + centre, best)
@@ -135,7 +137,7 @@ def _thinned(points: Array) -> Array:
     if len(points) <= POINTS:
         return points
     kept = np.unique(np.round(np.geomspace(1, len(points), POINTS)).astype(np.int64)) - 1
-    return points[len(points) - 1 - kept[::-1]] if False else points[kept]
+    return points[kept]
 
 
 def _units(values: Array, library: Library) -> tuple[float, float]:
@@ -182,9 +184,7 @@ def _at(shapes: Array, steps: Array, horizon: int) -> Array:
     return values
 
 
-def _coefficients(
-    z: Array, at_points: Array, library: Library, centre: float, unit: float
-) -> tuple[Array, Array]:
+def _coefficients(z: Array, library: Library, centre: float, unit: float) -> tuple[Array, Array]:
     """Prior mean and covariance of (level, fall): wide, narrowed by the complete curves as they become many."""
     first = (library.curves[:, 0] - centre) / unit
     last = (library.curves[:, -1] - centre) / unit
@@ -233,9 +233,7 @@ def _draws(
         inner_inverse = np.linalg.inv(inner)
         shift = np.einsum("kcd,kd->kc", inner_inverse, pull)
         quadratic = (r * r).sum(1) - (pull * shift).sum(1)
-        log_weight[j] = (
-            log_prior - 0.5 * quadratic - np.log(np.diag(factor)).sum() - 0.5 * np.linalg.slogdet(inner)[1]
-        )
+        log_weight[j] = log_prior - 0.5 * quadratic - np.log(np.diag(factor)).sum() - 0.5 * np.linalg.slogdet(inner)[1]
         solved.append((shift, inner_inverse, inverse))
     weight = np.exp(log_weight - log_weight.max()).ravel()
     chosen = _systematic(weight / weight.sum(), DRAWS)

@@ -198,16 +198,6 @@ class Posterior:
         )
         return cross @ self._alpha, np.maximum(prior - (half**2).sum(0), 1e-12)
 
-    def covariance(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array]:
-        """Mean and joint covariance of the noiseless curves; new recipes (trial -1) each have a part of their own."""
-        cross, falling, growing = self._cross(rows, trial, steps)
-        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        identity = np.where(trial < 0, -1 - np.arange(trial.size), trial)
-        prior = self._shared(falling, growing, 0)
-        prior += _matern(self.kernel.distance(self.theta, rows, rows)) * self._shared(falling, growing, 3)
-        prior += (identity[:, None] == identity[None, :]) * self._shared(falling, growing, 6)
-        return cross @ self._alpha, prior - half.T @ half
-
     def _cross(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array, Array]:
         falling, growing = self.kernel.shapes.falling(steps), self.kernel.shapes.growing(steps)
         s, g = falling @ self._falling.T, growing @ self._growing.T

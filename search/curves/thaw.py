@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ class Settings:
     Attributes:
         starts: recipes that get one step before the model decides.
         points: at most so many points are modelled.
+        earlier: at most so many points of earlier studies besides.
         whole: curves modelled at all milestones rather than at both ends.
         share: share of the trials that count as near the best, see ``Units``.
         paused: paused trials considered at a decision, the best ones.
@@ -31,11 +32,11 @@ class Settings:
         near: new recipes considered that are variations of the best.
         parents: trials that are varied.
         growth: growth of the number of points at which hyperparameters are fitted anew.
-        thompson: share of the decisions taken by a joint draw from the posterior in place of expected improvement.
     """
 
     starts: int = 8
     points: int = 200
+    earlier: int = 60
     whole: int = 25
     share: float = 0.1
     paused: int = 40
@@ -43,77 +44,126 @@ class Settings:
     near: int = 60
     parents: int = 5
     growth: float = 1.15
-    thompson: float = 0.0
 
 
 @dataclass(frozen=True)
-class Situation:
-    """A study in arrays; trials with at least one point only.
-
-    Attributes:
-        history: their curves.
-        rows: their recipes' coordinates, [trials, columns].
-        groups: the parameter each column belongs to.
-        horizon: the last step of the longest curve.
-        earlier: how many trials at the end of the arrays belong to earlier studies, each with units of its own.
-    """
+class Curves:
+    """Curves of one study with at least one point each, and their recipes' coordinates, [trials, columns]."""
 
     history: History
     rows: Array
-    groups: Index
-    horizon: int
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be trained next.
+
+    Attributes:
+        rows: recipes' coordinates, [n, columns].
+        trial: the trial each continues, by its place among the study's curves, -1 for a new recipe.
+        done: steps done.
+        limits: the last step.
+    """
+
+    rows: Array
+    trial: Index
+    done: Array
+    limits: Array
 
 
 class Model:
-    """The surrogate fitted to a situation; ``theta`` are its log hyperparameters."""
+    """The surrogate conditioned on a study.
 
-    def __init__(self, situation: Situation, settings: Settings, theta: Sequence[float] | None, *, refit: bool) -> None:
-        history = situation.history
-        kernel = Kernel(situation.groups, shape_covariance(situation.horizon))
-        units = Units.of(history.firsts, history.bests, settings.share)
-        kept = history.thinned(settings.points, settings.whole, milestones(situation.horizon, 2.0))
-        values = units.scaled(history.values[kept])
-        self.centre = float(values.mean())
-        self.present, trial = np.unique(history.trial[kept], return_inverse=True)
-        self.data = Observations(situation.rows[self.present], trial, history.steps[kept], values - self.centre)
-        start = kernel.centre() if theta is None or len(theta) != kernel.centre().size else np.asarray(theta)
-        self.theta = kernel.fit(self.data, start) if refit or theta is None else start
-        self.kernel = kernel
-        self.posterior = Posterior(kernel, self.theta, self.data)
-        self.best = 1.0 - self.centre
+    Args:
+        curves: the study's.
+        earlier: those of an earlier study, on a scale of its own. That they come from another study is one more
+            coordinate of their recipes, so the model learns how much they have to say.
+        groups: the parameter that each column of the recipes belongs to.
+        horizon: the last step of the longest curve.
+        settings: the constants.
+        theta: log hyperparameters; None fits them.
+        start: where a fit begins; None or those of another space begin at the prior's centre.
+    """
 
-    def place(self, trials: Index) -> Index:
-        """Places of trials among those modelled, -1 for those thinned away."""
-        place = np.searchsorted(self.present, trials)
-        place = np.minimum(place, self.present.size - 1)
-        return np.where(self.present[place] == trials, place, -1)
+    def __init__(
+        self,
+        curves: Curves,
+        earlier: Curves | None,
+        groups: Index,
+        horizon: int,
+        settings: Settings,
+        *,
+        theta: Sequence[float] | None,
+        start: Sequence[float] | None,
+    ) -> None:
+        self._settings, self._foreign = settings, earlier is not None
+        grid = milestones(horizon, 2.0)
+        self._present, trial, steps, values = _observed(curves, settings.points, settings.whole, settings.share, grid)
+        rows = self._marked(curves.rows[self._present], 0.0)
+        self._centre = float(values.mean())
+        if earlier is not None:
+            present, trial_, steps_, values_ = _observed(earlier, settings.earlier, 0, settings.share, grid)
+            rows = np.concatenate([rows, self._marked(earlier.rows[present], 1.0)])
+            trial = np.concatenate([trial, trial_ + self._present.size])
+            steps, values = np.concatenate([steps, steps_]), np.concatenate([values, values_])
+            groups = np.append(groups, groups.max(initial=-1) + 1)
+        self._data = Observations(rows, trial, steps, values - self._centre)
+        self._kernel = Kernel(groups, shape_covariance(horizon))
+        if theta is None:
+            centre = self._kernel.centre()
+            begin = centre if start is None or len(start) != centre.size else np.asarray(start)
+            self.theta = self._kernel.fit(self._data, begin)
+        else:
+            self.theta = np.asarray(theta)
+        self._posterior = Posterior(self._kernel, self.theta, self._data)
 
-    def pending(self, rows: Array, trial: Index, steps: Array) -> None:
-        """Take steps that are being trained now as done, with the values expected of them."""
-        mean, _ = self.posterior.predict(rows, trial, steps)
+    def suppose(self, pending: Options) -> None:
+        """Take the next step of what is being trained now as done, with the value expected of it."""
+        rows, trial, steps = self._marked(pending.rows, 0.0), self._place(pending.trial), pending.done + 1.0
+        mean, _ = self._posterior.predict(rows, trial, steps)
         new = trial < 0
-        count = len(self.data.rows)
-        place = np.where(new, count + np.cumsum(new) - 1, trial)
-        joined = np.concatenate([self.data.trial, place])
+        data = self._data
+        joined = np.concatenate([data.trial, np.where(new, len(data.rows) + np.cumsum(new) - 1, trial)])
         order = np.argsort(joined, kind="stable")
-        self.data = Observations(
-            np.concatenate([self.data.rows, rows[new]]),
+        self._data = Observations(
+            np.concatenate([data.rows, rows[new]]),
             joined[order],
-            np.concatenate([self.data.steps, steps])[order],
-            np.concatenate([self.data.values, mean])[order],
+            np.concatenate([data.steps, steps])[order],
+            np.concatenate([data.values, mean])[order],
         )
-        self.posterior = Posterior(self.kernel, self.theta, self.data)
+        self._posterior = Posterior(self._kernel, self.theta, self._data)
 
-    def promise(
-        self, rng: np.random.Generator, rows: Array, trial: Index, done: Array, limits: Array, settings: Settings, longest: int
-    ) -> Array:
-        """Score what a random number of further steps is expected to bring; larger is better."""
+    def promise(self, options: Options, rng: np.random.Generator, longest: int) -> Array:
+        """Score a random number of further steps, at most ``longest``; larger is better.
+
+        The number is log-uniform: a fixed short one would be greedy, a fixed long one would start too much.
+        """
         ahead = np.round(np.exp(rng.uniform(0.0, np.log(max(longest, 1)))))
-        steps = np.minimum(done + ahead, limits)
-        if rng.random() < settings.thompson:
-            mean, covariance = self.posterior.covariance(rows, trial, steps)
-            values, vectors = np.linalg.eigh(covariance)
-            drawn: Array = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(values.size))
-            return drawn
-        mean, variance = self.posterior.predict(rows, trial, steps)
-        return log_expected_improvement(mean, variance, self.best)
+        steps = np.minimum(options.done + ahead, options.limits)
+        rows, trial = self._marked(options.rows, 0.0), self._place(options.trial)
+        mean, variance = self._posterior.predict(rows, trial, steps)
+        return log_expected_improvement(mean, variance, 1.0 - self._centre)
+
+    def smoothed(self, rows: Array, known: Array, values: Array) -> Array:
+        """Average of the known recipes' values, weighted by the recipes' likeness."""
+        distance = self._kernel.distance(self.theta, self._marked(rows, 0.0), self._marked(known, 0.0))
+        weights = np.exp(-np.minimum(distance - distance.min(axis=1, keepdims=True), 50.0))
+        averages: Array = weights @ values / weights.sum(axis=1)
+        return averages
+
+    def _marked(self, rows: Array, study: float) -> Array:
+        return np.column_stack([rows, np.full(len(rows), study)]) if self._foreign else rows
+
+    def _place(self, trial: Index) -> Index:
+        """Places of trials among the rows of the model, -1 for those that were thinned away."""
+        place = np.minimum(np.searchsorted(self._present, trial), self._present.size - 1)
+        return np.where(self._present[place] == trial, place, -1)
+
+
+def _observed(curves: Curves, limit: int, whole: int, share: float, grid: Index) -> tuple[Index, Index, Array, Array]:
+    """The trials that stay after thinning; for their points the trial among these, the step and the scaled value."""
+    history = curves.history
+    kept = history.thinned(limit, whole, grid)
+    present, trial = np.unique(history.trial[kept], return_inverse=True)
+    units = Units.of(history.firsts, history.bests, share)
+    return present, trial, history.steps[kept], units.scaled(history.values[kept])

@@ -10,15 +10,15 @@ Options: ``of`` = none, a sampler for new recipes in place of the surrogate; ``p
 improvement is weighed against; by seconds it favours recipes whose steps are cheap, and decisions then depend on
 measured times, so a seed no longer fixes the study.
 Cost: 5 to 20 ms a decision at any number of trials, for the surrogate sees at most 200 points.
-Reference: Swersky et al., Freeze-thaw Bayesian optimization, 2014; random horizons after Rakotoarison et al., In-context
-freeze-thaw Bayesian optimization, ICML 2024; docs/search.md.
+Reference: Swersky et al., Freeze-thaw Bayesian optimization, 2014; random horizons after Rakotoarison et al., In-
+context freeze-thaw Bayesian optimization, ICML 2024; docs/search.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,14 @@ from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
-from hpo.search.curves.thaw import Model, Settings, Situation
+from hpo.search.curves.thaw import Curves, Model, Options, Settings
+from hpo.search.errors import UserError
 from hpo.search.policies import Continue, Pause, Policy, Resume, Start, TrialView, Turn, Verdict, View, Wait
 from hpo.search.recipe import derive_seed
 from hpo.search.space import Scalar
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 Array = NDArray[np.float64]
 Point: TypeAlias = "dict[str, Scalar]"
@@ -41,13 +45,25 @@ _UNKNOWN_HORIZON = 32
 _BELIEF = 10.0  # trials after which the user's prior is half forgotten, as in piBO
 
 
+def make(study: Any, *, of: BaseSampler | None = None, per: str = "step") -> FreezeThaw:
+    """Make the policy.
+
+    Raises:
+        UserError: an option is out of range.
+    """
+    if per not in ("step", "second"):
+        raise UserError(f"per is step or second, got {per!r}")
+    named = study.sampler is not None and "of" in study.sampler.options
+    return FreezeThaw(Settings(), own_recipes=not named and of is None, per_second=per == "second")
+
+
 class FreezeThaw(Policy):
     """Trains, a step at a time, the paused trial or the new recipe that promises most."""
 
-    def __init__(self, settings: Settings, *, own_recipes: bool = True, per: Literal["step", "second"] = "step") -> None:
-        self.settings, self.own_recipes, self.per = settings, own_recipes, per
-        self._asked: tuple[Any, Turn] | None = None
-        self._known: dict[int, _Known] = {}  # of each trial, what need not be worked out again
+    def __init__(self, settings: Settings, *, own_recipes: bool = True, per_second: bool = False) -> None:
+        self._settings, self._own_recipes, self._per_second = settings, own_recipes, per_second
+        self._answered: tuple[Any, Turn] | None = None  # judging a trial and filling its lane is one decision
+        self._known: dict[tuple[str, int], _Known] = {}
 
     def next(self, view: View) -> Turn:
         """Resume a paused trial, start a new one, or wait when nothing is left but what runs."""
@@ -55,9 +71,7 @@ class FreezeThaw(Policy):
 
     def judge(self, view: View, number: int) -> Verdict:
         """Let the trial go on if it is the one that promises most, else pause it."""
-        horizon = _horizon(view)
-        step = view.trials[number].curve[-1][0]
-        if step not in milestones(horizon):
+        if view.trials[number].curve[-1][0] not in milestones(_horizon(view)):
             return Continue()
         turn = self._decide(view, number)
         if isinstance(turn, Resume) and turn.number == number:
@@ -65,93 +79,137 @@ class FreezeThaw(Policy):
         return Pause(turn.memo)
 
     def _decide(self, view: View, judged: int | None) -> Turn:
-        running = [t for t in view.trials if t.state == "running" and t.number != judged]
-        points = sum(len(t.curve) for t in view.trials)
-        state = (points, len(view.trials), tuple((t.number, len(t.curve)) for t in running), view.seed)
-        if self._asked is None or self._asked[0] != state:
-            self._asked = state, self._turn(view, judged, running, points)
-        return self._asked[1]
+        running = tuple((t.number, len(t.curve)) for t in view.trials if t.state == "running" and t.number != judged)
+        open_ = sum(t.state == "paused" or t.number == judged for t in view.trials)
+        facts = (view.seed, len(view.trials), sum(len(t.curve) for t in view.trials), open_, running)
+        if self._answered is None or self._answered[0] != facts:
+            self._answered = facts, self._turn(view, judged)
+        return self._answered[1]
 
-    def _turn(self, view: View, judged: int | None, running: Sequence[TrialView], points: int) -> Turn:
-        settings, started = self.settings, len(view.trials)
+    def _turn(self, view: View, judged: int | None) -> Turn:
         encoding = Encoding(view.space, view.fixed)
-        candidates = Candidates(view.space, encoding.units([view.prior])[0])
-        known = [self._knowledge(t, encoding) for t in view.trials]
+        sign = -1.0 if view.direction == "maximize" else 1.0
+        known = [self._know(trial, encoding, sign, "own") for trial in view.trials]
         tried = {k.key for k in known}
-        observed = [(t, k) for t, k in zip(view.trials, known, strict=True) if len(k.curve)]
-        if started < settings.starts or not observed:
-            if not self.own_recipes:
+        observed = [k for k in known if len(k.curve)]
+        candidates = Candidates(view.space, encoding.units([view.prior])[0])
+        started = len(known)
+        if started < self._settings.starts or not observed:
+            if not self._own_recipes:
                 return Start()
             seed = derive_seed(view.seed, "spread")
-            new = self._first_untried(view, tried, (candidates.spread(i, seed) for i in range(started, started + 100)))
-            if new is not None:
-                return Start(new)
+            first = self._untried(view, tried, (candidates.spread(i, seed) for i in range(started, started + 100)))
+            if first is not None:
+                return Start(first)
         horizon = _horizon(view)
-        rng = np.random.default_rng(derive_seed(view.seed, "thaw", points, started, len(running)))
-        history = History.of([k.curve for _, k in observed])
-        history_rows = np.stack([k.row for _, k in observed])
-        situation = Situation(history, history_rows, encoding.groups, horizon)
-        fitted = view.memo.get("points", 0)
-        refit = points >= fitted * settings.growth or fitted > points
-        model = Model(situation, settings, view.memo.get("theta"), refit=refit)
-        memo = {"points": points, "theta": model.theta.tolist()} if refit else None
+        running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
+        model, memo = self._model(view, observed, encoding, horizon)
         if running:
-            at = {t.number: i for i, (t, _) in enumerate(observed)}
-            model.pending(
-                np.stack([known[t.number].row for t in running]),
-                model.place(np.array([at.get(t.number, -1) for t in running])),
-                np.array([t.curve[-1][0] + 1.0 if t.curve else 1.0 for t in running]),
-            )
-        ranks = np.argsort(situation.history.bests, kind="stable")
-        trials = [t for t, _ in observed]
-        open_ = [i for i in ranks if trials[i].state == "paused" or trials[i].number == judged]
-        open_ = [i for i in open_ if trials[i].curve[-1][0] < _limit(trials[i].values, horizon)][: settings.paused]
-        units = candidates.uniform(rng, settings.uniform)
-        if self.own_recipes:
-            parents = encoding.units([trials[i].values for i in ranks[: settings.parents]])
-            units = np.concatenate([units, candidates.near(rng, parents, settings.near)])
-        rows = np.concatenate([history_rows[open_], encoding.rows(units)])
-        trial = np.concatenate([model.place(np.array(open_, dtype=np.int64)), np.full(len(units), -1)])
-        done = np.array([trials[i].curve[-1][0] for i in open_] + [0] * len(units), dtype=np.float64)
-        limits = np.array([_limit(trials[i].values, horizon) for i in open_] + [horizon] * len(units), dtype=np.float64)
+            model.suppose(_options(running, observed, horizon))
+        rng = np.random.default_rng(derive_seed(view.seed, "thaw", _points(view), started, len(running)))
+        best = sorted(observed, key=lambda k: k.best)
+        paused = [k for k in best if k.trial.state == "paused" or k.trial.number == judged]
+        paused = [k for k in paused if k.steps < _limit(k.trial.values, horizon)][: self._settings.paused]
+        units = candidates.uniform(rng, self._settings.uniform)
+        if self._own_recipes:
+            parents = encoding.units([k.trial.values for k in best[: self._settings.parents]])
+            units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
+        new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
+        options = _joined(_options(paused, observed, horizon), new) if paused else new
         longest = horizon if view.steps_left is None else max(1, min(horizon, view.steps_left))
-        score = model.promise(rng, rows, trial, done, limits, settings, longest)
+        score = model.promise(options, rng, longest)
+        score[len(paused) :] += candidates.belief(units) * _BELIEF / (_BELIEF + started)
+        if self._per_second:
+            score -= self._log_seconds(model, options, observed)
         for chosen in np.argsort(-score, kind="stable"):
-            if chosen < len(open_):
-                return Resume(trials[open_[chosen]].number, memo)
-            if not self.own_recipes:
+            if chosen < len(paused):
+                return Resume(paused[chosen].trial.number, memo)
+            if not self._own_recipes:
                 return Start(None, memo)
-            new = self._first_untried(view, tried, [units[chosen - len(open_)]])
-            if new is not None:
-                return Start(new, memo)
+            point = self._untried(view, tried, [units[chosen - len(paused)]])
+            if point is not None:
+                return Start(point, memo)
         return Wait(memo) if running else Start(None, memo)
 
-    def _first_untried(self, view: View, tried: Set[Any], units: Iterable[Array]) -> Point | None:
+    def _model(
+        self, view: View, observed: Sequence[_Known], encoding: Encoding, horizon: int
+    ) -> tuple[Model, Mapping[str, Any] | None]:
+        """The surrogate; with a memo when its hyperparameters were fitted anew."""
+        sign = -1.0 if view.direction == "maximize" else 1.0
+        points, fitted = _points(view), int(view.memo.get("points", 0))
+        theta = view.memo.get("theta")
+        fit = theta is None or points >= fitted * self._settings.growth
+        earlier = [k for k in (self._know(t, encoding, sign, "earlier") for t in view.earlier) if len(k.curve)]
+        model = Model(
+            _curves(observed), _curves(earlier) if earlier else None, encoding.groups, horizon, self._settings,
+            theta=None if fit else theta, start=theta,
+        )  # fmt: skip
+        return model, {"points": points, "theta": model.theta.tolist()} if fit else None
+
+    def _log_seconds(self, model: Model, options: Options, observed: Sequence[_Known]) -> Array:
+        timed = [k for k in observed if k.trial.seconds > 0]
+        if not timed:
+            return np.zeros(len(options.rows))
+        seconds = np.log([k.trial.seconds / max(len(k.trial.curve), 1) for k in timed])
+        return model.smoothed(options.rows, np.stack([k.row for k in timed]), seconds)
+
+    def _untried(self, view: View, tried: Set[Any], units: Iterable[Array]) -> Point | None:
         for u in units:
             point = view.space.from_unit(u.tolist(), view.fixed)
             if _key(point) not in tried:
                 return point
         return None
 
-    def _knowledge(self, trial: TrialView, encoding: Encoding) -> _Known:
-        known = self._known.get(trial.number)
-        if known is None or known.length != len(trial.curve) or known.state != trial.state:
-            curve = np.asarray(trial.curve, dtype=np.float64).reshape(-1, 2)
-            if trial.state == "failed":  # what diverges or crashes is as bad as can be
-                curve = np.append(curve, [[curve[-1, 0] + 1 if len(curve) else 1.0, np.nan]], axis=0)
-            row = encoding.encode([trial.values])[0] if known is None else known.row
-            known = _Known(len(trial.curve), trial.state, curve, row, _key(trial.values))
-            self._known[trial.number] = known
+    def _know(self, trial: TrialView, encoding: Encoding, sign: float, study: str) -> _Known:
+        old = self._known.get((study, trial.number))
+        if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
+            return old
+        curve = np.array(trial.curve, dtype=np.float64).reshape(-1, 2)
+        steps = int(curve[-1, 0]) if len(curve) else 0
+        if sign < 0:
+            curve[:, 1] *= sign
+        if trial.state == "failed":  # what diverges or crashes is as bad as can be
+            curve = np.append(curve, [[steps + 1.0, np.nan]], axis=0)
+        best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
+        row = encoding.encode([trial.values])[0] if old is None else old.row
+        known = _Known(trial, len(trial.curve), curve, steps, best, row, _key(trial.values) if old is None else old.key)
+        self._known[study, trial.number] = known
         return known
 
 
 @dataclass(frozen=True)
 class _Known:
+    """Of a trial, what need not be worked out at every decision; ``best`` is smaller for better trials."""
+
+    trial: TrialView
     length: int
-    state: str
     curve: Array
+    steps: int
+    best: float
     row: Array
     key: Any
+
+
+def _curves(known: Sequence[_Known]) -> Curves:
+    return Curves(History.of([k.curve for k in known]), np.stack([k.row for k in known]))
+
+
+def _options(chosen: Sequence[_Known], observed: Sequence[_Known], horizon: int) -> Options:
+    place = {k.trial.number: i for i, k in enumerate(observed)}
+    return Options(
+        np.stack([k.row for k in chosen]),
+        np.array([place.get(k.trial.number, -1) for k in chosen]),
+        np.array([float(k.steps) for k in chosen]),
+        np.array([float(_limit(k.trial.values, horizon)) for k in chosen]),
+    )
+
+
+def _joined(a: Options, b: Options) -> Options:
+    return Options(*(np.concatenate([getattr(a, f.name), getattr(b, f.name)]) for f in fields(Options)))
+
+
+def _points(view: View) -> int:
+    return sum(len(trial.curve) for trial in view.trials)
 
 
 def _horizon(view: View) -> int:
@@ -161,11 +219,11 @@ def _horizon(view: View) -> int:
     if complete:
         return max(complete)
     longest = max((t.curve[-1][0] for t in view.trials if t.curve), default=1)
-    return max(_UNKNOWN_HORIZON, 2 ** (2 * longest - 1).bit_length())
+    return max(_UNKNOWN_HORIZON, 1 << (2 * longest - 1).bit_length())
 
 
 def _limit(values: Mapping[str, Any], horizon: int) -> int:
-    epochs = values.get("epochs", horizon)
+    epochs = values.get("epochs")
     return epochs if isinstance(epochs, int) else horizon
 
 

@@ -1,0 +1,112 @@
+"""Stop a trial whose curve is unlikely to beat the best by its end.
+
+What it does: forecasts the trial's best value by its last step, from its points, the study's complete curves and what
+learning curves look like, and stops the trial when the chance that this beats the incumbent is below ``threshold``.
+Curves are compared at equal fractions of the training, and the late fall that a decaying learning rate brings is
+expected, so it waits by itself where early points say little. Each stop records the forecast with its 80 % interval,
+the incumbent and the chance.
+When to use it: with any sampler, where trials yield curves; where trials can be paused, ``sampler: freeze-thaw`` saves
+more.
+Options: ``threshold`` = 0.05; ``top`` = 1, the incumbent is the top-th best trial, so that as many can be confirmed;
+``n_warmup_steps`` = 0, steps at which no trial is stopped.
+Cost: 4 ms a check at any number of trials; after the first 12 points about 8 checks for each doubling of the steps.
+Reference: Domhan et al., Speeding up automatic hyperparameter optimization by extrapolation of learning curves, IJCAI
+2015; docs/search.md.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+from optuna.pruners import BasePruner
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.search.curves.shapes import milestones
+from hpo.search.curves.single import LIBRARY, Library, forecast
+from hpo.search.errors import UserError
+from hpo.search.pruners import PrunerContext
+from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+from hpo.search.recipe import derive_seed
+
+REQUIRES = ("one goal",)
+
+
+def make(context: PrunerContext, *, threshold: float = 0.05, top: int = 1, n_warmup_steps: int = 0) -> BasePruner:
+    """Make the pruner.
+
+    Raises:
+        UserError: an option is out of range.
+    """
+    if not 0 < threshold < 1:
+        raise UserError(f"threshold is a probability between 0 and 1, got {threshold}")
+    if top < 1 or n_warmup_steps < 0:
+        raise UserError(f"top is 1 or more and n_warmup_steps 0 or more, got {top} and {n_warmup_steps}")
+    return _LearningCurve(context.horizon, context.seed, threshold, top, n_warmup_steps)
+
+
+@dataclass
+class _Complete:
+    """The complete curves of a study: the latest, and the best values of the best."""
+
+    curves: list[Curve] = field(default_factory=list)
+    bests: list[float] = field(default_factory=list)
+    longest: int = 0
+
+
+class _LearningCurve(Stopper):
+    def __init__(self, horizon: int | None, seed: int, threshold: float, top: int, warmup: int) -> None:
+        super().__init__(horizon)
+        self._seed, self._threshold, self._top, self._warmup = seed, threshold, top, warmup
+        self._watched: Watched[_Complete] = Watched(_Complete, self._add)
+
+    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+        """Stop where the forecast leaves less than the threshold for beating the incumbent."""
+        complete, others = self._watched.look(study)
+        horizon = self._horizon_of(trial) or complete.longest
+        step = curve[-1][0]
+        if step <= self._warmup or step >= horizon or step not in milestones(horizon):
+            return None
+        running = [_best(curve_of(o, study.direction)) for o in others if o.number != trial.number]
+        bests = heapq.nsmallest(self._top, [*complete.bests, *(best for best in running if best is not None)])
+        if len(bests) < self._top or not all(math.isfinite(value) for _, value in curve):
+            return None
+        seen = forecast(
+            curve, horizon, Library.of(complete.curves, horizon), derive_seed(self._seed, trial.number, step)
+        )
+        chance = seen.beats(bests[-1])
+        if chance >= self._threshold:
+            return None
+        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        low, high = sorted((sign * seen.final(0.1), sign * seen.final(0.9)))
+        evidence = {
+            "predicted": sign * seen.final(0.5),
+            "low": low,
+            "high": high,
+            "incumbent": sign * bests[-1],
+            "probability": chance,
+        }
+        rank = "the best" if self._top == 1 else f"number {self._top}"
+        return Stop(
+            f"at step {step} of {horizon} it was to end at {evidence['predicted']:.4g} ({low:.4g} to {high:.4g}); "
+            f"{rank} is {evidence['incumbent']:.4g}, and its chance to beat that {chance:.1%}",
+            evidence,
+        )
+
+    def _horizon_of(self, trial: FrozenTrial) -> int | None:
+        epochs = trial.params.get("epochs", self._horizon)
+        return epochs if isinstance(epochs, int) else self._horizon
+
+    def _add(self, complete: _Complete, trial: FrozenTrial, direction: StudyDirection) -> None:
+        curve = curve_of(trial, direction)
+        best = _best(curve)
+        if trial.state == TrialState.COMPLETE and best is not None:
+            complete.curves = [*complete.curves[1 - LIBRARY :], curve]
+            complete.bests = heapq.nsmallest(self._top, [*complete.bests, best])
+            complete.longest = max(complete.longest, curve[-1][0])
+
+
+def _best(curve: Curve) -> float | None:
+    return min((value for _, value in curve if math.isfinite(value)), default=None)

@@ -1,0 +1,257 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpo.search.curves.acquisition import log_expected_improvement
+from hpo.search.curves.candidates import Candidates
+from hpo.search.curves.encoding import Encoding
+from hpo.search.curves.history import History, Units
+from hpo.search.curves.shapes import draw_shapes, milestones, shape_covariance
+from hpo.search.curves.single import Library, forecast
+from hpo.search.space import Choice, Float, Int, Parameter, Space
+
+SPACE = Space(
+    (
+        Parameter("optimizer", Choice(("sgd", "adam", True))),
+        Parameter("momentum", Float(0.0, 0.9), when=(("optimizer", ("sgd",)),)),
+        Parameter("rate", Float(1e-4, 1e-1, log=True)),
+        Parameter("layers", Int(1, 4)),
+        Parameter("units", Int(8, 512, log=True)),
+        Parameter("dropout", Float(0.0, 0.5, step=0.1)),
+    )
+)
+
+
+def falling(level: float, fall: float, steps: int, rate: float = 0.3) -> list[tuple[int, float]]:
+    return [(t, level + fall * math.exp(-rate * (t - 1))) for t in range(1, steps + 1)]
+
+
+def library(horizon: int = 30, count: int = 12) -> Library:
+    rng = np.random.default_rng(1)
+    curves = [
+        falling(rng.uniform(0.2, 0.6), rng.uniform(0.5, 1.5), horizon, rng.uniform(0.1, 0.5)) for _ in range(count)
+    ]
+    return Library.of(curves, horizon)
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 5000))
+def test_milestones_rise_from_the_first_step_to_the_horizon(horizon: int) -> None:
+    steps = milestones(horizon)
+    assert steps[0] == 1
+    assert steps[-1] == horizon
+    assert (np.diff(steps) > 0).all()
+
+
+@pytest.mark.parametrize("horizon", [2, 7, 50, 1000])
+def test_shapes_fall_from_one_to_zero(horizon: int) -> None:
+    shapes = draw_shapes(np.arange(1.0, horizon + 1), horizon, 200)
+    assert shapes[:, 0] == pytest.approx(1.0)
+    assert shapes[:, -1] == pytest.approx(0.0, abs=1e-9)
+    assert (np.diff(shapes, axis=1) <= 1e-9).all()
+
+
+def test_the_falling_part_ends_at_zero_and_the_growing_part_begins_there() -> None:
+    covariance = shape_covariance(40)
+    ends = np.array([1.0, 40.0])
+    falling_part = covariance.falling(ends) @ covariance.falling(ends).T
+    growing_part = covariance.growing(ends) @ covariance.growing(ends).T
+    assert falling_part == pytest.approx(np.array([[1.0, 0.0], [0.0, 0.0]]), abs=1e-3)
+    assert growing_part == pytest.approx(np.array([[0.0, 0.0], [0.0, 1.0]]), abs=1e-3)
+
+
+# --- one curve ------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(1e-6, 1e6), st.floats(-1e3, 1e3), st.integers(1, 20), st.integers(0, 12))
+def test_a_forecast_moves_with_scale_and_shift(scale: float, shift: float, points: int, others: int) -> None:
+    curve, known = falling(0.3, 1.0, points), library(count=others)
+    moved = [(t, scale * (v + shift)) for t, v in curve]
+    moved_known = Library(scale * (known.curves + shift), known.at, known.horizon)
+    if points == 1 and not others:
+        return  # one number has no scale
+    plain, other = forecast(curve, 30, known, seed=3), forecast(moved, 30, moved_known, seed=3)
+    for share in (0.1, 0.5, 0.9):
+        assert other.final(share) == pytest.approx(scale * (plain.final(share) + shift), rel=1e-3, abs=scale * 2e-3)
+
+
+def test_a_forecast_narrows_as_points_come_in() -> None:
+    known, curve = library(), falling(0.3, 1.0, 25)
+    widths = []
+    for points in (1, 4, 12, 25):
+        seen = forecast(curve[:points], 30, known)
+        widths.append(seen.final(0.9) - seen.final(0.1))
+    assert widths == sorted(widths, reverse=True)
+    assert forecast(curve, 30, known).final(0.5) == pytest.approx(0.3, abs=0.03)
+
+
+def test_a_better_curve_has_a_better_chance() -> None:
+    known = library()
+    chances = [forecast(falling(level, 0.5, 10), 30, known).beats(0.3) for level in (0.2, 0.3, 0.4, 0.8)]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[0] > 0.9
+    assert chances[-1] < 0.05
+
+
+def test_the_best_value_so_far_counts_when_a_curve_turns_upward() -> None:
+    up = [(t, 0.2 + 0.01 * (t - 5) ** 2) for t in range(1, 16)]
+    seen = forecast(up, 30, library())
+    assert seen.final(0.99) <= 0.2
+    assert seen.beats(0.21) == 1.0
+
+
+def test_a_plateau_is_forecast_to_stay() -> None:
+    flat = [(t, 0.69) for t in range(1, 13)]
+    curves = [[(t, 0.69 + 0.001 * k) for t in range(1, 31)] for k in range(6)]
+    seen = forecast(flat, 30, Library.of(curves, 30))
+    assert seen.quantile(0.5, 30) == pytest.approx(0.69, abs=0.01)
+
+
+@pytest.mark.parametrize("others", [0, 1, 12])
+@pytest.mark.parametrize("points", [1, 2, 28])
+def test_constant_curves_do_no_harm(points: int, others: int) -> None:
+    flat = Library.of([[(t, 1.0) for t in range(1, 31)]] * others, 30)
+    seen = forecast([(t, 1.0) for t in range(1, points + 1)], 30, flat)
+    assert np.isfinite(seen.draws).all()
+
+
+def test_curves_are_compared_at_equal_fractions_of_their_schedules() -> None:
+    short, long = falling(0.2, 1.0, 10), [(t, 0.2 + math.exp(-0.3 * (t - 1) * 9 / 18)) for t in range(1, 20)]
+    stretched = Library.of([short], 19).curves[0]
+    assert stretched == pytest.approx(Library.of([long], 19).curves[0], abs=0.05)
+
+
+def test_intervals_hold_their_share_of_synthetic_curves() -> None:
+    rng = np.random.default_rng(0)
+    horizon, steps = 30, np.arange(1.0, 31.0)
+    shapes = draw_shapes(steps, horizon, 400, seed=9)[rng.permutation(400)]
+    curves = rng.normal(0.5, 0.2, (400, 1)) + np.abs(rng.normal(0.8, 0.3, (400, 1))) * shapes
+    curves += rng.normal(0, 0.01, curves.shape)
+    known = Library.of([list(enumerate(c, 1)) for c in curves[:20].tolist()], horizon)
+    inside, wrong, stopped = [], 0, 0
+    incumbent = float(curves[:20].min())
+    for curve in curves[20:140].tolist():
+        for points in (3, 10):
+            seen = forecast(list(enumerate(curve[:points], 1)), horizon, known)
+            inside.append(seen.final(0.1) <= min(curve) <= seen.final(0.9))
+            if seen.beats(incumbent) < 0.05:
+                stopped, wrong = stopped + 1, wrong + (min(curve) < incumbent)
+    assert 0.7 <= np.mean(inside) <= 0.95
+    assert wrong <= 0.05 * stopped + 1
+
+
+# --- recipes as coordinates -----------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0, 0.999), min_size=len(SPACE), max_size=len(SPACE)))
+def test_coordinates_of_a_place_are_those_of_its_point(u: list[float]) -> None:
+    encoding = Encoding(SPACE, {})
+    point = SPACE.from_unit(u)
+    assert encoding.rows(np.array([u])) == pytest.approx(encoding.encode([point]), abs=1e-6)
+
+
+def test_an_inactive_knob_is_apart_and_its_coordinate_does_not_matter() -> None:
+    encoding = Encoding(SPACE, {})
+    adam = encoding.rows(np.array([[0.5, 0.1, 0.5, 0.5, 0.5, 0.5], [0.5, 0.9, 0.5, 0.5, 0.5, 0.5]]))
+    sgd = encoding.rows(np.array([[0.1, 0.5, 0.5, 0.5, 0.5, 0.5]]))
+    assert adam[0] == pytest.approx(adam[1])
+    momentum = encoding.groups == 1
+    assert np.linalg.norm(adam[0, momentum] - sgd[0, momentum]) >= 0.5
+    choice = encoding.groups == 0
+    assert np.linalg.norm(adam[0, choice] - sgd[0, choice]) == pytest.approx(1.0)
+
+
+def test_values_of_another_study_that_have_no_place_are_taken_as_missing() -> None:
+    units = Encoding(SPACE, {}).units([{"optimizer": "lion", "rate": -1.0, "layers": 9}])
+    assert np.isnan(units[0, [0, 2, 4]]).all()
+    assert units[0, 3] == 1.0
+
+
+# --- candidates -----------------------------------------------------------------------------------------------------
+
+
+def test_the_first_recipe_is_the_users_guess_and_half_of_the_next_are_near_it() -> None:
+    guess = Encoding(SPACE, {}).units([{"rate": 1e-2}])[0]
+    candidates = Candidates(SPACE, guess)
+    places = np.array([candidates.spread(i, seed=0)[2] for i in range(20)])
+    assert places[0] == pytest.approx(guess[2])
+    assert (np.abs(places[::2] - guess[2]) <= 0.15 + 1e-9).all()
+    assert np.ptp(places[1::2]) > 0.5
+
+
+def test_the_spread_covers_every_knob_evenly() -> None:
+    candidates = Candidates(SPACE, np.full(len(SPACE), np.nan))
+    places = np.array([candidates.spread(i, seed=4) for i in range(32)])
+    gaps = np.diff(np.sort(places, axis=0), axis=0)
+    assert gaps.max() < 0.2
+    assert ((0 <= places) & (places < 1)).all()
+
+
+def test_belief_is_highest_at_the_guess_and_flat_without_one() -> None:
+    rng = np.random.default_rng(0)
+    units = rng.random((5, len(SPACE)))
+    guess = np.full(len(SPACE), np.nan)
+    assert Candidates(SPACE, guess).belief(units) == pytest.approx(0.0)
+    guess[2] = units[3, 2]
+    assert Candidates(SPACE, guess).belief(units).argmax() == 3
+
+
+# --- history --------------------------------------------------------------------------------------------------------
+
+
+@given(st.sets(st.integers(-50, 50), min_size=2, max_size=30), st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
+def test_units_do_not_depend_on_scale(values: set[int], scale: float, shift: float) -> None:
+    array = np.array(sorted(values, key=lambda v: v % 7), dtype=float)
+    plain = Units.of(array, array).scaled(array)
+    moved = Units.of(scale * array + shift, scale * array + shift).scaled(scale * array + shift)
+    assert moved == pytest.approx(plain, abs=1e-2)
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=20))
+def test_units_take_any_value_and_keep_order(values: list[float]) -> None:
+    array = np.array(values)
+    scaled = Units.of(array, np.where(np.isfinite(array), array, np.inf)).scaled(array)
+    assert np.isfinite(scaled).all()
+    finite = np.isfinite(array)
+    order = np.argsort(array[finite], kind="stable")
+    assert (np.diff(scaled[finite][order]) <= 1e-12).all()
+    assert (scaled[~finite] <= scaled.min() + 1e-12).all()
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=40), st.integers(1, 60))
+def test_thinning_keeps_the_limit_and_the_best_trials_last_point(lengths: list[int], limit: int) -> None:
+    rng = np.random.default_rng(sum(lengths))
+    curves = [np.column_stack([np.arange(1.0, n + 1), rng.random(n)]) for n in lengths]
+    history = History.of(curves)
+    kept = history.thinned(limit, 5, milestones(40, 2.0))
+    assert len(kept) <= max(limit, 0)
+    assert len(np.unique(kept)) == len(kept)
+    best = int(history.bests.argmin())
+    ends = np.append(history.starts[1:], history.values.size) - 1
+    assert ends[best] in kept
+
+
+# --- acquisition ----------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(-60, 60), st.floats(1e-6, 10), st.floats(-60, 60))
+def test_log_expected_improvement_is_finite_and_grows_with_the_mean(mean: float, deviation: float, best: float) -> None:
+    lower, higher = log_expected_improvement(np.array([mean, mean + 0.1]), np.full(2, deviation**2), best)
+    assert np.isfinite(lower)
+    assert higher >= lower
+
+
+def test_log_expected_improvement_matches_quadrature() -> None:
+    grid = np.linspace(-12, 12, 200_001)
+    density = np.exp(-0.5 * grid**2) / math.sqrt(2 * math.pi)
+    for mean, deviation in ((0.0, 1.0), (-4.0, 1.0), (2.0, 0.5), (-3.0, 0.7)):
+        gain = np.maximum(mean + deviation * grid, 0.0)
+        expected = float((gain * density).sum() * (grid[1] - grid[0]))
+        found = log_expected_improvement(np.array([mean]), np.array([deviation**2]), 0.0)[0]
+        assert found == pytest.approx(math.log(expected), abs=1e-3)
