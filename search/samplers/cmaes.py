@@ -35,6 +35,8 @@ from hpo.search.space import Choice, Domain, Scalar
 
 REQUIRES = ("number", "one goal")
 
+_COLLAPSED = 1e-3  # of each range, all of a generation
+
 _evolutions: WeakKeyDictionary[BaseStorage, dict[str, _Evolution]] = WeakKeyDictionary()
 
 
@@ -96,9 +98,10 @@ class _Evolution:
         while len(rows) - len(self._told) >= self._optimizer.population_size:
             start = len(self._told)
             generation = range(start, start + self._optimizer.population_size)
-            self._optimizer.tell([(self._unit(columns, i), float(places[i])) for i in generation])
+            solutions = [(self._unit(columns, i), float(places[i])) for i in generation]
+            self._optimizer.tell(solutions)
             self._told += rows[generation.start : generation.stop].tolist()
-            if self._optimizer.should_stop():
+            if np.ptp([x for x, _ in solutions], axis=0).max() < _COLLAPSED or self._optimizer.should_stop():
                 self._restarts += 1
                 rng = np.random.default_rng(derive_seed(self._seed, "cmaes", self._restarts))
                 self._optimizer = self._start(rng.random(len(self._domains)), 2 * self._optimizer.population_size)

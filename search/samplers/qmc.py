@@ -29,7 +29,8 @@ def make(context: SamplerContext) -> BaseSampler:
 
     def choose(study: Study) -> dict[str, Scalar]:
         sequence = qmc.Sobol(len(context.space), seed=derive_seed(context.study_seed, "qmc"))
-        sequence.fast_forward(context.number)
+        if context.number:  # SciPy cannot skip zero points
+            sequence.fast_forward(context.number)
         u = sequence.random(1)[0]
         if context.attempt:  # the sequence's own point was tried before: take it, shifted at random
             u = (u + np.random.default_rng(context.seed).random(u.size)) % 1.0
