@@ -28,7 +28,7 @@ from hpo.objectives.estimators.source import constructor, estimators
 if TYPE_CHECKING:
     from hpo.objectives.estimators.model import Model
 
-__all__ = ["METRICS", "estimators", "open_knobs", "train"]
+__all__ = ["METRICS", "estimators", "horizon", "open_knobs", "train"]
 
 METRICS = (
     "val_accuracy",
@@ -87,6 +87,21 @@ METRICS = (
 
 OWN = ("estimator", "data", "split_seed", "seed", "epochs", "folds", "curve", "class_weight", "scoring")
 """Parameters of ``train`` itself."""
+
+
+def horizon(recipe: Mapping[str, Any]) -> int | None:
+    """Points of a complete curve under a recipe: its epochs, or its folds; None when the recipe cannot be built."""
+    from hpo.objectives.estimators import curves
+    from hpo.objectives.estimators.build import assemble
+    from hpo.search.errors import UserError
+
+    own = {"estimator", "data", "split_seed", "seed", "epochs", "folds", "curve", "class_weight", "scoring"}
+    try:
+        model = assemble(recipe["estimator"], {name: value for name, value in recipe.items() if name not in own})
+    except (UserError, KeyError):
+        return None  # its trial says what is wrong
+    stepwise = recipe.get("curve") != "folds" and curves.kind_of(model) is not None
+    return int(recipe.get("epochs", 10) if stepwise else recipe.get("folds", 5))
 
 
 def train(

@@ -105,7 +105,7 @@ def run(
     else:
         for key, value in settings.items():
             if key in ("fixed", "search"):
-                overrides += [("set", f"{knob}={_text(setting)}") for knob, setting in value.items()]
+                overrides += [("set", f"{knob}={dump(setting)}") for knob, setting in value.items()]
             else:
                 overrides.append((f"budget.{key}" if key in _BUDGET else key, _text(value)))
     read = studyfile.read(study, overrides)
@@ -124,4 +124,4 @@ def trials(study: str, *, storage: str | None = None) -> pandas.DataFrame:
 
 def _text(value: Any) -> str:
     """A setting as the command line would spell it."""
-    return dump(value).removesuffix("...\n").strip()
+    return value if isinstance(value, str) else dump(value)

@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from hpo.search.errors import EverythingFailed, HpoError, StoreError
 from hpo.search.executors import Executor, Job, Task
 from hpo.search.ledger import Entry, Ledger
 from hpo.search.loop import Loop, Rules, Silent
-from hpo.search.objective import Objective, describe
+from hpo.search.objective import Objective, describe, import_module
 from hpo.search.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
 from hpo.search.pruners import PrunerContext
 from hpo.search.recipe import canonical, derive_seed
@@ -78,6 +78,8 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
     progress = progress or Progress()
     store = store or open_store(study.storage)
     objective = describe(study.objective, study.folder)
+    for note in _data_notes(study, objective):
+        progress.say(note)
     if fresh:
         for name in (study.name, study.name + CONFIRM):
             if name in store.names():
@@ -101,6 +103,20 @@ def _annotate(study: Study, session: Session) -> None:
     """Bring the study's note and heat map in the dashboard up to date."""
     annotate(session.study, study)
     session.commit()
+
+
+def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
+    """Load a built-in objective's data, so that its mistakes show before anything is written or trained.
+
+    Raises:
+        DataError: it cannot be trained on.
+    """
+    spec = study.data if study.data is not None else objective.default_data
+    if objective.kind != "builtin" or spec is None:
+        return ()
+    from hpo.objectives import data
+
+    return data.load(spec, task_of(study).split_seed).notes
 
 
 def task_of(study: Study) -> Task:
@@ -197,7 +213,7 @@ def _decide(context: Context, ledger: Ledger) -> None:
     verdict = {"recipe": recipe, "candidates": [candidate.plain() for candidate in found]}
     if old.get("recipe") == recipe:
         verdict["test"] = old.get("test")
-    else:
+    elif context.objective.returns_model:
         context.progress.say("measuring the winner once on the test split")
         verdict["test"] = _test(study, recipe)
     if old != verdict:
@@ -267,15 +283,25 @@ def _drive(loop: Loop, progress: Progress, phase: str) -> None:
 
 
 def horizon_of(study: Study, objective: Objective) -> Callable[[Mapping[str, Any]], int | None]:
-    """How many points a recipe's complete curve has: its ``epochs``, else the objective's default for it."""
+    """How many points a recipe's complete curve has.
+
+    The objective's own ``horizon(recipe)`` where a built-in one has it; else the knob ``epochs`` or its default.
+    """
+    module = import_module(objective) if objective.kind == "builtin" else None
     knob = objective.signature.knobs.get("epochs")
     default = knob.default if knob is not None and isinstance(knob.default, int) else None
+    longest = default
     if "epochs" in study.space.names():
-        domain = study.space["epochs"].domain
-        values = domain.grid()
-        longest = max((v for v in values or () if isinstance(v, int)), default=default)
-        return lambda recipe: recipe.get("epochs", longest)
-    return lambda recipe: recipe.get("epochs", default)
+        values = study.space["epochs"].domain.grid() or ()
+        longest = max((value for value in values if isinstance(value, int)), default=default)
+
+    def horizon(recipe: Mapping[str, Any]) -> int | None:
+        if hasattr(module, "horizon"):
+            found: int | None = module.horizon({"epochs": longest, **recipe} if longest else recipe)
+            return found
+        return recipe.get("epochs", longest)
+
+    return horizon
 
 
 def _scratch(study: Study, objective: Objective) -> Callable[[int], str | None]:

@@ -55,6 +55,7 @@ class Objective:
         metrics: names of the metrics it yields, empty when the source does not say.
         doc: one-line description.
         placeholders: knobs that a command line names.
+        returns_model: whether a run may end with a trained model that can be tested and saved.
     """
 
     reference: str
@@ -65,6 +66,7 @@ class Objective:
     metrics: tuple[str, ...] = ()
     doc: str = ""
     placeholders: tuple[str, ...] = ()
+    returns_model: bool = False
 
     @property
     def label(self) -> str:
@@ -199,14 +201,15 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         parts = [source.signature(name) or Signature() for name in ("build", "data")]
         knobs = recipe | parts[0] | parts[1]
         signature = Signature(knobs.knobs, any(part.open for part in parts), source.doc)
-        return Objective(canonical, kind, source.path, "build", signature, known, source.doc)
+        return Objective(canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True)
     name = function or "train"
     found = source.signature(name)
     if found is None:
         functions = [known for known in source.names() if not known.startswith("_")]
         hint = did_you_mean(name, functions) or "define train(*, knob=default, ...) that yields metrics"
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
-    return Objective(canonical, kind, source.path, name, found, known, source.doc or found.doc)
+    doc = source.doc or found.doc
+    return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=source.returns_model(name))
 
 
 def import_module(objective: Objective) -> Any:

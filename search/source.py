@@ -97,6 +97,20 @@ class Source:
         """Fields of a dataclass here, its bases' included; None when there is no such dataclass."""
         return self._fields(ast.Name(name), 0)
 
+    def returns_model(self, name: str) -> bool:
+        """Whether a function may hand over a trained model at its end.
+
+        A generator does that with ``return model``; a plain function can return a generator that somebody else makes.
+        """
+        found = self.find(ast.Name(name))
+        if found is None or not isinstance(found[1], ast.FunctionDef):
+            return False
+        own = list(_own_nodes(found[1]))
+        returned = [node.value for node in own if isinstance(node, ast.Return) and node.value is not None]
+        if any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own):
+            return bool(returned)
+        return any(isinstance(value, ast.Call) for value in returned)
+
     def find(self, expression: ast.expr, depth: int = 0) -> tuple[Source, ast.stmt] | None:
         """Statement that defines what a name or dotted name stands for, and the file it is in."""
         if depth > _DEEPEST:
@@ -223,6 +237,16 @@ def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _statements(node.body)
         else:
             yield node
+
+
+def _own_nodes(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """Everything in a function's body but what belongs to functions and classes inside it."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _names(node: ast.stmt) -> list[str]:

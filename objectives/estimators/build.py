@@ -34,10 +34,34 @@ def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data:
         data: name of the data set, for messages.
 
     Raises:
-        UserError: unknown estimator or parameter, a missing or managed one, or an estimator for another task.
+        UserError: as ``assemble``, or an estimator for another task.
     """
     from sklearn.base import is_classifier, is_regressor
 
+    built = assemble(name, parameters)
+    known = inspect.signature(type(built)).parameters
+    fits = {"classification": is_classifier, "regression": is_regressor}
+    if not fits[task](built):
+        other = next((kind for kind, test in fits.items() if test(built)), None)
+        raise UserError(
+            f"{name} is for {other}, but {data} is a {task} task"
+            if other
+            else f"{name} is neither a classifier nor a regressor"
+        )
+    if "random_state" in known:
+        built.set_params(random_state=seed)
+    if "n_jobs" in known and not type(built).__module__.startswith("sklearn."):
+        # scikit-learn's None means one; others take it for every core
+        built.set_params(n_jobs=1)
+    return built
+
+
+def assemble(name: str, parameters: Mapping[str, Any]) -> Any:
+    """Unfitted estimator with these parameters, whatever task it is for.
+
+    Raises:
+        UserError: unknown estimator or parameter, or a missing or managed one.
+    """
     made = _find(name)
     known = {
         parameter.name: parameter
@@ -55,21 +79,7 @@ def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data:
     missing = [p.name for p in known.values() if p.default is p.empty and p.name not in parameters]
     if missing:
         raise UserError(f"{name} needs the parameter {missing[0]!r}")
-    built = made(**parameters)
-    fits = {"classification": is_classifier, "regression": is_regressor}
-    if not fits[task](built):
-        other = next((kind for kind, test in fits.items() if test(built)), None)
-        raise UserError(
-            f"{name} is for {other}, but {data} is a {task} task"
-            if other
-            else f"{name} is neither a classifier nor a regressor"
-        )
-    if "random_state" in known:
-        built.set_params(random_state=seed)
-    if "n_jobs" in known and not made.__module__.startswith("sklearn."):
-        # scikit-learn's None means one; others take it for every core
-        built.set_params(n_jobs=1)
-    return built
+    return made(**parameters)
 
 
 def takes(function: Any, argument: str) -> bool:
