@@ -116,4 +116,6 @@ def _kind(reason: str) -> str:
 def _how(runs: int, half: float | None) -> str:
     if not runs:
         return "in one run, chosen as the best of many, so rather optimistic"
+    if half == 0:
+        return f"in each of {runs} fresh runs (nothing in this recipe depends on the seed)"
     return f"over {runs} fresh runs" + (" (95 % interval)" if half is not None else "")

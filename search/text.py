@@ -92,7 +92,7 @@ def interval(mean: float, half: float | None) -> str:
     >>> interval(0.0812, 0.004), interval(0.0812, None)
     ('0.0812 ± 0.0040', '0.0812')
     """
-    if half is None:
+    if not half:
         return short(mean)
     digits = max(0, 3 - _magnitude(half)) if half > 0 else 4
     digits = min(digits - 1, 8) if digits > 1 else digits
