@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from hpo.search.dashboard.guard import LOOPBACK, guard
+from hpo.search.dashboard.live import Live
 from hpo.search.errors import UserError
 
 if TYPE_CHECKING:
@@ -104,13 +105,12 @@ def _unusable(host: str, port: int, error: OSError) -> str:
 
 def _app(store: Store, host: str, write: bool) -> WSGIApplication:
     try:
-        from optuna_dashboard import wsgi
+        live = Live(store)
     except ImportError as error:
         raise UserError(f"optuna-dashboard cannot be loaded ({error}); pip install 'optuna-dashboard>=0.21'") from error
-    storage = store.storage()
     everywhere = _everywhere(host)
     hosts = LOOPBACK | ({socket.gethostname().lower(), socket.getfqdn().lower()} if everywhere else {host.lower()})
-    return guard(wsgi(storage), storage, write=write, hosts=hosts, addresses=everywhere)
+    return guard(live, live.complete, write=write, hosts=hosts, addresses=everywhere)
 
 
 def _everywhere(host: str) -> bool:
