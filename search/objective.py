@@ -20,6 +20,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -197,9 +198,8 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
     if not function and "train" not in source and "build" in source:
         if "data" not in source:
             raise UserError(f"{source.path.name} defines build but not data: the suite needs both to train it")
-        recipe = Source(Path(__file__).parent / "cohort" / "recipe.py").fields("TrainingRecipe") or Signature()
         parts = [source.signature(name) or Signature() for name in ("build", "data")]
-        knobs = recipe | parts[0] | parts[1]
+        knobs = _training_knobs() | parts[0] | parts[1]
         signature = Signature(knobs.knobs, any(part.open for part in parts), source.doc)
         return Objective(canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True)
     name = function or "train"
@@ -210,6 +210,12 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
     return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=source.returns_model(name))
+
+
+@cache
+def _training_knobs() -> Signature:
+    """Knobs of the training that the suite itself does."""
+    return Source(Path(__file__).parent / "cohort" / "recipe.py").fields("TrainingRecipe") or Signature()
 
 
 def import_module(objective: Objective) -> Any:

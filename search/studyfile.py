@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +145,6 @@ class _Reader:
             limits, goals if goals_clean else [], objective, knobs.epochs, None if repeats else size, self.mistakes
         )
         grid = sampler is not None and sampler.name == "grid"
-        text = dump({key: value for key, value in self.root.plain().items() if key != "storage"})
         study = Study(
             name=self._name(stem), objective=objective.reference if objective else "", goals=tuple(goals),
             space=knobs.space, question=question, fixed=knobs.fixed,
@@ -152,11 +152,13 @@ class _Reader:
             executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
             device=self._device(), storage=self._storage(), repeats=repeats, folder=folder,
-            text=f"# {question}\n{text}" if question else text,
         )  # fmt: skip
         if self.mistakes:
             raise StudyFileError(self.mistakes)
-        return study
+        text = dump(
+            {key: value for key, value in self.root.plain().items() if key != "storage"}
+        )  # it may hold a password
+        return replace(study, text=f"# {question}\n{text}" if question else text)
 
     @staticmethod
     def _without_unknown_keys(root: Node, mistakes: list[Mistake]) -> Node:
