@@ -9,13 +9,16 @@ their own spread: mean +- t(0.975, K (n - 1)) s / sqrt(n) for K recipes with n s
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.search.ledger import Entry, Ledger
+from hpo.search.entry import Entry
+from hpo.search.ledger import Ledger
 from hpo.search.policies import Continue, Policy, Resume, Start, Turn, Verdict, View, Wait
 from hpo.search.recipe import derive_seed
+from hpo.search.samplers import TRIES
 from hpo.search.study import Study
 
 
@@ -60,7 +63,7 @@ def finalists(ledger: Ledger, top: int) -> list[Entry]:
     several = len(ledger.study.goals) > 1  # only a complete trial has a value for each of them
     for state in ("complete",) if several else ("complete", "pruned"):
         entries = [entry for entry in ledger.entries if entry.state == state and entry.curve]
-        valued = [(entry, entry.values or ledger.value(entry)) for entry in entries]
+        valued = [(entry, entry.values or entry.value(ledger.study.goals)) for entry in entries]
         for entry, _ in _ranked(valued, ledger.study):
             if len(best) < top:
                 best.setdefault(entry.key, entry)
@@ -89,36 +92,47 @@ def fresh_seeds(study: Study) -> list[int]:
 
 
 class Plan(Policy):
-    """Trains every finalist with every fresh seed once."""
+    """Trains every finalist with every fresh seed once; what failed is tried once more.
+
+    Attributes:
+        total: number of fresh runs.
+    """
 
     def __init__(self, finals: Sequence[Entry], seeds: Sequence[int]) -> None:
         self.total = len(finals) * len(seeds)
-        self.jobs = [(entry, seed) for seed in seeds for entry in finals]
-        self._placed: set[tuple[str, int]] = set()
+        self._jobs = [(entry, seed) for seed in seeds for entry in finals]
+        self._ledger: Ledger | None = None
         self._now: tuple[Entry, int] | None = None
 
     def place(self, ledger: Ledger) -> None:
-        """Take note of what an earlier run has trained already."""
-        for entry in ledger.entries:
-            if entry.state != "failed":
-                self._placed.add((entry.key, entry.recipe["seed"]))
+        """Take note of where the fresh runs are kept; those of earlier runs are not trained again."""
+        self._ledger = ledger
 
     def recipe(self, point: Mapping[str, Any], number: int) -> dict[str, Any]:
-        """Recipe of the run just started: the finalist's, with its fresh seed."""
-        if self._now is None:
-            return {"seed": 0, **(self.jobs[0][0].recipe if self.jobs else {}), **point}
-        entry, seed = self._now
-        return {**entry.recipe, "seed": seed}
+        """Recipe of the run just started: the finalist's, with its fresh seed; of an earlier run, all but its seed."""
+        if self._now is not None:
+            entry, seed = self._now
+            return {**entry.recipe, "seed": seed}
+        some = self._jobs[0][0] if self._jobs else None
+        fixed = {} if some is None else {name: value for name, value in some.recipe.items() if name not in some.point}
+        return {"seed": 0, **fixed, **point}
 
     def next(self, view: View) -> Turn:
-        """Start the next pair, or take up an interrupted one."""
+        """Take up an interrupted pair, or start the next one."""
+        assert self._ledger is not None, "place comes first"
         paused = [trial.number for trial in view.trials if trial.state == "paused"]
         if paused:
             return Resume(min(paused))
-        for entry, seed in self.jobs:
-            if (entry.key, seed) not in self._placed:
-                self._placed.add((entry.key, seed))
-                self._now = (entry, seed)
+        failures: Counter[tuple[str, int]] = Counter()
+        placed = set()
+        for run in self._ledger.entries:
+            pair = run.key, run.recipe["seed"]
+            failures[pair] += run.state == "failed"
+            if run.state != "failed" or failures[pair] >= TRIES:
+                placed.add(pair)
+        for entry, seed in self._jobs:
+            if (entry.key, seed) not in placed:
+                self._now = entry, seed
                 return Start(entry.point)
         return Wait()
 
@@ -140,7 +154,7 @@ def candidates(
     found = []
     for entry in finals:
         runs = values[entry.key]
-        searched = entry.values or search.value(entry)
+        searched = entry.values or entry.value(search.study.goals)
         mean = tuple(sum(run[i] for run in runs) / len(runs) for i in goals) if runs else searched
         half = tuple(h / math.sqrt(len(runs)) for h in halves) if runs and halves else None
         found.append(Candidate(entry.number, entry.point, entry.recipe, searched, tuple(runs), mean, half))

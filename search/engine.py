@@ -18,14 +18,16 @@ from hpo.search import definition as defining
 from hpo.search.budget import Budget
 from hpo.search.confirm import Plan, candidates, finalists, fresh_seeds
 from hpo.search.dashboard.annotate import annotate
+from hpo.search.entry import Entry
 from hpo.search.errors import EverythingFailed, HpoError, StoreError
 from hpo.search.executors import Executor, Job, Task
-from hpo.search.ledger import Entry, Ledger
-from hpo.search.loop import Loop, Rules, Silent
+from hpo.search.ledger import Ledger
+from hpo.search.loop import Loop
 from hpo.search.objective import Objective, describe, import_module
 from hpo.search.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
 from hpo.search.pruners import PrunerContext
 from hpo.search.recipe import canonical, derive_seed
+from hpo.search.rules import Rules, Silent
 from hpo.search.samplers import SamplerContext
 from hpo.search.store import Store, open_store
 from hpo.search.study import Study
@@ -81,7 +83,7 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
     for note in _data_notes(study, objective):
         progress.say(note)
     if fresh:
-        for name in (study.name, study.name + CONFIRM):
+        for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
             if name in store.names():
                 store.delete(name)
     with store.session(study.name, study.directions) as session:

@@ -1,13 +1,14 @@
 """The trials of a running study, as facts in memory, kept in step with the store.
 
 One place turns what happens (a start, a point, an end) into Optuna's terms and into the views that policies, the
-terminal and the budget read.
+terminal and the budget read. Nothing here takes longer the more trials there are.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
@@ -15,77 +16,36 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search import ask
 from hpo.search.budget import Spent
+from hpo.search.entry import Entry, Tally
 from hpo.search.errors import SpaceExhausted
 from hpo.search.policies import State, TrialView
 from hpo.search.recipe import digest
-from hpo.search.study import Goal, Study
+from hpo.search.samplers import TRIES
+from hpo.search.study import Study
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
 
-STATES: dict[TrialState, State] = {
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "paused",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
+_ENDS: dict[State, TrialState] = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
 }
-_OPTUNA = {state: optuna_state for optuna_state, state in STATES.items()}
-_TRIES = 2
-"""How often a recipe may fail before it is not tried again."""
-
-
-@dataclass
-class Entry:
-    """One trial.
-
-    Attributes:
-        trial_id: its id in the storage.
-        recipe: every knob value; ``point`` the searched ones among them.
-        key: digest of the recipe without its seed.
-        curve: (step, value of the goal that curves are judged by), steps ascending.
-        goals: for each goal, its value at every point seen by this process.
-        metrics: all metrics of the last point.
-        values: its value for each goal, once it has ended well.
-        folds: whether its points are folds of a cross-validation.
-        attempts: how often a worker died under it without a new point.
-    """
-
-    number: int
-    trial_id: int
-    recipe: dict[str, Any]
-    point: dict[str, Any]
-    key: str
-    state: State = "running"
-    curve: list[tuple[int, float]] = field(default_factory=list)
-    goals: list[list[float]] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
-    values: tuple[float, ...] = ()
-    seconds: float = 0.0
-    reason: str = ""
-    retry_of: int | None = None
-    folds: bool = False
-    attempts: int = 0
-
-    def view(self) -> TrialView:
-        """What a policy sees of it."""
-        return TrialView(self.number, self.point, self.curve, self.state, self.seconds)
-
-
-def aggregate(goal: Goal, values: list[float], *, folds: bool, several: bool) -> float:
-    """What of a curve counts as the trial's value.
-
-    >>> aggregate(Goal("loss", "minimize"), [3.0, 1.0, 2.0], folds=False, several=False)
-    1.0
-    """
-    how = goal.aggregate or ("mean" if folds else "last" if several else "best")
-    if how == "mean":
-        return sum(values) / len(values)
-    return values[-1] if how == "last" else max(values) if goal.maximize else min(values)
+_STATES = {optuna_state: state for state, optuna_state in _ENDS.items()}
 
 
 class Ledger:
-    """Every trial of one study."""
+    """Every trial of one study.
+
+    Attributes:
+        entries: by number.
+        views: the same, as policies see them.
+        counts: number of trials by state.
+        points: recorded in all.
+        retries: trials that repeat a failed one; they do not count against the budget.
+        best: the complete trial with the best first goal.
+        seconds: what earlier runs took.
+    """
 
     def __init__(
         self, study: Study, session: Session, recipe: Callable[[Mapping[str, Any], int], dict[str, Any]]
@@ -95,19 +55,24 @@ class Ledger:
         self.storage = session.study._storage
         self.entries: list[Entry] = []
         self.views: list[TrialView] = []
-        self.counts: dict[State, int] = dict.fromkeys(STATES.values(), 0)
+        self.counts: dict[State, int] = dict.fromkeys(("running", "paused", *_ENDS), 0)
         self.points = 0
         self.retries = 0
         self.best: Entry | None = None
-        self.seconds = float(self.optuna.user_attrs.get("seconds", 0.0))
+        self.seconds = float(self.facts().get("seconds", 0.0))
         self._recipe = recipe
-        self._failures: dict[str, int] = {}  # by recipe key
-        self._taken: set[str] = set()  # keys of recipes that run or ended well
+        self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
+        self._failures: dict[str, list[int]] = {}  # numbers of those that have, by recipe key
+        self._tried: set[str] = set()
         for trial in self.optuna.get_trials(deepcopy=False):
             self._load(trial)
 
     def __getitem__(self, number: int) -> Entry:
         return self.entries[number]
+
+    def facts(self) -> Mapping[str, Any]:
+        """Facts about the study, as stored; not to be changed."""
+        return self.storage.get_study_user_attrs(self.optuna._study_id)
 
     def spent(self, elapsed: float) -> Spent:
         """What the budget has paid for; ``elapsed`` seconds of this run are added to those of earlier ones."""
@@ -115,27 +80,20 @@ class Ledger:
         return Spent(len(self.entries) - self.retries, self.points, self.seconds + elapsed, best)
 
     def tried(self) -> Collection[str]:
-        """Keys of recipes that are not to be tried again: all but those that failed once."""
-        return self._taken | {key for key, count in self._failures.items() if count >= _TRIES}
+        """Keys of the recipes not to be tried again: all that stand, and those that failed twice."""
+        return self._tried
+
+    def failures(self, key: str) -> int:
+        """How often a recipe has failed."""
+        return len(self._failures.get(key, ()))
 
     def exhausted(self) -> bool:
-        """Whether a finite space holds no untried recipe."""
-        if self.study.repeats or len(self.entries) < (self._size or 1):
-            return False
-        return self._size is not None and len(self.tried()) >= self._size
+        """Whether a finite space holds no recipe to try."""
+        return not self.study.repeats and self._size is not None and len(self._tried) >= self._size
 
-    @property
+    @cached_property
     def _size(self) -> int | None:
-        if not hasattr(self, "_cached_size"):
-            self._cached_size = self.study.space.size(self.study.fixed, limit=100_000)
-        return self._cached_size
-
-    def value(self, entry: Entry) -> tuple[float, ...]:
-        """The trial's value for each goal so far."""
-        several = len(self.study.goals) > 1
-        curves = entry.goals if several else [[value for _, value in entry.curve]]
-        pairs = zip(self.study.goals, curves, strict=True)
-        return tuple(aggregate(goal, values, folds=entry.folds, several=several) for goal, values in pairs)
+        return self.study.space.size(self.study.fixed)
 
     def frozen(self, entry: Entry) -> FrozenTrial:
         """The trial in Optuna's terms, as pruners take it."""
@@ -153,43 +111,56 @@ class Ledger:
             if point is None:
                 point = ask.propose(
                     self.optuna, trial, study.space, study.fixed, lambda attempt: make_sampler(number, attempt),
-                    seed=study.seed, tried=self.tried(), repeats=study.repeats,
+                    seed=study.seed, tried=self._tried, repeats=study.repeats,
                 )  # fmt: skip
         except SpaceExhausted as error:
             entry = Entry(number, trial_id, {}, {}, "")
             self._enter(entry)
-            self.retries += 1  # it does not count against the budget
             self.end(entry, "failed", str(error))
             return None
         ask.record(self.optuna, trial, study.space, point)
         recipe = self._recipe(point, number)
         entry = Entry(number, trial_id, recipe, dict(point), digest(recipe, without_seed=True))
-        entry.goals = [[] for _ in study.goals]
+        entry.tallies = [Tally() for _ in study.goals]
         self.note(entry, "recipe", entry.key)
         self.note(entry, "seed", recipe.get("seed"))
-        if self._failures.get(entry.key) and not study.repeats:
-            entry.retry_of = max(e.number for e in self.entries if e.key == entry.key and e.state == "failed")
+        if self.failures(entry.key) and not study.repeats:
+            entry.retry_of = self._failures[entry.key][-1]
             self.note(entry, "retry_of", entry.retry_of)
         self._enter(entry)
         return entry
 
-    def point(self, entry: Entry, step: int, values: tuple[float, ...], judged: int) -> bool:
-        """Record a point: one value for each goal, the ``judged`` one on the curve; False when it stands already."""
-        for kept, value in zip(entry.goals, values, strict=True):
-            kept.append(value)
-        if entry.curve and step <= entry.curve[-1][0]:
-            return False
+    def point(
+        self, entry: Entry, step: int, values: tuple[float, ...], judged: int, metrics: Mapping[str, float]
+    ) -> None:
+        """Record a point: one value for each goal, the ``judged`` one on the curve, and all its metrics."""
         entry.curve.append((step, values[judged]))
-        entry.attempts = 0
+        telling = len(metrics) > 1 or len(entry.metrics) > 1  # else the goal's alone, which is on the curve
+        entry.metrics = dict(metrics)
+        goals = self.study.goals
+        for tally, value, goal in zip(entry.tallies, values, goals, strict=True):
+            tally.add(value, maximize=goal.maximize)
         self.points += 1
         self.storage.set_trial_intermediate_value(entry.trial_id, step, values[judged])
+        if len(goals) > 1:
+            self.note(entry, "tallies", [tally.plain() for tally in entry.tallies])
+        if telling:
+            self.note(entry, "metrics", entry.metrics)
+        if entry.attempts:
+            self.count_attempts(entry, 0)
         self._refresh(entry)
-        return True
+
+    def count_attempts(self, entry: Entry, attempts: int) -> None:
+        """Store how often a trial was taken up again without a new point since."""
+        entry.attempts = attempts
+        self.note(entry, "attempts", attempts)
 
     def move(self, entry: Entry, state: State) -> None:
         """Mark a trial that has not ended as running or paused."""
         if entry.state != state:
             self.storage.set_trial_system_attr(entry.trial_id, "paused", state == "paused")
+            if state == "paused":
+                self._note_seconds(entry)
             self._change(entry, state)
 
     def end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
@@ -197,17 +168,17 @@ class Ledger:
         entry.reason = reason
         values: tuple[float, ...] | None = None
         if state == "complete":
-            values = entry.values = self.value(entry)
+            values = entry.values = entry.value(self.study.goals)
         elif state == "pruned" and len(self.study.goals) == 1:
             values = (entry.curve[-1][1],)
         if reason:
             self.note(entry, "reason", reason)
         if evidence:
             self.note(entry, "evidence", dict(evidence))
-        if entry.metrics:
+        if len(entry.metrics) == 1:
             self.note(entry, "metrics", entry.metrics)
-        self.note(entry, "train_seconds", round(entry.seconds, 4))
-        self.storage.set_trial_state_values(entry.trial_id, _OPTUNA[state], values)
+        self._note_seconds(entry)
+        self.storage.set_trial_state_values(entry.trial_id, _ENDS[state], values)
         self._change(entry, state)
         if state == "complete":
             self._consider(entry)
@@ -224,56 +195,75 @@ class Ledger:
         """Store how long the study has run in all."""
         self.note_study("seconds", round(self.seconds + elapsed, 3))
 
+    def _note_seconds(self, entry: Entry) -> None:
+        self.note(entry, "train_seconds", round(entry.seconds, 4))
+
     def _load(self, trial: FrozenTrial) -> None:
         attrs, point = trial.user_attrs, dict(trial.params)
         recipe = self._recipe(point, trial.number) | ({"seed": attrs["seed"]} if attrs.get("seed") is not None else {})
-        entry = Entry(
-            trial.number, trial._trial_id, recipe, point, attrs.get("recipe") or digest(recipe, without_seed=True)
-        )
-        entry.state = (
-            "paused" if trial.state is TrialState.RUNNING and trial.system_attrs.get("paused") else STATES[trial.state]
-        )
+        key = attrs.get("recipe") or (digest(recipe, without_seed=True) if point else "")
+        entry = Entry(trial.number, trial._trial_id, recipe, point, key)
+        running: State = "paused" if trial.system_attrs.get("paused") else "running"
+        entry.state = _STATES.get(trial.state, running)
         entry.curve = sorted(trial.intermediate_values.items())
-        entry.goals = [[] for _ in self.study.goals]
         entry.metrics = attrs.get("metrics", {})
+        entry.tallies = self._tallies(entry.curve, attrs.get("tallies"))
         entry.seconds = float(attrs.get("train_seconds", 0.0))
         entry.reason = attrs.get("reason", "")
         entry.retry_of = attrs.get("retry_of")
         entry.attempts = int(attrs.get("attempts", 0))
+        if entry.curve and not entry.metrics and len(self.study.goals) == 1:
+            entry.metrics = {self.study.goal.metric: entry.curve[-1][1]}
         self.points += len(entry.curve)
         self._enter(entry)
         if trial.state is TrialState.COMPLETE and trial.values:
             entry.values = tuple(trial.values)
             self._consider(entry)
+        elif trial.state is TrialState.WAITING:
+            self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
+
+    def _tallies(self, curve: list[tuple[int, float]], stored: list[list[float]] | None) -> list[Tally]:
+        if stored is not None:
+            return [Tally(int(count), total, best, last) for count, total, best, last in stored]
+        tallies = [Tally() for _ in self.study.goals]
+        for _, value in curve:
+            for tally, goal in zip(tallies, self.study.goals, strict=True):
+                tally.add(value, maximize=goal.maximize)
+        return tallies
 
     def _enter(self, entry: Entry) -> None:
         self.entries.append(entry)
         self.views.append(entry.view())
         self.counts[entry.state] += 1
         self.retries += entry.retry_of is not None
-        self._classify(entry)
+        if entry.state == "failed":
+            self._failures.setdefault(entry.key, []).append(entry.number)
+        else:
+            self._standing[entry.key] += 1
+        self._classify(entry.key)
 
     def _change(self, entry: Entry, state: State) -> None:
         self.counts[entry.state] -= 1
         self.counts[state] += 1
         entry.state = state
-        self._classify(entry)
+        if state == "failed":
+            self._standing[entry.key] -= 1
+            self._failures.setdefault(entry.key, []).append(entry.number)
+            self._classify(entry.key)
         self._refresh(entry)
 
-    def _classify(self, entry: Entry) -> None:
-        if entry.state == "failed":
-            self._failures[entry.key] = self._failures.get(entry.key, 0) + 1
-            self._taken.discard(entry.key)
+    def _classify(self, key: str) -> None:
+        if key and (self._standing[key] or self.failures(key) >= TRIES):
+            self._tried.add(key)
         else:
-            self._taken.add(entry.key)
+            self._tried.discard(key)
 
     def _consider(self, entry: Entry) -> None:
-        if self.best is None:
-            self.best = entry
-        elif len(self.study.goals) == 1:
-            a, b = entry.values[0], self.best.values[0]
-            if (a > b) if self.study.goal.maximize else (a < b):
-                self.best = entry
+        if self.best is not None:
+            ours, theirs = entry.values[0], self.best.values[0]
+            if not (ours > theirs if self.study.goal.maximize else ours < theirs):
+                return
+        self.best = entry
 
     def _refresh(self, entry: Entry) -> None:
         self.views[entry.number] = entry.view()

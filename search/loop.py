@@ -8,83 +8,35 @@
         record    every point and end goes to the ledger, which keeps the store in step
         decide    per trial: continue | pause | prune | complete
 
-What is decided depends on what is recorded and on the study's seed, on nothing else; a round is committed as one
-unit. A search that was killed therefore goes on exactly as if it had not been.
+What is decided depends on what is recorded and on the study's seed, on nothing else; what happens between two commits
+is stored as one unit. A search that was killed therefore goes on exactly as if it had not been.
 """
 
 from __future__ import annotations
 
 import math
+import shlex
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
-
+from hpo.search.entry import Entry
 from hpo.search.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
 from hpo.search.executors import Event, Executor, Failed, Finished, Job, Lost, Point
-from hpo.search.ledger import Entry, Ledger
-from hpo.search.policies import Continue, Pause, Policy, Prune, Resume, Start, View, Wait
+from hpo.search.ledger import Ledger
+from hpo.search.policies import Continue, Pause, Prune, Resume, State, Verdict, View, Wait
+from hpo.search.rules import Observer, Rules
 from hpo.search.training import VALUE
 
 GIVE_UP = 5
 """A study in which this many trials failed and none succeeded stops."""
 
-_DEATHS = 5
-"""A trial whose worker died this often without a new point is failed."""
+DEATHS = 5
+"""A trial under which its worker or the search died this often without a new point is failed."""
 
-
-class Observer(Protocol):
-    """What watches a search: the terminal, a notebook, a test."""
-
-    def started(self, entry: Entry) -> None:
-        """A trial was started or taken up again."""
-
-    def moved(self, entry: Entry) -> None:
-        """A trial has a new point."""
-
-    def ended(self, entry: Entry) -> None:
-        """A trial is complete, pruned or failed."""
-
-
-@dataclass
-class Silent:
-    """An observer that does nothing."""
-
-    def started(self, entry: Entry) -> None:
-        """Ignore."""
-
-    def moved(self, entry: Entry) -> None:
-        """Ignore."""
-
-    def ended(self, entry: Entry) -> None:
-        """Ignore."""
-
-
-@dataclass
-class Rules:
-    """What decides in a loop.
-
-    Attributes:
-        policy: which trial trains next.
-        pruner: whether a trial is stopped; with its name for the record.
-        view: the study as the pruner sees it (one goal).
-        judged: which goal curves are judged by.
-        make_sampler: makes the sampler for a draw (number, attempt).
-        horizon: steps of a complete trial under a recipe, None when unknown.
-        scratch: folder for a trial's checkpoints, None where the objective has none.
-    """
-
-    policy: Policy
-    pruner: BasePruner
-    pruner_name: str
-    view: Any
-    judged: int
-    make_sampler: Callable[[int, int], BaseSampler]
-    horizon: Callable[[Mapping[str, Any]], int | None]
-    scratch: Callable[[int], str | None] = field(default=lambda number: None)
+_TICK = 1.0
+"""Seconds between two notes of how long the study has run."""
 
 
 class Loop:
@@ -97,7 +49,8 @@ class Loop:
         """Set by a signal handler: end after the current round is recorded."""
         self._running: dict[int, Entry] = {}
         self._began = time.monotonic()
-        self._memo: Mapping[str, Any] = ledger.optuna.user_attrs.get("policy", {})
+        self._kept_time = 0.0
+        self._memo: Mapping[str, Any] = ledger.facts().get("policy", {})
 
     @property
     def elapsed(self) -> float:
@@ -113,25 +66,35 @@ class Loop:
             UserError, DataError: the first trials show that none can.
             StoreError: the store cannot be written.
         """
-        for entry in [entry for entry in self.ledger.entries if entry.state == "running"]:
-            self._readmit(entry)
+        self._check_budget()  # it may be smaller than it was
+        self._take_up()
         while True:
             self._fill()
             self._commit()
+            self._check_stop()
             if not self._running:
                 break
             for event in sorted(self.executor.advance(), key=lambda event: event.number):
                 self._handle(event)
-            self._check_end()
+            self._check_failures()
+            self._check_budget()
             self._commit()
-            if self.stop:
-                raise Interrupted("stopped; the same command goes on from here")
-        self._close_open("the budget was spent")
+            self._check_stop()
+        self._close_open("the search ended")
+        self.ledger.keep_time(self.elapsed)
         self._commit()
         if not self.ledger.counts["complete"] + self.ledger.counts["pruned"] and self.ledger.counts["failed"]:
             self._everything_failed()
 
     # --- fill -----------------------------------------------------------------------------------------------------
+
+    def _take_up(self) -> None:
+        """Go on with the trials an earlier run was killed or stopped under; those without a lane wait for one."""
+        for entry in [entry for entry in self.ledger.entries if entry.state == "running"]:
+            if len(self._running) < self.executor.lanes:
+                self._again(entry, "the search died under it")
+            else:
+                self.ledger.move(entry, "paused")
 
     def _fill(self) -> None:
         while len(self._running) < self.executor.lanes and not self.stop:
@@ -143,27 +106,19 @@ class Loop:
             if isinstance(turn, Wait):
                 return
             if isinstance(turn, Resume):
-                self._readmit(self.ledger[turn.number])
+                self.ledger.move(self.ledger[turn.number], "running")
+                self._admit(self.ledger[turn.number])
                 continue
-            assert isinstance(turn, Start)
             if not self.study.budget.may_start(spent) or self.ledger.exhausted():
                 return
             entry = self.ledger.start(turn.point, self.rules.make_sampler)
             if entry is None:
                 return
-            self._admit(entry, 0)
+            self._admit(entry)
 
-    def _readmit(self, entry: Entry) -> None:
-        self.ledger.move(entry, "running")
-        # The last recorded point is yielded once more, because its other metrics are not stored.
-        last = entry.curve[-1][0] if entry.curve else 0
-        self._admit(entry, 0 if len(self.study.goals) > 1 else max(0, last - 1))
-
-    def _admit(self, entry: Entry, done: int) -> None:
+    def _admit(self, entry: Entry) -> None:
         self._running[entry.number] = entry
-        if done == 0:
-            entry.goals = [[] for _ in self.study.goals]
-        self.executor.admit(Job(entry.number, entry.recipe, done, self.rules.scratch(entry.number)))
+        self.executor.admit(Job(entry.number, entry.recipe, entry.step, self.rules.scratch(entry.number)))
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------
@@ -178,9 +133,12 @@ class Loop:
             if entry.curve:
                 self._end(entry, "complete")
             else:
-                self._end(entry, "failed", "the objective ended without a point")
+                wanted = " and ".join(goal.metric for goal in self.study.goals)
+                self._end(entry, "failed", f"the objective ended without a point that has {wanted}")
         elif isinstance(event, Failed):
-            self._end(entry, "failed", event.reason, detail=event.detail)
+            if event.detail:
+                self.ledger.note(entry, "traceback", event.detail[-4000:])
+            self._end(entry, "failed", event.reason)
             if event.fatal:
                 self._commit()
                 raise DataError(event.reason)
@@ -188,14 +146,26 @@ class Loop:
             self._lost(entry, event)
 
     def _point(self, entry: Entry, event: Point) -> None:
-        values = self._values(entry, event)
-        if values is None:
-            return
-        entry.metrics = {name: value for name, value in event.metrics.items() if math.isfinite(value)}
-        entry.folds = entry.folds or "fold" in event.metrics
-        entry.seconds += event.seconds
-        if not self.ledger.point(entry, event.step, values, self.rules.judged):
-            return
+        steps = self.study.budget.steps
+        if steps is not None and self.ledger.points >= steps:
+            return  # other lanes had the last ones
+        metrics = dict(event.metrics)
+        if list(metrics) == [VALUE]:  # a bare number is the goal's, whatever that is called
+            metrics = {self.study.goal.metric: metrics[VALUE]}
+        missing = [goal.metric for goal in self.study.goals if goal.metric not in metrics]
+        if missing:
+            if not self.ledger.points:
+                self._unknown_metric(entry, missing[0], metrics)
+            return  # measured every few steps only: not a point of the curve
+        values = tuple(metrics[goal.metric] for goal in self.study.goals)
+        for goal, value in zip(self.study.goals, values, strict=True):
+            if not math.isfinite(value):
+                self.executor.evict(entry.number)
+                self._end(entry, "failed", f"{goal.metric} is {value} at step {event.step}")
+                return
+        entry.seconds = event.seconds + (entry.seconds or event.seconds * len(entry.curve))
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self.ledger.point(entry, event.step, values, self.rules.judged, finite)
         self.observer.moved(entry)
         verdict = self._verdict(entry)
         self._keep(verdict.memo)
@@ -207,71 +177,69 @@ class Loop:
             del self._running[entry.number]
             self.ledger.move(entry, "paused")
 
-    def _values(self, entry: Entry, event: Point) -> tuple[float, ...] | None:
-        """The point's value for each goal; None, and the trial failed, where one is missing or not finite."""
-        values = []
-        for goal in self.study.goals:
-            value = event.metrics.get(goal.metric, event.metrics.get(VALUE) if len(event.metrics) == 1 else None)
-            if value is None:
-                known = [name for name in event.metrics if name not in ("fold", "step")]
-                self.executor.evict(entry.number)
-                reason = f"the objective yields no metric {goal.metric!r}: {did_you_mean(goal.metric, known)}"
-                self._end(entry, "failed", reason)
-                self._commit()
-                raise UserError(reason)
-            if not math.isfinite(value):
-                self.executor.evict(entry.number)
-                self._end(entry, "failed", f"{goal.metric} is {value} at step {event.step}")
-                return None
-            values.append(value)
-        return tuple(values)
+    def _unknown_metric(self, entry: Entry, metric: str, metrics: Mapping[str, float]) -> None:
+        """Stop at the very first point: the goal is misspelt, or comes too late to be told from that."""
+        self.executor.evict(entry.number)
+        known = [name for name in metrics if name != "fold"]
+        reason = f"the objective's first point has no metric {metric!r}: {did_you_mean(metric, known)}"
+        self._end(entry, "failed", reason)
+        self._commit()
+        raise UserError(reason)
 
-    def _verdict(self, entry: Entry) -> Continue | Pause | Prune:
+    def _verdict(self, entry: Entry) -> Verdict:
         horizon = self.rules.horizon(entry.recipe)
-        if horizon is not None and entry.curve[-1][0] >= horizon:
+        if horizon is not None and entry.step >= horizon:
             return Continue()  # it is about to complete
         verdict = self.rules.policy.judge(self._view(), entry.number)
         if isinstance(verdict, Continue) and self.rules.pruner.prune(self.rules.view, self.ledger.frozen(entry)):
             step, value = entry.curve[-1]
-            fallback = (
-                f"{self.rules.pruner_name} at step {step}, {self.study.goals[self.rules.judged].metric} {value:.6g}"
-            )
+            metric = self.study.goals[self.rules.judged].metric
+            fallback = f"{self.rules.pruner_name} at step {step}, {metric} {value:.6g}"
             reason = getattr(self.rules.pruner, "reason", "") or fallback
             return Prune(reason, getattr(self.rules.pruner, "evidence", None) or {}, verdict.memo)
         return verdict
 
-    def _end(
-        self, entry: Entry, state: Any, reason: str = "", evidence: Mapping[str, float] | None = None, detail: str = ""
-    ) -> None:
+    def _end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
         self._running.pop(entry.number, None)
-        if detail:
-            self.ledger.note(entry, "traceback", detail[-4000:])
         self.ledger.end(entry, state, reason, evidence)
-        self.ledger.keep_time(self.elapsed)
         self.observer.ended(entry)
 
     def _lost(self, entry: Entry, event: Lost) -> None:
-        entry.attempts += 1
-        self.ledger.note(entry, "attempts", entry.attempts)
-        if entry.attempts >= _DEATHS:
-            self._end(entry, "failed", f"{event.reason}, {entry.attempts} times in a row")
+        if self.stop:  # perhaps what stopped this process ended the worker: the next run takes the trial up
+            del self._running[entry.number]
         else:
-            self._readmit(entry)
+            self._again(entry, event.reason)
+
+    def _again(self, entry: Entry, death: str) -> None:
+        """Take a trial up once more, or give it up where it died again and again."""
+        if entry.attempts + 1 >= DEATHS:
+            self._end(entry, "failed", f"{death}, {entry.attempts + 1} times in a row")
+        else:
+            self.ledger.count_attempts(entry, entry.attempts + 1)
+            self._admit(entry)
 
     # --- end --------------------------------------------------------------------------------------------------------
 
-    def _check_end(self) -> None:
+    def _check_stop(self) -> None:
+        if self.stop:
+            for entry in self._running.values():
+                if entry.attempts:  # a clean stop is no death
+                    self.ledger.count_attempts(entry, 0)
+            self.ledger.keep_time(self.elapsed)
+            self._commit()
+            raise Interrupted("stopped; the same command goes on from here")
+
+    def _check_failures(self) -> None:
         counts = self.ledger.counts
-        if (
-            counts["failed"] >= GIVE_UP
-            and not counts["complete"] + counts["pruned"]
-            and not any(entry.curve for entry in self._running.values())
-        ):
-            for entry in list(self._running.values()):
-                self.executor.evict(entry.number)
-                self._end(entry, "failed", "given up: every trial failed")
+        hopeful = counts["complete"] + counts["pruned"] + counts["paused"] or any(
+            entry.curve for entry in self._running.values()
+        )
+        if counts["failed"] >= GIVE_UP and not hopeful:
+            self._close_open("given up: every trial failed")
             self._commit()
             self._everything_failed()
+
+    def _check_budget(self) -> None:
         if self._target_reached():
             self._close_open("the target was reached")
         elif not self.study.budget.may_go_on(self.ledger.spent(self.elapsed)):
@@ -279,6 +247,8 @@ class Loop:
 
     def _close_open(self, reason: str) -> None:
         """End what runs or is paused: as pruned where it has a curve, else as failed."""
+        if not self.ledger.counts["running"] + self.ledger.counts["paused"]:
+            return
         for entry in self.ledger.entries:
             if entry.state in ("running", "paused"):
                 self.executor.evict(entry.number)
@@ -290,18 +260,17 @@ class Loop:
 
     def _everything_failed(self) -> None:
         failed = [entry for entry in self.ledger.entries if entry.state == "failed"]
-        last = failed[-1]
-        if len(failed) > 1:
-            last = max(failed, key=lambda entry: sum(other.reason == entry.reason for other in failed))
+        reason, count = Counter(entry.reason for entry in failed).most_common(1)[0]
+        last = max(entry.number for entry in failed if entry.reason == reason)
+        shown = reason if count == len(failed) else f"{reason} ({count} of them)"
         raise EverythingFailed(
-            f"all {len(failed)} trials failed, so the search stopped. Trial {last.number}: {last.reason}\n"
-            f"repeat it with: hpo replay {self.study.name} {last.number}"
+            f"all {len(failed)} trials failed, so the search stopped: {shown}\n"
+            f"repeat one of them with: hpo replay {shlex.quote(self.study.name)} {last}"
         )
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
     def _view(self) -> View:
-        spent = self.ledger.spent(self.elapsed)
         steps = self.study.budget.steps
         return View(
             space=self.study.space,
@@ -311,14 +280,17 @@ class Loop:
             horizon=self.rules.horizon(self.study.fixed),
             trials=self.ledger.views,
             lanes=self.executor.lanes,
-            steps_left=None if steps is None else max(0, steps - spent.steps),
+            steps_left=None if steps is None else max(0, steps - self.ledger.points),
             memo=self._memo,
         )
 
     def _keep(self, memo: Mapping[str, Any] | None) -> None:
         if memo is not None:
-            self._memo = memo
             self.ledger.note_study("policy", dict(memo))
+            self._memo = self.ledger.facts()["policy"]  # as it will be read back
 
     def _commit(self) -> None:
+        if self.elapsed - self._kept_time >= _TICK:
+            self._kept_time = self.elapsed
+            self.ledger.keep_time(self.elapsed)
         self.ledger.session.commit()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search import text
 from hpo.search.engine import Progress
-from hpo.search.ledger import Entry
+from hpo.search.entry import Entry
 from hpo.search.loop import Loop
 
 if TYPE_CHECKING:

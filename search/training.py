@@ -6,8 +6,12 @@ The training code knows nothing of the engine; here its forms are made one.
 from __future__ import annotations
 
 import inspect
+import math
 import numbers
+import sys
+import time
 import traceback
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -16,18 +20,24 @@ from typing import Any
 
 from hpo.search.command import run_command
 from hpo.search.errors import DataError, UserError
-from hpo.search.executors import Failed, Job, Task
-from hpo.search.objective import COMMAND, FILLED, Objective, describe, import_module
+from hpo.search.executors import Failed, Finished, Job, Point, Task
+from hpo.search.objective import FILLED, Objective, describe, import_module
 
 VALUE = "value"
 """Metric name of an objective that yields or returns a bare number."""
 
 
 class Run:
-    """One training run: iterate for its points; ``fitted`` is what the objective returned at its end, if anything."""
+    """One training run: iterate for its points.
+
+    Attributes:
+        step: the last point's: what it says itself under ``step``, else its place in the curve, from 1 on.
+        fitted: what the objective returned at its end, if anything.
+    """
 
     def __init__(self, points: Iterator[Any]) -> None:
         self._points = points
+        self.step = 0
         self.fitted: Any = None
 
     def __iter__(self) -> Run:
@@ -35,16 +45,35 @@ class Run:
 
     def __next__(self) -> dict[str, float]:
         try:
-            return as_metrics(next(self._points))
+            metrics = as_metrics(next(self._points))
         except StopIteration as end:
             self.fitted = end.value
             raise StopIteration from None
+        self.step = _step(metrics, self.step)
+        return metrics
 
     def close(self) -> None:
-        """Stop training now; the objective's ``finally`` blocks run."""
+        """Stop training now; the objective's ``finally`` blocks run, and what they raise is only warned about."""
         close = getattr(self._points, "close", None)
         if close is not None:
-            close()
+            try:
+                close()
+            except (Exception, SystemExit) as error:
+                told = f"{type(error).__name__}: {error}"
+                warnings.warn(f"stopping a trial early, its objective raised {told}", RuntimeWarning, stacklevel=2)
+
+
+def _step(metrics: Mapping[str, float], last: int) -> int:
+    given = metrics.get("step")
+    if given is None:
+        return last + 1
+    if not given.is_integer() or given <= last:
+        after = f"follows step {last}" if last else "comes first"
+        raise UserError(
+            f"the objective's step {given:g} {after}: steps are whole numbers that grow, from 1 on; "
+            "leave `step` out to have the points counted"
+        )
+    return int(given)
 
 
 def as_metrics(point: Any) -> dict[str, float]:
@@ -66,16 +95,18 @@ def as_metrics(point: Any) -> dict[str, float]:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, numbers.Real):
-        return float(value)
-    item = getattr(value, "item", None)  # numpy and torch scalars
-    if item is not None and getattr(value, "size", 1) is not None:
+    """A number, or a NumPy or PyTorch array that holds just one."""
+    if not isinstance(value, numbers.Real):
         try:
-            found = item()
-        except (RuntimeError, ValueError, TypeError):
+            value = value.item()
+        except (AttributeError, RuntimeError, TypeError, ValueError):
             return None
-        return float(found) if isinstance(found, numbers.Real) else None
-    return None
+        if not isinstance(value, numbers.Real):
+            return None
+    try:
+        return float(value)
+    except OverflowError:
+        return -math.inf if value < 0 else math.inf
 
 
 class Trainer:
@@ -90,11 +121,8 @@ class Trainer:
         self.task = task
         self.objective = describe(task.objective, Path(task.folder))
         self.module: Any = None
-        if not task.objective.startswith(COMMAND):
-            try:
-                self.module = import_module(self.objective)
-            except ImportError as error:
-                raise UserError(f"{self.objective.path} cannot be imported: {error}") from error
+        if self.objective.kind != "command":
+            self.module = _imported(self.objective)
             _limit_threads()
 
     def start(self, job: Job) -> Run:
@@ -105,10 +133,44 @@ class Trainer:
             from hpo.search.cohort import train_alone
 
             return Run(train_alone(self.module, self.task, job.recipe))
-        return Run(_call(getattr(self.module, self.objective.function), self.objective, self.task, job))
+        return Run(_call(self.module, self.objective, self.task, job))
+
+    def advance(self, run: Run, job: Job) -> Point | Finished | Failed:
+        """Train to the next point that is not recorded yet; whatever the objective raises is the trial's end."""
+        try:
+            while True:
+                began = time.perf_counter()
+                metrics = next(run)
+                if run.step > job.done:
+                    metrics.pop("step", None)
+                    return Point(job.number, run.step, metrics, time.perf_counter() - began)
+        except StopIteration:
+            return Finished(job.number)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() in an objective must not end the search
+            run.close()
+            return failure(job.number, error, self.objective)
 
 
-def _call(function: Callable[..., Any], objective: Objective, task: Task, job: Job) -> Iterator[Any]:
+def _imported(objective: Objective) -> Any:
+    try:
+        return import_module(objective)
+    except ImportError as error:
+        raise UserError(f"{objective.label} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        if objective.kind == "builtin":
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(objective.path)]
+        place = f" in line {lines[-1]}" if lines else ""
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"{objective.label} cannot be imported: {told}{place}") from error
+
+
+def _call(module: Any, objective: Objective, task: Task, job: Job) -> Generator[Any, None, Any]:
+    """Call the objective as its signature wants it: a generator, so that nothing happens before the first point."""
+    function: Callable[..., Any] = getattr(module, objective.function)
     filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": job.scratch}
     given = {name: value for name, value in filled.items() if value is not None or name == "checkpoint"}
     values = {**{name: value for name, value in given.items() if name in FILLED}, **job.recipe}
@@ -130,7 +192,10 @@ def _call(function: Callable[..., Any], objective: Objective, task: Task, job: J
     else:
         named = {p.name for p in parameters}
         made = function(**{name: value for name, value in values.items() if name in named})
-    return made if isinstance(made, (Generator, Iterator)) else iter([made])
+    if isinstance(made, Iterator):
+        return (yield from made)
+    yield made
+    return None
 
 
 def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
@@ -146,10 +211,8 @@ def failure(number: int, error: BaseException, objective: Objective) -> Failed:
         return Failed(number, str(error), fatal=isinstance(error, DataError))
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))
-    text = " ".join(str(error).split())[:300]
-    return Failed(
-        number, f"{type(error).__name__}: {text}" if text else type(error).__name__, _frames(error, objective)
-    )
+    told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(": ")
+    return Failed(number, told, _frames(error, objective))
 
 
 def _frames(error: BaseException, objective: Objective) -> str:
@@ -160,8 +223,6 @@ def _frames(error: BaseException, objective: Objective) -> str:
 
 def _limit_threads() -> None:
     """Small models train fastest on one thread per process; OpenMP teams on a busy machine collapse."""
-    import sys
-
     torch = sys.modules.get("torch")
     if torch is not None and torch.get_num_threads() != 1:
         torch.set_num_threads(1)

@@ -9,7 +9,7 @@ An executor has lanes and four verbs. The search loop does not know which one it
 
 Each file defines ``make(task, **options) -> Executor``.
 
-An executor catches up by itself: a job that says ``done=5`` is trained through its first five points without
+An executor catches up by itself: a job that says ``done=5`` is trained through its points up to step 5 without
 reporting them, because they are recorded already. Where several lanes move in step (cohort), lanes that are
 behind catch up before the others move, so that a resumed study equals an uninterrupted one.
 """
@@ -50,7 +50,7 @@ class Job:
     Attributes:
         number: the trial's number in the study.
         recipe: every knob value, fixed ones and ``seed`` included.
-        done: points already recorded; the executor trains through them without reporting them.
+        done: step of the last point recorded already, 0 when there is none; no point up to it is reported.
         scratch: folder that outlives an interruption, for objectives that checkpoint; None when unused.
     """
 
@@ -62,7 +62,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Point:
-    """A trial yielded its next point: ``step`` counts from 1; ``seconds`` is what it cost this lane."""
+    """A trial yielded its next point: steps grow, from 1 on; ``seconds`` is what this point alone cost this lane."""
 
     number: int
     step: int

@@ -7,10 +7,8 @@ Cost: none beyond the training itself.
 
 from __future__ import annotations
 
-import time
-
-from hpo.search.executors import Event, Executor, Finished, Job, Point, Task
-from hpo.search.training import Run, Trainer, failure
+from hpo.search.executors import Event, Executor, Job, Point, Task
+from hpo.search.training import Run, Trainer
 
 
 class Inline(Executor):
@@ -19,43 +17,30 @@ class Inline(Executor):
     def __init__(self, task: Task) -> None:
         self._trainer = Trainer(task)
         self._runs: dict[int, Run] = {}
-        self._steps: dict[int, int] = {}
         self._job: Job | None = None
 
     def admit(self, job: Job) -> None:
         """Start or take up a trial."""
         assert self._job is None, "the lane is taken"
         self._job = job
+        if job.number not in self._runs:
+            self._runs[job.number] = self._trainer.start(job)
 
     def advance(self) -> list[Event]:
         """Train to the next point that is not recorded yet."""
         assert self._job is not None, "no trial is admitted"
-        job, began = self._job, time.perf_counter()
-        try:
-            run = (
-                self._runs.setdefault(job.number, self._trainer.start(job))
-                if job.number not in self._runs
-                else self._runs[job.number]
-            )
-            while True:
-                metrics = next(run)
-                step = int(metrics.pop("step", self._steps.get(job.number, 0) + 1))
-                self._steps[job.number] = step
-                if step > job.done:
-                    return [Point(job.number, step, metrics, time.perf_counter() - began)]
-        except StopIteration:
-            self._release()
-            return [Finished(job.number)]
-        except Exception as error:
-            self._release()
-            return [failure(job.number, error, self._trainer.objective)]
+        job = self._job
+        event = self._trainer.advance(self._runs[job.number], job)
+        if not isinstance(event, Point):
+            self._job = None
+            del self._runs[job.number]
+        return [event]
 
     def evict(self, number: int, *, keep: bool = False) -> None:
         """Free the lane; close the generator unless it is kept."""
         if self._job is not None and self._job.number == number:
             self._job = None
         if not keep and number in self._runs:
-            self._steps.pop(number, None)
             self._runs.pop(number).close()
 
     def close(self) -> None:
@@ -63,12 +48,6 @@ class Inline(Executor):
         self._job = None
         for number in list(self._runs):
             self.evict(number)
-
-    def _release(self) -> None:
-        assert self._job is not None
-        number, self._job = self._job.number, None
-        self._runs.pop(number, None)
-        self._steps.pop(number, None)
 
 
 def make(task: Task) -> Inline:

@@ -22,6 +22,9 @@ from dataclasses import dataclass
 
 from hpo.search.space import Scalar, Space
 
+TRIES = 2
+"""How often a recipe may fail; then it is not tried again."""
+
 
 @dataclass(frozen=True)
 class SamplerContext:
