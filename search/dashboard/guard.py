@@ -53,8 +53,8 @@ def guard(
         host = _name(environ.get("HTTP_HOST", ""))
         if not allowed(host):
             return "403 Forbidden", (
-                f"this dashboard does not answer to the name {host!r}; open it by the address it printed, "
-                f"or start it for that name: hpo dashboard --host {host or 'NAME'}"
+                f"this dashboard does not answer to the name {host!r}, which could be a foreign page's; open it by the "
+                "address it printed, from another machine through a tunnel: ssh -L 8080:localhost:8080 MACHINE"
             )
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             if not write:

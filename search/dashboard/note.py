@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from hpo.search import text
 
 _FINALISTS = 10
 
@@ -19,7 +22,7 @@ class Summary:
         steps: points of all learning curves.
         best: number and value of the best complete trial; None with several goals.
         verdict: the study's attribute ``winner``; None while it is not decided.
-        text: the study file.
+        file: the study file.
     """
 
     name: str
@@ -30,7 +33,7 @@ class Summary:
     steps: int = 0
     best: tuple[int, float] | None = None
     verdict: Mapping[str, Any] | None = None
-    text: str = ""
+    file: str = ""
 
 
 def markdown(summary: Summary) -> str:
@@ -41,12 +44,12 @@ def markdown(summary: Summary) -> str:
         facts |= _outcome(summary, summary.verdict)
     parts.append(_table(["", ""], [[name, value] for name, value in facts.items()]))
     if summary.verdict is not None:
-        parts += ["## Finalists", _finalists(summary.metrics, summary.verdict)]
-        parts += ["## Next", _commands(summary.name)]
+        parts.append("## Finalists" if len(summary.metrics) == 1 else "## Pareto front")
+        parts += [_finalists(summary.metrics, summary.verdict), "## Next", _commands(summary.name)]
     else:
         parts.append("No winner has been chosen yet.")
-    if summary.text:
-        parts += ["## Study file", _fenced(summary.text, "yaml")]
+    if summary.file:
+        parts += ["## Study file", _fenced(summary.file, "yaml")]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -58,13 +61,14 @@ def _outcome(summary: Summary, verdict: Mapping[str, Any]) -> dict[str, str]:
     }
     if summary.best is not None:
         number, value = summary.best
-        facts["best in the search"] = f"{_number(value)} (trial {number})"
-    winner = verdict["candidates"][0]
-    count = len(winner["runs"])
-    fresh = f"mean of {count} fresh runs" if count > 1 else "one fresh run" if count else "not confirmed by fresh runs"
-    facts["winner"] = f"**{_values(summary.metrics, winner)}** (trial {winner['trial']}, {fresh})"
+        facts["best in the search"] = f"{text.short(value)} (trial {number})"
+    first = verdict["candidates"][0]
+    if len(summary.metrics) == 1:
+        count = len(first["runs"])
+        fresh = f"mean of {count} fresh runs" if count else "not confirmed by fresh runs"
+        facts["winner"] = f"**{_values(summary.metrics, first)}** (trial {first['trial']}, {fresh})"
     if verdict.get("test"):
-        facts["on the test split"] = ", ".join(f"{name} {_number(value)}" for name, value in verdict["test"].items())
+        facts["on the test split"] = f"{text.scores(verdict['test'])} (trial {first['trial']}, trained again)"
     return facts
 
 
@@ -77,7 +81,7 @@ def _finalists(metrics: Sequence[str], verdict: Mapping[str, Any]) -> str:
             str(candidate["trial"]),
             _values(metrics, {"mean": candidate["searched"]}),
             _values(metrics, candidate) if candidate["runs"] else "",
-            *(_number(candidate["point"].get(knob, "")) for knob in knobs),
+            *(_knob(candidate["point"][knob]) if knob in candidate["point"] else "" for knob in knobs),
         ]
         for candidate in shown
     ]
@@ -90,28 +94,21 @@ def _values(metrics: Sequence[str], found: Mapping[str, Any]) -> str:
     """The value of each goal with its interval, named where there are several.
 
     >>> _values(["loss"], {"mean": [0.5], "half": [0.025]})
-    '0.5 ± 0.025'
+    '0.500 ± 0.025'
     """
     halves = found.get("half") or [None] * len(metrics)
-    shown = [
-        _number(mean) + (f" ± {half:.2g}" if half is not None else "")
-        for mean, half in zip(found["mean"], halves, strict=True)
-    ]
+    shown = [text.interval(mean, half) for mean, half in zip(found["mean"], halves, strict=True)]
     return shown[0] if len(shown) == 1 else ", ".join(f"{m} {value}" for m, value in zip(metrics, shown, strict=True))
 
 
 def _commands(name: str) -> str:
-    study = name if name.replace("-", "").replace("_", "").isalnum() else f'"{name}"'
-    return _fenced(f"hpo show {study}\nhpo export --study {study} --output best.yaml\nhpo train best.yaml", "")
+    study = shlex.quote(name)
+    lines = [f"hpo show --study {study}", f"hpo export --study {study} --output best.yaml", "hpo train best.yaml"]
+    return _fenced("\n".join(lines), "")
 
 
-def _number(value: Any) -> str:
-    """A number to four digits, anything else as it is.
-
-    >>> _number(0.123456), _number(64), _number("adam")
-    ('0.1235', '64', 'adam')
-    """
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _knob(value: Any) -> str:
+    return text.short(value) if isinstance(value, float) else _plain(text.number(value))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -121,18 +118,18 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _fenced(text: str, language: str) -> str:
-    """A code block that no text can end: its fence is longer than any in it."""
+def _fenced(block: str, language: str) -> str:
+    """A code block that its text cannot end: its fence is longer than any in it."""
     fence = "```"
-    while fence in text:
+    while fence in block:
         fence += "`"
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{block.rstrip()}\n{fence}"
 
 
-def _plain(text: str) -> str:
+def _plain(words: str) -> str:
     """Text without what Markdown and HTML would read as more than text.
 
     >>> _plain("does *dropout* help? <b>")
     'does \\\\*dropout\\\\* help? \\\\<b\\\\>'
     """
-    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|$" else letter for letter in text)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#$" else letter for letter in words)

@@ -100,7 +100,7 @@ def _unusable(host: str, port: int, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"no permission to listen on port {port}; choose one above 1023, such as --port 8080"
-    return f"--host {host}: cannot listen there ({error.strerror or error}); the default is 127.0.0.1"
+    return f"cannot listen on {host!r} ({error.strerror or error}); the dashboard's usual address is 127.0.0.1"
 
 
 def _app(store: Store, host: str, write: bool) -> WSGIApplication:
