@@ -32,11 +32,11 @@ _tables: WeakKeyDictionary[BaseStorage, dict[tuple[int, str], Table]] = WeakKeyD
 
 
 def table_of(study: Study, space: Space) -> Table:
-    """The study's trials under this space, up to date; the study must have one goal."""
+    """The study's trials under this space, up to date."""
     tables = _tables.setdefault(study._storage, {})
     key = (study._study_id, repr(space))
     if key not in tables:
-        tables[key] = Table(space, maximize=study.direction.name == "MAXIMIZE")
+        tables[key] = Table(space, maximize=study.directions[0].name == "MAXIMIZE")
     tables[key].update(study.get_trials(deepcopy=False))
     return tables[key]
 
@@ -72,7 +72,7 @@ class Table:
         return int(np.count_nonzero((states == _COMPLETE) | (states == _PRUNED)))
 
     def ranked(self) -> Rows:
-        """Rows of the ended trials, best first: complete ones by value, then pruned ones by step and value."""
+        """Rows of the ended trials, best first: complete ones by (first) goal, then pruned ones by step and value."""
         complete, pruned = self._of(_COMPLETE), self._of(_PRUNED)
         by_value = np.argsort(self._values[complete], kind="stable")
         by_step = np.lexsort((self._values[pruned], -self._steps[pruned]))

@@ -32,11 +32,12 @@ class Parzen:
     Args:
         observed: per knob the values of the same n trials in order of age, choices by their place in the list.
         domains: per knob what may be drawn.
+        ageing: whether older trials weigh less than the latest.
     """
 
-    def __init__(self, observed: Mapping[str, Floats], domains: Mapping[str, Domain]) -> None:
+    def __init__(self, observed: Mapping[str, Floats], domains: Mapping[str, Domain], *, ageing: bool = True) -> None:
         n = len(next(iter(observed.values())))
-        self._weights = np.append(_ramp(n), 1.0)
+        self._weights = np.append(_ramp(n) if ageing else np.ones(n), 1.0)
         self._weights /= self._weights.sum()
         self._kernels: dict[str, _Categorical | _Numeric] = {
             name: _Categorical.fit(observed[name], len(domain.values))
