@@ -3,9 +3,9 @@
     python benchmarks/curve_calibration.py --data lcbench.npz --data taskset.npz --output benchmarks/results/...json
 
 For each data set, trials in random order go through the pruner's own decision at its default threshold. Printed per
-data set: how often the 80 % interval holds the best value by the end (should be 80 %), at 2, 5, 12 and 25 points; of the
-stops, and of the trials that would have become the best, how many were stopped wrongly; the share of epochs saved;
-milliseconds per forecast. Constants were chosen on the even-indexed data sets; ``--half odd`` are the others.
+data set: how often the 80 % interval holds the best value by the end (should be 80 %), at 2, 5, 12 and 25 points; of
+the stops, and of the trials that would have become the best, how many were stopped wrongly; the share of epochs
+saved; milliseconds per forecast. Constants were chosen on the even-indexed data sets; ``--half odd`` are the others.
 """
 
 from __future__ import annotations

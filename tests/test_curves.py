@@ -190,7 +190,7 @@ def test_the_spread_covers_every_knob_evenly() -> None:
     places = np.array([candidates.spread(i, seed=4) for i in range(32)])
     gaps = np.diff(np.sort(places, axis=0), axis=0)
     assert gaps.max() < 0.2
-    assert ((0 <= places) & (places < 1)).all()
+    assert ((places >= 0) & (places < 1)).all()
 
 
 def test_belief_is_highest_at_the_guess_and_flat_without_one() -> None:

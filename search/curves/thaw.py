@@ -16,6 +16,8 @@ from hpo.search.curves.surrogate import Kernel, Observations, Posterior
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+_FOREIGN = 0.3  # how far apart studies are at first: recipes' levels correlate at about 0.8
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -103,7 +105,7 @@ class Model:
         self._centre = float(values.mean())
         if earlier is not None:
             present, trial_, steps_, values_ = _observed(earlier, settings.earlier, 0, settings.share, grid)
-            rows = np.concatenate([rows, self._marked(earlier.rows[present], 1.0)])
+            rows = np.concatenate([rows, self._marked(earlier.rows[present], _FOREIGN)])
             trial = np.concatenate([trial, trial_ + self._present.size])
             steps, values = np.concatenate([steps, steps_]), np.concatenate([values, values_])
             groups = np.append(groups, groups.max(initial=-1) + 1)

@@ -42,6 +42,7 @@ Point: TypeAlias = "dict[str, Scalar]"
 REQUIRES = ("one goal",)
 
 _UNKNOWN_HORIZON = 32
+_WARM_STARTS = 3  # the best recipe of the earlier study sets the scale; it and two others replace a first look around
 _BELIEF = 10.0  # trials after which the user's prior is half forgotten, as in piBO
 
 
@@ -79,9 +80,8 @@ class FreezeThaw(Policy):
         return Pause(turn.memo)
 
     def _decide(self, view: View, judged: int | None) -> Turn:
-        running = tuple((t.number, len(t.curve)) for t in view.trials if t.state == "running" and t.number != judged)
-        open_ = sum(t.state == "paused" or t.number == judged for t in view.trials)
-        facts = (view.seed, len(view.trials), sum(len(t.curve) for t in view.trials), open_, running)
+        states = tuple(("paused" if t.number == judged else t.state, len(t.curve)) for t in view.trials)
+        facts = (view.seed, states)
         if self._answered is None or self._answered[0] != facts:
             self._answered = facts, self._turn(view, judged)
         return self._answered[1]
@@ -92,9 +92,11 @@ class FreezeThaw(Policy):
         known = [self._know(trial, encoding, sign, "own") for trial in view.trials]
         tried = {k.key for k in known}
         observed = [k for k in known if len(k.curve)]
-        candidates = Candidates(view.space, encoding.units([view.prior])[0])
+        earlier = [self._know(trial, encoding, sign, "earlier") for trial in view.earlier]
+        guess = {**min(earlier, key=lambda k: k.best).trial.values, **view.prior} if earlier else view.prior
+        candidates = Candidates(view.space, encoding.units([guess])[0])
         started = len(known)
-        if started < self._settings.starts or not observed:
+        if started < (_WARM_STARTS if view.earlier else self._settings.starts) or not observed:
             if not self._own_recipes:
                 return Start()
             seed = derive_seed(view.seed, "spread")
@@ -103,7 +105,7 @@ class FreezeThaw(Policy):
                 return Start(first)
         horizon = _horizon(view)
         running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
-        model, memo = self._model(view, observed, encoding, horizon)
+        model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
         if running:
             model.suppose(_options(running, observed, horizon))
         rng = np.random.default_rng(derive_seed(view.seed, "thaw", _points(view), started, len(running)))
@@ -132,14 +134,12 @@ class FreezeThaw(Policy):
         return Wait(memo) if running else Start(None, memo)
 
     def _model(
-        self, view: View, observed: Sequence[_Known], encoding: Encoding, horizon: int
+        self, view: View, observed: Sequence[_Known], earlier: Sequence[_Known], encoding: Encoding, horizon: int
     ) -> tuple[Model, Mapping[str, Any] | None]:
         """The surrogate; with a memo when its hyperparameters were fitted anew."""
-        sign = -1.0 if view.direction == "maximize" else 1.0
         points, fitted = _points(view), int(view.memo.get("points", 0))
         theta = view.memo.get("theta")
         fit = theta is None or points >= fitted * self._settings.growth
-        earlier = [k for k in (self._know(t, encoding, sign, "earlier") for t in view.earlier) if len(k.curve)]
         model = Model(
             _curves(observed), _curves(earlier) if earlier else None, encoding.groups, horizon, self._settings,
             theta=None if fit else theta, start=theta,

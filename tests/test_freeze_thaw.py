@@ -1,0 +1,244 @@
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hpo.search.curves.thaw import Settings
+from hpo.search.errors import UserError
+from hpo.search.policies import Pause, Policy, Resume, Start, TrialView, View, Wait
+from hpo.search.policies.freeze_thaw import FreezeThaw, make
+from hpo.search.space import Choice, Float, Int, Parameter, Scalar, Space
+
+PLANE = Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Float(0.0, 1.0))))
+MIXED = Space(
+    (
+        Parameter("optimizer", Choice(("sgd", "adam"))),
+        Parameter("momentum", Float(0.0, 0.9), when=(("optimizer", ("sgd",)),)),
+        Parameter("rate", Float(1e-4, 1e-1, log=True)),
+        Parameter("layers", Int(1, 4)),
+    )
+)
+
+
+def loss(values: Mapping[str, Any], step: int) -> float:
+    """A bowl in x and y that is learned exponentially."""
+    x, y = float(values.get("x", 0.5)), float(values.get("y", 0.5))
+    level = (x - 0.3) ** 2 + (y - 0.6) ** 2
+    return level + math.exp(-0.25 * (step - 1) * (0.5 + x))
+
+
+def mixed_loss(values: Mapping[str, Any], step: int) -> float:
+    miss = abs(math.log10(values["rate"]) + 2) + 0.3 * (values["optimizer"] == "sgd") + 0.1 * values["layers"]
+    return miss + math.exp(-0.2 * step)
+
+
+class Study:
+    """The search loop's verbs on a function of (values, step), with lanes that all move in step."""
+
+    def __init__(self, policy: Policy, space: Space = PLANE, loss: Any = loss, **view: Any) -> None:
+        self.policy, self.loss = policy, loss
+        self.view = View(space, {}, "minimize", 0, 16, [], **view)
+        self.log: list[tuple[str, int]] = []
+
+    def run(self, steps: int, policies: Any = None) -> "Study":
+        while self.points < steps:
+            self.fill()
+            self.advance()
+            if policies is not None:
+                self.policy = policies()
+        return self
+
+    @property
+    def points(self) -> int:
+        return sum(len(trial.curve) for trial in self.view.trials)
+
+    @property
+    def best(self) -> float:
+        sign = -1 if self.view.direction == "maximize" else 1
+        return sign * min(sign * value for trial in self.view.trials for _, value in trial.curve)
+
+    def running(self) -> list[int]:
+        return [trial.number for trial in self.view.trials if trial.state == "running"]
+
+    def fill(self) -> None:
+        while len(self.running()) < self.view.lanes:
+            turn = self.policy.next(self.view)
+            self.keep(turn)
+            if isinstance(turn, Wait):
+                assert self.running()
+                return
+            if isinstance(turn, Resume):
+                assert self.view.trials[turn.number].state == "paused"
+                self.change(turn.number, state="running")
+                self.log.append(("resume", turn.number))
+            else:
+                assert turn.point is not None
+                assert self.view.space.contains(turn.point, self.view.fixed)
+                number = len(self.view.trials)
+                self.replace([*self.view.trials, TrialView(number, dict(turn.point), [], "running")])
+                self.log.append(("start", number))
+
+    def advance(self) -> None:
+        for number in self.running():
+            trial = self.view.trials[number]
+            step = len(trial.curve) + 1
+            value = self.loss(trial.values, step)
+            if not math.isfinite(value):
+                self.change(number, state="failed")
+                continue
+            self.change(number, curve=[*trial.curve, (step, value)], seconds=trial.seconds + 0.1)
+            if step == (self.view.horizon or 16):
+                self.change(number, state="complete")
+                continue
+            verdict = self.policy.judge(self.view, number)
+            self.keep(verdict)
+            if isinstance(verdict, Pause):
+                self.change(number, state="paused")
+
+    def keep(self, turn: Any) -> None:
+        if turn.memo is not None:
+            self.view = dataclasses.replace(self.view, memo=json.loads(json.dumps(turn.memo)))
+
+    def change(self, number: int, **facts: Any) -> None:
+        trials = list(self.view.trials)
+        trials[number] = dataclasses.replace(trials[number], **facts)
+        self.replace(trials)
+
+    def replace(self, trials: list[TrialView]) -> None:
+        self.view = dataclasses.replace(self.view, trials=trials)
+
+
+def policy(**options: Any) -> FreezeThaw:
+    return FreezeThaw(Settings(uniform=30, near=30), **options)
+
+
+def plain(study: Study) -> list[tuple[Mapping[str, Scalar], Any]]:
+    return [(trial.values, list(trial.curve)) for trial in study.view.trials]
+
+
+def test_it_finds_the_bowl_and_leaves_weak_trials_paused() -> None:
+    study = Study(policy()).run(150)
+    assert study.best < 0.06
+    lengths = sorted(len(trial.curve) for trial in study.view.trials)
+    assert lengths[-1] >= 12
+    assert lengths[len(lengths) // 2] <= 3
+
+
+def test_paused_trials_are_taken_up_again() -> None:
+    study = Study(policy()).run(60)
+    assert sum(kind == "resume" for kind, _ in study.log) > 3
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_a_restart_at_any_point_changes_nothing(lanes: int) -> None:
+    whole = Study(policy(), lanes=lanes).run(60)
+    interrupted = Study(policy(), lanes=lanes).run(60, policies=policy)
+    assert plain(interrupted) == plain(whole)
+
+
+def test_another_seed_is_another_study() -> None:
+    first, second = Study(policy()), Study(policy())
+    second.view = dataclasses.replace(second.view, seed=1)
+    assert plain(first.run(12)) != plain(second.run(12))
+
+
+def test_maximizing_mirrors_minimizing() -> None:
+    down = Study(policy()).run(50)
+    up = Study(policy(), loss=lambda values, step: -loss(values, step))
+    up.view = dataclasses.replace(up.view, direction="maximize")
+    up.run(50)
+    assert [trial.values for trial in up.view.trials] == [trial.values for trial in down.view.trials]
+
+
+def test_recipes_in_flight_are_not_started_twice() -> None:
+    study = Study(policy(), lanes=6).run(60)
+    points = [tuple(trial.values.values()) for trial in study.view.trials]
+    assert len(set(points)) == len(points)
+    assert study.best < 0.3
+
+
+def test_mixed_and_conditional_spaces_are_searched() -> None:
+    study = Study(policy(), space=MIXED, loss=mixed_loss).run(120)
+    best = min((t for t in study.view.trials), key=lambda t: min(value for _, value in t.curve))
+    assert best.values["optimizer"] == "adam"
+    assert 3e-3 < best.values["rate"] < 3e-2
+
+
+def test_diverging_recipes_are_avoided() -> None:
+    study = Study(policy(), loss=lambda values, step: math.nan if values["x"] > 0.5 else loss(values, step)).run(100)
+    late = study.view.trials[len(study.view.trials) // 2 :]
+    assert sum(trial.state == "failed" for trial in late) < 0.3 * len(late)
+
+
+def test_a_space_that_is_used_up_ends_with_its_paused_trials() -> None:
+    space = Space((Parameter("x", Choice((0.1, 0.3, 0.9))),))
+    study = Study(policy(), space=space)
+    while any(trial.state != "complete" for trial in study.view.trials) or len(study.view.trials) < 3:
+        study.run(study.points + 1)
+    assert study.points == 3 * 16
+    assert study.policy.next(study.view) == Start(None, study.policy.next(study.view).memo)
+
+
+def test_curves_of_one_point_are_searched_as_by_bayesian_optimization() -> None:
+    study = Study(policy(), loss=lambda values, step: loss(values, 30))
+    study.view = dataclasses.replace(study.view, horizon=1)
+    study.run(40)
+    assert len(study.view.trials) == 40
+    assert study.best < 0.03
+
+
+def test_an_unknown_horizon_is_learned() -> None:
+    study = Study(policy())
+    study.view = dataclasses.replace(study.view, horizon=None)
+    assert study.run(80).best < 0.3
+
+
+def test_a_wrong_prior_is_outweighed_and_a_right_one_helps() -> None:
+    def found(prior: dict[str, Scalar], steps: int) -> float:
+        return Study(policy(), prior=prior).run(steps).best
+
+    assert found({"x": 0.3, "y": 0.6}, 20) <= found({}, 20)
+    assert found({"x": 1.0, "y": 0.0}, 150) < 0.1
+
+
+def test_an_earlier_study_helps_from_the_first_decision_on() -> None:
+    earlier = Study(policy()).run(100).view.trials
+    best = min(earlier, key=lambda trial: min(value for _, value in trial.curve))
+    warm, cold = Study(policy(), earlier=earlier).run(30), Study(policy()).run(30)
+    assert warm.view.trials[0].values == pytest.approx(best.values)
+    assert warm.best < cold.best
+
+
+def test_a_misleading_earlier_study_is_outweighed() -> None:
+    earlier = Study(policy(), loss=lambda values, step: -loss(values, step)).run(60).view.trials
+    assert Study(policy(), earlier=earlier).run(150).best < 0.1
+
+
+def test_per_second_favours_cheap_steps() -> None:
+    def share(per: str) -> float:
+        study = Study(make(SimpleNamespace(sampler=None), per=per), loss=lambda values, step: loss({}, step))
+        while study.points < 60:
+            study.fill()
+            study.advance()
+            for trial in study.view.trials:
+                cost = 10.0 if trial.values["x"] > 0.5 else 0.1
+                study.change(trial.number, seconds=cost * len(trial.curve))
+        dear = [trial for trial in study.view.trials if trial.values["x"] > 0.5]
+        return sum(len(trial.curve) for trial in dear) / study.points
+
+    assert share("second") < share("step")
+
+
+def test_another_sampler_may_propose_the_recipes() -> None:
+    named = make(SimpleNamespace(sampler=SimpleNamespace(options={"of": "tpe"})))
+    view = View(PLANE, {}, "minimize", 0, 16, [])
+    assert named.next(view) == Start()
+
+
+def test_a_misspelt_cost_is_refused() -> None:
+    with pytest.raises(UserError, match="per is step or second"):
+        make(SimpleNamespace(sampler=None), per="hour")
