@@ -37,7 +37,8 @@ class Float:
         return None if count is None else tuple(self._at(i) for i in range(count))
 
     def _at(self, i: int) -> float:
-        return float(f"{self.low + i * (self.step or 0.0):.12g}")
+        value = float(f"{self.low + i * (self.step or 0.0):.12g}") if i else self.low
+        return min(max(value, self.low), self.high)
 
     def from_unit(self, u: float) -> Scalar:
         """Map u in [0, 1) to a value."""
@@ -65,7 +66,8 @@ class Float:
             return False
         if self.step is None:
             return True
-        return math.isclose(value, self._at(round((value - self.low) / self.step)), rel_tol=1e-9, abs_tol=1e-12)
+        nearest = self._at(min(round((value - self.low) / self.step), (self.count() or 1) - 1))
+        return math.isclose(value, nearest, rel_tol=1e-9, abs_tol=1e-6 * self.step)
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,9 @@ class Space:
         for parameter in self.parameters:
             for name, values in parameter.when:
                 listed = named.setdefault(name, [])
-                listed += [value for value in values if not Choice(tuple(listed)).contains(value)]
+                for value in values:
+                    if not Choice(tuple(listed)).contains(value):
+                        listed.append(value)
         count = _count(self.parameters, named, dict(fixed or {}), limit)
         return count if count <= limit else None
 

@@ -170,6 +170,9 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> 
         if start is not None:
             return "this line has no ': ' after its key", start.line + 1, start.column + 1, "write key: value"
     if "mapping values are not allowed" in problem:
+        above = [number for number, other in enumerate(lines_of(text)[: line - 1], 1) if other.strip()]
+        if above and not re.search(r"[:#,\[{]", lines_of(text)[above[-1] - 1]):
+            return "this line has no ': ' after its key", above[-1], 1, "write key: value"
         return "a ':' where none can stand", line, column, "quote text that contains ': ', and check the indentation"
     if "expected the node content, but found" in problem or "while parsing a flow" in (error.context or ""):
         opened = error.context_mark
