@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -132,7 +133,8 @@ def describe(reference: str, folder: Path) -> Objective:
     else:
         found = registry.module_file(target, [str(folder)])
         if found is None:
-            raise UserError(f"no objective or module is called {target!r}{_hint(target, folder)}")
+            hint = did_you_mean(target, registry.names("objective"))
+            raise UserError(f"no objective or module is called {target[:80]!r}" + (f": {hint}" if hint else ""))
         kind, path, canonical = "module", found, reference
     try:
         source = Source(path)
@@ -162,7 +164,7 @@ def split_command(reference: str) -> list[str]:
 def _command(reference: str, folder: Path) -> Objective:
     program = split_command(reference)[0]
     if not PLACEHOLDER.search(program):
-        here = (folder / program).is_file()
+        here = len(program) < 4096 and os.path.isfile(folder / program)
         if not (here if "/" in program else shutil.which(program)):
             places = str(folder) if "/" in program else "the folders of PATH"
             hint = f": to run the file, write ./{program}" if here else ""
@@ -182,13 +184,6 @@ def _file(target: str, folder: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise UserError(f"there is no file {target[:80]}: {getattr(error, 'strerror', None) or error}") from None
     raise UserError(f"there is no file {target}" + (f": {near}" if near else f" in {path.parent}"))
-
-
-def _hint(target: str, folder: Path) -> str:
-    if target.isidentifier() and (folder / f"{target}.py").is_file():
-        return f": did you mean './{target}.py'?"
-    found = did_you_mean(target, registry.names("objective"))
-    return f": {found}" if found else ""
 
 
 def _from_source(source: Source, canonical: str, kind: str, function: str) -> Objective:

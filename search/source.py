@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ def _read(path: Path, stamp: int, size: int) -> tuple[ast.Module, dict[str, ast.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python says them when the file is imported
         try:
-            tree = ast.parse(path.read_bytes(), filename=str(path))
+            tree = ast.parse(decode_source(path.read_bytes()), filename=str(path))
         except (RecursionError, MemoryError):
             raise SyntaxError("nested too deeply") from None
     bound: dict[str, ast.stmt] = {}
