@@ -1,0 +1,221 @@
+"""The search of lr-batch under this suite, a plain Optuna script, Ray Tune and Syne Tune: time and best value.
+
+Same space, same number of trials and epochs, TPE or random everywhere; with and without pruning. Every side trains on
+two cores: the suite with two worker processes, Optuna with n_jobs=2, Ray with two actors. Peers that are not installed
+are left out. Each side is a process of its own; CPU time is that of all its children.
+
+    pip install 'ray[tune]' syne-tune        # in an environment of their own
+    python benchmarks/peers.py --trials 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+SIDES = ("suite", "suite, two workers", "optuna", "ray", "syne-tune")
+NEEDS = {"optuna": "optuna", "ray": "ray", "syne-tune": "syne_tune"}
+SEED = 0
+
+
+def suite(trials: int, prune: bool, workers: int = 1) -> float:
+    """This suite, as `hpo run --study lr-batch` runs it, without confirming."""
+    import hpo
+
+    extra = {} if prune else {"pruner": "none"}
+    if workers > 1:
+        extra["workers"] = workers
+    result = hpo.run("lr-batch", trials=trials, confirm="none", storage="peers.db", name=f"w{workers}{prune}", **extra)
+    return float(min(value for trial in result.report.trials for _, value in trial.curve))
+
+
+def optuna_script(trials: int, prune: bool) -> float:
+    """What a practitioner writes: TPE, its default pruner or none, SQLite, two threads."""
+    import optuna
+    import plain_mlp
+    import torch
+
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    parts = plain_mlp.tensors()
+    best: list[float] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        rate = trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True)
+        batch = trial.suggest_categorical("batch_size", [16, 32, 64, 128])
+        steps = trial.suggest_categorical("accumulation_steps", [1, 2, 4, 8])
+        lowest = float("inf")
+        for step, loss in enumerate(plain_mlp.train(parts, rate, batch, steps, trial.number), 1):
+            lowest = min(lowest, loss)
+            best.append(loss)
+            trial.report(loss, step)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return lowest
+
+    pruner = optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
+    study = optuna.create_study(
+        storage="sqlite:///optuna.db", sampler=optuna.samplers.TPESampler(seed=SEED), pruner=pruner
+    )
+    study.optimize(objective, n_trials=trials, n_jobs=2)
+    return min(best)
+
+
+def ray_tune(trials: int, prune: bool) -> float:
+    """Ray Tune with two actors; ASHA where pruning is on."""
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+
+    sys.path.insert(0, str(Path(__file__).parent))
+
+    def trainable(config: dict) -> None:
+        import plain_mlp
+        import torch
+
+        torch.set_num_threads(1)
+        for loss in plain_mlp.train(plain_mlp.tensors(), **config):
+            tune.report({"val_loss": loss})
+
+    space = {
+        "learning_rate": tune.loguniform(1e-4, 1e-1),
+        "batch_size": tune.choice([16, 32, 64, 128]),
+        "accumulation_steps": tune.choice([1, 2, 4, 8]),
+        "seed": tune.randint(0, 2**31 - 1),
+    }
+    scheduler = ASHAScheduler(max_t=20, grace_period=1, reduction_factor=3) if prune else FIFOScheduler()
+    settings = tune.TuneConfig(
+        num_samples=trials, metric="val_loss", mode="min", scheduler=scheduler, max_concurrent_trials=2
+    )
+    tuner = tune.Tuner(trainable, param_space=space, tune_config=settings)
+    frame = tuner.fit().get_dataframe(filter_metric="val_loss", filter_mode="min")
+    return float(frame["val_loss"].min())
+
+
+def syne_tune(trials: int, prune: bool) -> float:
+    """Syne Tune's local backend with two workers: random search, or ASHA."""
+    from syne_tune import StoppingCriterion, Tuner
+    from syne_tune.backend import LocalBackend
+    from syne_tune.config_space import choice, loguniform, randint
+    from syne_tune.optimizer.baselines import ASHA, RandomSearch
+
+    space = {
+        "learning_rate": loguniform(1e-4, 1e-1),
+        "batch_size": choice([16, 32, 64, 128]),
+        "accumulation_steps": choice([1, 2, 4, 8]),
+        "seed": randint(0, 2**31 - 1),
+    }
+    Path("entry.py").write_text(
+        "import argparse, sys\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import plain_mlp, torch\n"
+        "from syne_tune import Reporter\n"
+        "parser = argparse.ArgumentParser()\n"
+        "for name, kind in (('learning_rate', float), ('batch_size', int), ('accumulation_steps', int), ('seed', int)):\n"
+        "    parser.add_argument('--' + name, type=kind)\n"
+        "config = vars(parser.parse_known_args()[0])\n"
+        "torch.set_num_threads(1)\n"
+        "report = Reporter()\n"
+        "for epoch, loss in enumerate(plain_mlp.train(plain_mlp.tensors(), **config), 1):\n"
+        "    report(val_loss=loss, epoch=epoch)\n"
+    )
+    kind = {"metric": "val_loss", "do_minimize": True}
+    if prune:
+        scheduler = ASHA(space, time_attr="epoch", max_t=20, grace_period=1, reduction_factor=3, **kind)
+    else:
+        scheduler = RandomSearch(space, metrics=["val_loss"], do_minimize=True)
+    tuner = Tuner(
+        LocalBackend("entry.py"), scheduler, StoppingCriterion(max_num_trials_started=trials), n_workers=2,
+        sleep_time=0.1, save_tuner=False,
+    )  # fmt: skip
+    tuner.run()
+    from syne_tune.experiments import load_experiment
+
+    return float(load_experiment(tuner.name).results["val_loss"].min())
+
+
+def run_side(side: str, trials: int, prune: bool) -> None:
+    """Run one side in this process and print its figures."""
+    warnings.simplefilter("ignore")
+    began = time.perf_counter()
+    if side.startswith("suite"):
+        best = suite(trials, prune, 2 if "two" in side else 1)
+    else:
+        best = {"optuna": optuna_script, "ray": ray_tune, "syne-tune": syne_tune}[side](trials, prune)
+    wall = time.perf_counter() - began
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    print(json.dumps({"wall": wall, "cpu": cpu, "best": best}), flush=True)
+    os._exit(0)  # Ray's and Dask's threads must not hold up the clock of the next side
+
+
+def main() -> None:
+    """Run every side that is installed, print a table, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.side:
+        run_side(arguments.side[0], arguments.trials, arguments.side[1] == "prune")
+        return
+    rows = []
+    for mode in ("none", "prune"):
+        for side in SIDES:
+            if side in NEEDS and importlib.util.find_spec(NEEDS[side]) is None:
+                print(f"{side}: not installed")
+                continue
+            rows.append({"side": side, "pruning": mode != "none", **measure(side, mode, arguments.trials)})
+            row = rows[-1]
+            print(
+                f"{mode:5} {side:20} wall {row['wall']:7.1f} s  cpu {row['cpu']:7.1f} s  best {row['best']:.4f}",
+                flush=True,
+            )
+    packages = [name for name in ("hpo-suite", "optuna", "ray", "syne-tune", "torch") if _installed(name)]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    content = {
+        "command": " ".join(["python", "benchmarks/peers.py", *sys.argv[1:]]), "commit": commit,
+        "python": platform.python_version(), "versions": {name: version(name) for name in packages}, "rows": rows,
+    }  # fmt: skip
+    target = Path(__file__).parent / "results" / "peers.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def measure(side: str, mode: str, trials: int) -> dict[str, float]:
+    """One side in a fresh process and folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(Path(__file__).resolve()), "--trials", str(trials), "--side", side, mode]
+        quiet = {
+            "OMP_NUM_THREADS": "1",
+            "RAY_AIR_NEW_OUTPUT": "0",
+            "PYTHONPATH": str(Path(__file__).parent),
+            "HOME": folder,
+        }
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **quiet})
+        lines = [line for line in done.stdout.splitlines() if line.startswith('{"wall"')]
+        if not lines:
+            raise SystemExit(f"{side} failed:\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}")
+        found: dict[str, float] = json.loads(lines[-1])
+        return found
+
+
+def _installed(name: str) -> bool:
+    try:
+        version(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()
