@@ -94,7 +94,7 @@ def test_a_dataclass_stands_for_its_fields(read: Read, annotation: str) -> None:
         "from nowhere import Recipe\ndef train(recipe: Recipe): ...",
         "import nowhere\ndef train(recipe: nowhere.Recipe): ...",
         "from dataclasses import make_dataclass\nRecipe = make_dataclass('Recipe', ['lr'])\ndef train(recipe): ...",
-        "import dataclasses\nfrom nowhere import B\n@dataclasses.dataclass\nclass R(B):\n  a: int = 1\ndef train(r: R): ...",
+        "import dataclasses as d\nfrom nowhere import B\n@d.dataclass\nclass R(B):\n  a: int = 1\ndef train(r: R): ...",
         "from nowhere import train",
         "from nowhere import *",
         "import functools\ndef fit(a, b): ...\ntrain = functools.partial(fit, a=1)",
