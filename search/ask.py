@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from hpo.search.recipe import derive_seed, digest
 from hpo.search.space import Scalar, Space
 
 _ATTEMPTS = 20
+_SAME = 3
 _RANDOM_ATTEMPTS = 200
 
 
@@ -32,8 +34,9 @@ def propose(
 ) -> dict[str, Scalar]:
     """Draw the point that a new trial will train; a function of the recorded trials, the seed and the number.
 
-    Where the sampler proposes a recipe that was tried before it is asked again, 20 times; then an untried point is
-    drawn at random, and in a finite space from a list of what is left.
+    Where the sampler proposes a recipe that was tried before it is asked again, up to 20 times or until it has
+    proposed the same one three times; then an untried point is drawn at random, and in a finite space from a list of
+    what is left.
 
     Args:
         study: the study in memory, with every trial so far.
@@ -49,24 +52,30 @@ def propose(
         SpaceExhausted: every recipe of a finite space was tried.
     """
 
-    def new(point: Mapping[str, Scalar]) -> bool:
-        return digest({**fixed, **point}, without_seed=True) not in tried
+    def key(point: Mapping[str, Scalar]) -> str:
+        return digest({**fixed, **point}, without_seed=True)
 
+    proposed: Counter[str] = Counter()
     for attempt in range(_ATTEMPTS):
         sampler = make_sampler(attempt)
         point = _draw(study, trial, space, fixed, sampler)
-        if repeats or getattr(sampler, "untried", False) or new(point):
+        if repeats or getattr(sampler, "untried", False) or key(point) not in tried:
             return point
+        proposed[key(point)] += 1
+        if proposed[key(point)] == _SAME:
+            break
     rng = random.Random(derive_seed(seed, "untried", trial.number))
     for _ in range(_RANDOM_ATTEMPTS):
         point = space.from_unit([rng.random() for _ in space], fixed)
-        if new(point):
+        if key(point) not in tried:
             return point
-    if space.size(fixed) is not None:
-        left = [point for point in space.points(fixed) if new(point)]
-        if left:
-            return rng.choice(left)
-    raise SpaceExhausted(f"all recipes tried in {_ATTEMPTS + _RANDOM_ATTEMPTS} draws were tried before")
+    size = space.size(fixed)
+    if size is None:
+        raise SpaceExhausted(f"{_RANDOM_ATTEMPTS} recipes drawn at random were all tried before")
+    left = [point for point in space.points(fixed) if key(point) not in tried]
+    if not left:
+        raise SpaceExhausted(f"all {size:,} recipes of the space were tried")
+    return rng.choice(left)
 
 
 def record(study: Study, trial: FrozenTrial, space: Space, point: Mapping[str, Scalar]) -> None:

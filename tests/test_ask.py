@@ -93,10 +93,21 @@ def test_a_recipe_tried_before_is_drawn_again() -> None:
 
     def make(attempt: int) -> BaseSampler:
         makers.append(attempt)
-        return Stubborn({"x": 0.5} if attempt == 3 else {})
+        return Stubborn({"x": 0.5} if attempt == 2 else {})
 
     assert draw(RANGE, make, tried=tried) == {"x": 0.5}
-    assert makers == [0, 1, 2, 3]
+    assert makers == [0, 1, 2]
+
+
+def test_a_sampler_that_proposes_the_same_three_times_is_asked_no_more() -> None:
+    makers: list[int] = []
+
+    def make(attempt: int) -> BaseSampler:
+        makers.append(attempt)
+        return Stubborn()
+
+    draw(RANGE, make, tried={digest({"x": 0.25})})
+    assert makers == [0, 1, 2]
 
 
 def test_a_recipe_tried_before_is_drawn_again_only_if_no_repeats_are_wanted() -> None:
@@ -122,7 +133,7 @@ def test_a_finite_space_is_finished_and_then_exhausted() -> None:
         assert COINS.contains(point)
         tried.add(digest(point))
     assert len(tried) == 3
-    with pytest.raises(SpaceExhausted):
+    with pytest.raises(SpaceExhausted, match="all 3 recipes"):
         draw(COINS, lambda attempt: Stubborn(), study, tried=tried)
 
 

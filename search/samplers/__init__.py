@@ -13,6 +13,8 @@ A file may say what it needs from a study, as a literal tuple that is read witho
 
 Options are annotated with plain types. One annotated ``BaseSampler`` takes another sampler, written as in the study
 file, ready made.
+
+A proposal that was tried before is drawn again. A sampler that looks after this itself has the attribute ``untried``.
 """
 
 from __future__ import annotations

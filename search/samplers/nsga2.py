@@ -6,7 +6,7 @@ When to use it: several goals and many cheap trials, at least five generations; 
 Options: ``population_size`` = 50, complete trials a generation; ``crossover_prob`` = 0.9, chance that a child has two
 parents; ``swapping_prob`` = 0.5, chance that a knob comes from the second; ``mutation_prob`` = none, chance that a
 knob is drawn anew, one knob a child on average where not given.
-Cost: well below a millisecond a recipe; at each new generation quadratic in the population.
+Cost: 1 millisecond a recipe at 1,000 trials, 4 at 10,000; at each new generation quadratic in the population.
 Reference: Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, IEEE Trans. Evol. Comput. 2002.
 """
 

@@ -6,7 +6,7 @@ When to use it: to map a space rather than to find its best recipe, and before a
 Knobs that are not active at a point leave gaps in the coverage of the others' combinations; with many conditions
 random does as well.
 Options: none.
-Cost: below a millisecond a recipe.
+Cost: about 1 millisecond a recipe.
 Reference: Sobol, USSR Comput. Math. Math. Phys. 1967; scrambling after Owen, J. Complexity 1998; for hyperparameters
 Bergstra and Bengio, JMLR 2012, section 5.
 """

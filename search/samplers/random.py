@@ -5,7 +5,7 @@ with the same chance.
 When to use it: as the baseline that every other sampler must beat, with a strong pruner on a small budget, and
 wherever unbiased coverage matters more than the best recipe.
 Options: none.
-Cost: microseconds a recipe.
+Cost: below a millisecond a recipe.
 Reference: Bergstra and Bengio, Random search for hyper-parameter optimization, JMLR 2012.
 """
 
