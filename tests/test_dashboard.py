@@ -247,6 +247,16 @@ def test_trials_written_by_a_running_study_appear_within_a_poll(store):
     assert len(json.loads(call(app, f"/api/studies/{study_id}?after=16")[2])["trials"]) == 1
 
 
+def test_a_poll_reads_no_finished_trial_again(store):
+    live = Live(store)
+    study_id = only_study(guard(live, live.complete))
+    before = live.complete(study_id)
+    fill(store, 4)
+    after = live.complete(study_id)
+    assert len(after) == len(before) + 1
+    assert all(old is new for old, new in zip(before, after, strict=False))
+
+
 def test_a_study_made_anew_does_not_show_the_trials_of_the_old_one(store):
     app = guarded(store)
     assert len(json.loads(call(app, f"/api/studies/{only_study(app)}")[2])["trials"]) == 12
@@ -532,6 +542,7 @@ def assert_shows_the_study(address: str, study_id: int, profile: Path) -> None:
 @pytest.mark.browser
 @pytest.mark.slow
 @needs_browser
+@pytest.mark.parametrize("store", ["hpo.db"], indirect=True)
 def test_a_finished_study_shows_its_curves_its_note_and_its_heat_map(served, tmp_path):
     address, _ = served
     with urllib.request.urlopen(f"{address}api/studies") as answer:
