@@ -289,7 +289,7 @@ def horizon_of(study: Study, objective: Objective) -> Callable[[Mapping[str, Any
 
     The objective's own ``horizon(recipe)`` where a built-in one has it; else the knob ``epochs`` or its default.
     """
-    module = import_module(objective) if objective.kind == "builtin" else None
+    own = getattr(import_module(objective), "horizon", None) if objective.kind == "builtin" else None
     knob = objective.signature.knobs.get("epochs")
     default = knob.default if knob is not None and isinstance(knob.default, int) else None
     longest = default
@@ -298,10 +298,9 @@ def horizon_of(study: Study, objective: Objective) -> Callable[[Mapping[str, Any
         longest = max((value for value in values if isinstance(value, int)), default=default)
 
     def horizon(recipe: Mapping[str, Any]) -> int | None:
-        if hasattr(module, "horizon"):
-            found: int | None = module.horizon({"epochs": longest, **recipe} if longest else recipe)
-            return found
-        return recipe.get("epochs", longest)
+        known = {"epochs": longest, **recipe} if longest else recipe
+        found: int | None = own(known) if own is not None else known.get("epochs")
+        return found
 
     return horizon
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from hpo.search import text
@@ -154,7 +155,7 @@ class Screen(Progress):
         grid = Table.grid(padding=(0, 1))
         spent, budget = loop.ledger.spent(loop.elapsed), loop.study.budget
         title = loop.study.name if self._phase == "search" else f"{loop.study.name}: fresh runs"
-        limits = [
+        limits: list[tuple[str, float, float | None, Callable[[Any], str]]] = [
             ("trials", spent.trials, budget.trials, str),
             ("steps", spent.steps, budget.steps, str),
             ("time", spent.seconds, None if budget.minutes is None else budget.minutes * 60, text.duration),

@@ -61,7 +61,8 @@ class Memory(Backend):
         for name in self.names():
             found = self.read(name)
             assert found is not None
-            study = optuna.create_study(storage=place, study_name=name, directions=list(found.directions))
+            ways = [optuna.study.StudyDirection[direction.upper()] for direction in found.directions]
+            study = optuna.create_study(storage=place, study_name=name, directions=ways)
             for key, value in found.user_attrs.items():
                 study.set_user_attr(key, value)
             for key, value in found.system_attrs.items():
