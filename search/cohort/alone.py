@@ -51,7 +51,7 @@ def train_alone(
         if lane.failure:
             raise Diverged(lane.failure)
         yield dict(lane.metrics)
-    return Fitted(lane.trial, lane.rows["weights"])
+    return Fitted(lane.trial, lane.final)
 
 
 class Fitted:

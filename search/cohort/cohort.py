@@ -1,9 +1,8 @@
 """Advance several lanes by one epoch in shared kernels.
 
 One tick is one micro-batch of every lane: a batched forward pass, one backward pass, gradients added to each lane's
-row. A lane whose window ends with the tick takes its optimizer step; the others go on adding. Weights, gradients and
-optimizer memory are matrices [lanes, size], so that whatever differs between lanes is a column of numbers or a loop
-over rows.
+row. A lane whose window ends with the tick takes its optimizer step; the others go on adding. Weights and gradients
+are matrices [lanes, size], so that whatever differs between lanes is a column of numbers or a loop over rows.
 
 Nothing that a lane computes depends on the other lanes: each has its own order of samples, its own masks, its own
 row, and the size of a micro-batch follows from its own recipe. Lanes with fewer ticks stand last, so that the batch
@@ -29,37 +28,47 @@ class Cohort:
     """Lanes with equal keys; which ones may change from epoch to epoch."""
 
     def __init__(self) -> None:
-        self._lanes: list[Lane] = []
-        self._rows: list[dict[str, Tensor]] = []
-        self._matrices: dict[str, Tensor] = {}
+        self._rows: list[Tensor] = []
+        self._weights = self._gradient = torch.empty(0)
 
     def advance(self, lanes: Sequence[Lane]) -> None:
         """Train each lane for an epoch and score it; the outcome is in its ``metrics`` or ``failure``."""
-        self._gather(sorted(lanes, key=lambda lane: -lane.layout().ticks))
-        trained = Epoch(self._lanes, self._matrices).train()
-        trial = self._lanes[0].trial
-        values = trial.network.views(self._matrices["weights"])
-        trial.network.mode(training=False)
-        with torch.no_grad():
-            part = trial.data.validation
-            outputs = predict(lambda x: trial.network.forward(values, x, None), part.inputs, len(self._lanes))
-            scores = score(outputs, part, trial.data)
-        for lane, by_step, scored in zip(self._lanes, trained, scores, strict=True):
+        lanes = sorted(lanes, key=lambda lane: -lane.layout().ticks)
+        self._gather(lanes)
+        epoch = Epoch(lanes, self._weights, self._gradient)
+        trained, noise = epoch.train(), epoch.noise()
+        for lane in lanes:
+            lane.ended_epoch()
+        scores = self._score(lanes)
+        for lane, by_step, measured, scored in zip(lanes, trained, noise, scores, strict=True):
             lane.failure = _divergence(lane, by_step, scored["loss"])
             cut = lane.layout()
             mean = float(np.average(by_step, weights=cut.items[cut.ends]))
-            lane.metrics = {"train_loss": mean, **{f"val_{name}": value for name, value in scored.items()}}
-            lane.epoch += 1
+            lane.metrics = {"train_loss": mean, **{f"val_{name}": v for name, v in scored.items()}, **measured}
+            lane.scored_at(scored["loss"])
 
-    def _gather(self, lanes: list[Lane]) -> None:
-        """Put the lanes' rows into matrices, in this order, unless they stand there already."""
-        if len(lanes) == len(self._rows) and all(lane.rows is own for lane, own in zip(lanes, self._rows, strict=True)):
+    def _gather(self, lanes: Sequence[Lane]) -> None:
+        """Put the lanes' weights into a matrix, in this order, unless they stand there already."""
+        if len(lanes) == len(self._rows) and all(
+            lane.rows["weights"] is row for lane, row in zip(lanes, self._rows, strict=True)
+        ):
             return
-        self._matrices = {name: torch.stack([lane.rows[name] for lane in lanes]) for name in lanes[0].rows}
-        for at, lane in enumerate(lanes):
-            lane.rows = {name: matrix[at] for name, matrix in self._matrices.items()}
-        self._matrices["gradient"] = torch.empty_like(self._matrices["weights"])
-        self._lanes, self._rows = lanes, [lane.rows for lane in lanes]
+        self._weights = torch.stack([lane.rows["weights"] for lane in lanes])
+        self._gradient = torch.empty_like(self._weights)
+        self._rows = list(self._weights.unbind())
+        for lane, row in zip(lanes, self._rows, strict=True):
+            lane.rows["weights"] = row
+
+    def _score(self, lanes: Sequence[Lane]) -> list[dict[str, float]]:
+        trial = lanes[0].trial
+        averaged = any(lane.averaged for lane in lanes)
+        values = trial.network.views(torch.stack([lane.scored for lane in lanes]) if averaged else self._weights)
+        trial.network.mode(training=False)
+        with torch.no_grad():
+            part = trial.data.validation
+            return score(
+                predict(lambda x: trial.network.forward(values, x, None), part.inputs, len(lanes)), part, trial.data
+            )
 
 
 def _divergence(lane: Lane, by_step: NDArray[np.float64], validation: float) -> str:

@@ -113,6 +113,11 @@ class Data:
         self.validation = self.part("validation", *splits.validation)
 
     @property
+    def classes(self) -> Array | None:
+        """Class of each training sample, None for regression."""
+        return self.train.targets.cpu().numpy() if self.task == "classification" else None
+
+    @property
     def outputs(self) -> int:
         """How many numbers the network gives per sample."""
         return self.splits.classes if self.task == "classification" else 1

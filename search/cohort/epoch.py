@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,64 +10,53 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo.search.cohort import losses, optimizers
+from hpo.search.cohort.augment import Augmentation
+from hpo.search.cohort.gradient_noise import NoiseMeter
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.noise import Masks
-from hpo.search.cohort.order import generator
 from hpo.search.cohort.penalties import Penalties
+from hpo.search.cohort.samples import draw
 from hpo.search.recipe import derive_seed
 
 
 class Epoch:
     """The plan of an epoch, and its execution.
 
-    ``ticks[k]`` falls with k, so at tick t the first ``active[t]`` lanes are at work.
+    Lanes with more ticks stand first, so at tick t the first ``active[t]`` lanes are at work.
     """
 
-    def __init__(self, lanes: Sequence[Lane], matrices: Mapping[str, Tensor]) -> None:
+    def __init__(self, lanes: Sequence[Lane], weights: Tensor, gradient: Tensor) -> None:
         """Lay out the epoch.
 
         Args:
             lanes: longest epoch first.
-            matrices: [lanes, size] by name; ``gradient`` is overwritten.
+            weights: [lanes, size].
+            gradient: of the same shape; overwritten.
         """
-        self._lanes = lanes
-        self._matrices = matrices
+        self._lanes, self._weights, self._gradient = lanes, weights, gradient
         self._network = lanes[0].trial.network
-        self._data = lanes[0].trial.data
-        self._loss = lanes[0].trial.loss
-        layouts = [lane.layout() for lane in lanes]
-        ticks, micro, count = layouts[0].ticks, lanes[0].micro, len(self._data.train)
-        self._active = [sum(cut.ticks > tick for cut in layouts) for tick in range(ticks)]
-        index = np.zeros((ticks, len(lanes), micro), dtype=np.int64)
-        share = np.zeros((ticks, len(lanes), micro))
-        self._rates = np.zeros((ticks, len(lanes)))
-        self._begins: list[list[int]] = [[] for _ in range(ticks)]
-        self._steps: list[list[int]] = [[] for _ in range(ticks)]
-        self._windows = [cut.window for cut in layouts]
-        for at, (lane, cut) in enumerate(zip(lanes, layouts, strict=True)):
-            order = generator(lane.trial.recipe.seed, "order", lane.epoch).permutation(count)
-            index[: cut.ticks, at] = order[cut.places]
-            share[: cut.ticks, at] = cut.real / cut.items[:, None]
-            self._rates[np.flatnonzero(cut.ends), at] = lane.rates(cut.steps)
-            for tick in np.flatnonzero(cut.begins).tolist():
-                self._begins[tick].append(at)
-            for tick in np.flatnonzero(cut.ends).tolist():
-                self._steps[tick].append(at)
-        device = self._data.device
-        self._index = torch.from_numpy(index).to(device)
-        self._share = torch.from_numpy(share).to(device, matrices["weights"].dtype)
-        self._record = torch.zeros(ticks, len(lanes), dtype=self._share.dtype, device=device)
+        self._data = data = lanes[0].trial.data
+        self._own_loss = lanes[0].trial.loss
+        recipes, device = [lane.trial.recipe for lane in lanes], data.device
+        self._layouts = layouts = [lane.layout() for lane in lanes]
+        self._plan(recipes)
+        self._record = torch.zeros(self._share.shape[:2], dtype=self._share.dtype, device=device)
+        self._counts = torch.tensor([float(lane.step) for lane in lanes], device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
         self._updates = [
-            optimizers.bind({name: matrix[at] for name, matrix in matrices.items()}, lane.trial.recipe)
+            optimizers.bind({**lane.rows, "gradient": gradient[at], "count": self._counts[at]}, lane.trial.recipe)
             for at, lane in enumerate(lanes)
         ]
-        self._penalties = Penalties([lane.trial.recipe for lane in lanes], self._rates, self._network.decayed, device)
+        self._loss = losses.Loss(recipes, data.task, device)
+        self._meter = NoiseMeter(layouts, device)
+        self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
+        self._penalties = Penalties(lanes, self._rates, self._network.decayed)
+        self._bfloat16 = recipes[0].precision == "bfloat16"
         rates = [lane.trial.network.rates for lane in lanes]
         self._masks: Masks | None = None
         if any(any(own) for own in rates):
             seeds = [(lane.trial.recipe.seed, lane.epoch) for lane in lanes]
-            self._masks = Masks(seeds, rates, self._network.sites, micro, device)
+            self._masks = Masks(seeds, rates, self._network.sites, lanes[0].micro, device)
 
     def train(self) -> list[NDArray[np.float64]]:
         """Run all ticks; return each lane's loss per optimizer step."""
@@ -78,16 +67,52 @@ class Epoch:
             torch.manual_seed(derive_seed(lane.trial.recipe.seed, "forward", lane.epoch))
             return self._train()
 
+    def noise(self) -> list[dict[str, float]]:
+        """What each lane's micro-batches tell of the gradient's noise; see ``gradient_noise``."""
+        plain = [lane.trial.recipe.class_weight == "none" for lane in self._lanes]
+        return [found if unweighted else {} for found, unweighted in zip(self._meter.estimates(), plain, strict=True)]
+
+    def _plan(self, recipes: Sequence[object]) -> None:
+        """Tables [ticks, lanes, ...] of samples, shares and rates, and lists of what happens at each tick."""
+        ticks, lanes, micro = self._layouts[0].ticks, len(self._lanes), self._lanes[0].micro
+        count, classes = len(self._data.train), self._data.classes
+        index = np.zeros((ticks, lanes, micro), dtype=np.int64)
+        target, share = index.copy(), np.zeros(index.shape)
+        partner, part = index.copy(), np.ones(index.shape)
+        self._rates = np.zeros((ticks, lanes))
+        self._begins: list[list[int]] = [[] for _ in range(ticks)]
+        self._steps: list[list[int]] = [[] for _ in range(ticks)]
+        mixed = False
+        for at, (lane, cut) in enumerate(zip(self._lanes, self._layouts, strict=True)):
+            drawn = draw(lane.trial.recipe, lane.epoch, cut, classes, count)
+            index[: cut.ticks, at], target[: cut.ticks, at] = drawn.index, drawn.target
+            share[: cut.ticks, at] = drawn.share
+            if drawn.partner is not None and drawn.part is not None:
+                partner[: cut.ticks, at], part[: cut.ticks, at], mixed = drawn.partner, drawn.part, True
+            self._rates[np.flatnonzero(cut.ends), at] = lane.rates(cut.steps)
+            for tick in np.flatnonzero(cut.begins).tolist():
+                self._begins[tick].append(at)
+            for tick in np.flatnonzero(cut.ends).tolist():
+                self._steps[tick].append(at)
+        self._active = [sum(cut.ticks > tick for cut in self._layouts) for tick in range(ticks)]
+        device, kind = self._data.device, self._weights.dtype
+        self._index, self._target = torch.from_numpy(index).to(device), torch.from_numpy(target).to(device)
+        self._share = torch.from_numpy(share).to(device, kind)
+        self._partner = torch.from_numpy(partner).to(device) if mixed else None
+        self._part = torch.from_numpy(part).to(device, kind)
+
     def _train(self) -> list[NDArray[np.float64]]:
         self._network.mode(training=True)
-        weights, gradient = self._matrices["weights"], self._matrices["gradient"]
         lanes = 0
         for tick, active in enumerate(self._active):
             if active != lanes:
                 lanes = active
-                values = [view.detach().requires_grad_() for view in self._network.views(weights[:lanes])]
-                slots = self._network.views(gradient[:lanes])
+                weights, gradient = self._weights[:lanes], self._gradient[:lanes]
+                values = [view.detach().requires_grad_() for view in self._network.views(weights)]
+                slots = self._network.views(gradient)
             gradients = self._backward(tick, lanes, values)
+            if self._meter.needed:
+                self._meter.micro(tick, gradients)
             if len(self._begins[tick]) == lanes:
                 for slot, new in zip(slots, gradients, strict=True):
                     slot.copy_(new)
@@ -97,35 +122,53 @@ class Epoch:
                 for slot, new in zip(slots, gradients, strict=True):
                     slot.add_(new)
             if self._steps[tick]:
-                self._matrices["count"][:lanes].add_(self._stepping[tick, :lanes])
-                self._penalties.before(tick, weights[:lanes], gradient[:lanes])
-                for lane in self._steps[tick]:
-                    self._step(lane, float(self._rates[tick, lane]))
+                self._step(tick, weights, gradient)
         table = self._record.double().cpu().numpy()
-        sums = [np.bincount(window, weights=table[: len(window), lane]) for lane, window in enumerate(self._windows)]
+        sums = [np.bincount(cut.window, weights=table[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
         return [np.asarray(own, dtype=np.float64) for own in sums]
 
     def _backward(self, tick: int, lanes: int, values: list[Tensor]) -> Sequence[Tensor]:
         """Record the tick's loss; return the gradient of its share in the window's mean."""
-        train, index = self._data.train, self._index[tick, :lanes].flatten()
-        inputs = train.inputs.index_select(0, index).view(lanes, -1, *self._data.shape)
+        inputs = self._take(self._data.train.inputs, self._index, tick, lanes)
+        if self._augmentation:
+            self._augmentation.apply(inputs)
         masks = self._masks.at(tick, lanes) if self._masks is not None else None
         share = self._share[tick, :lanes]
+        real = share.shape[1]
         if self._network.ragged:  # such networks have one lane only, and take no padding
             real = int((share > 0).sum())
-            inputs, index, share = inputs[:, :real], index[:real], share[:, :real]
+            inputs, share = inputs[:, :real], share[:, :real]
             masks = masks and [mask[:, :real] for mask in masks]
-        outputs = self._network.forward(values, inputs, masks)
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
+            outputs = self._network.forward(values, inputs, masks)
         with torch.no_grad():
-            if self._loss is not None:
-                each, gradient = losses.users(outputs, train.targets[index].view(lanes, -1), self._loss)
+            if self._own_loss is not None:
+                targets = self._data.train.targets[self._target[tick, :lanes]]
+                each, gradient = losses.users(outputs, targets[:, :real], self._own_loss)
             else:
-                wanted = train.wanted.index_select(0, index).view(lanes, -1, self._data.outputs)
-                each, gradient = losses.loss_and_gradient(outputs, wanted, self._data.task)
+                wanted = self._take(self._data.train.wanted, self._target, tick, lanes)[:, :real]
+                each, gradient = self._loss(outputs.float() if self._bfloat16 else outputs, wanted)
             self._record[tick, :lanes] = (each * share).sum(dim=1)
-        return torch.autograd.grad(outputs, values, gradient.mul_(share.unsqueeze(2)))
+        return torch.autograd.grad(outputs, values, gradient.mul_(share.unsqueeze(2)).to(outputs.dtype))
 
-    def _step(self, at: int, rate: float) -> None:
-        self._updates[at](rate)
-        self._penalties.after(at, self._matrices["weights"][at], rate)
-        self._lanes[at].step += 1
+    def _take(self, source: Tensor, index: Tensor, tick: int, lanes: int) -> Tensor:
+        """Rows of a training tensor for all lanes, [lanes, micro, ...], mixed with their partners'."""
+        shape = (lanes, -1, *source.shape[1:])
+        taken = source.index_select(0, index[tick, :lanes].flatten()).view(shape)
+        if self._partner is None:
+            return taken
+        other = source.index_select(0, self._partner[tick, :lanes].flatten()).view(shape)
+        part = self._part[tick, :lanes].view(lanes, -1, *[1] * (source.dim() - 1))
+        return taken * part + other * (1 - part)
+
+    def _step(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
+        if self._meter.needed:
+            self._meter.window(tick, gradient)
+        self._counts[: len(weights)].add_(self._stepping[tick, : len(weights)])
+        self._penalties.before(tick, weights, gradient)
+        for at in self._steps[tick]:
+            rate = float(self._rates[tick, at])
+            self._penalties.disturb(at, gradient[at])
+            self._updates[at](rate)
+            self._penalties.after(at, weights[at], rate)
+            self._lanes[at].stepped()

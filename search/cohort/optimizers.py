@@ -41,16 +41,27 @@ def adam(rows: Rows, recipe: TrainingRecipe, rate: float) -> None:
     rows["weights"].addcdiv_(rows["mean"], root, value=-rate / (1 - recipe.beta1**count))
 
 
+def rmsprop(rows: Rows, recipe: TrainingRecipe, rate: float) -> None:
+    """Divide by the root of the mean square, as torch.optim.RMSprop without momentum; ``beta2`` is its alpha."""
+    rows["square"].mul_(recipe.beta2).addcmul_(rows["gradient"], rows["gradient"], value=1 - recipe.beta2)
+    rows["weights"].addcdiv_(rows["gradient"], rows["square"].sqrt().add_(recipe.epsilon), value=-rate)
+
+
+def lion(rows: Rows, recipe: TrainingRecipe, rate: float) -> None:
+    """Step by the sign of an interpolated mean (Chen et al. 2023, algorithm 2)."""
+    rows["weights"].add_(rows["mean"].lerp(rows["gradient"], 1 - recipe.beta1).sign_(), alpha=-rate)
+    rows["mean"].lerp_(rows["gradient"], 1 - recipe.beta2)
+
+
 _Rule = Callable[[Rows, TrainingRecipe, float], None]
 
 _RULES: dict[str, tuple[_Rule, tuple[str, ...]]] = {
     "sgd": (sgd, ("mean",)),
     "adam": (adam, ("mean", "square")),
     "adamw": (adam, ("mean", "square")),
+    "rmsprop": (rmsprop, ("square",)),
+    "lion": (lion, ("mean",)),
 }
-
-DECOUPLED = frozenset({"adamw"})
-"""Rules under which weight decay is decoupled from the gradient."""
 
 
 def memory(recipe: TrainingRecipe) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """What happens to gradients and weights around the optimizer's step, each lane by its own recipe.
 
 In order, as with torch.nn.utils.clip_grad_norm_ and torch.optim: the gradient's norm is clipped; an L2 term is added
-(weight decay of SGD and Adam); decoupled weight decay shrinks the matrices; the optimizer steps; L1 thresholds the
-matrices. Operations over all lanes leave the rows that do not step as they are, by a factor of exactly 1 or a term of
-exactly 0; an operation that no lane asks for is not carried out.
+(weight decay of SGD, Adam and RMSprop); decoupled weight decay shrinks the matrices; noise is added to the gradient;
+the optimizer steps; L1 thresholds the matrices. Operations over all lanes leave the rows that do not step as they are,
+by a factor of exactly 1 or a term of exactly 0; an operation that no lane asks for is not carried out.
 """
 
 from __future__ import annotations
@@ -16,33 +16,37 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpo.search.cohort.optimizers import DECOUPLED
-from hpo.search.cohort.recipe import TrainingRecipe
+from hpo.search.cohort.lane import Lane
+from hpo.search.cohort.order import generator
+from hpo.search.cohort.recipe import DECOUPLED
 
 
 class Penalties:
     """Tables [ticks, lanes] of one epoch, applied tick by tick."""
 
-    def __init__(
-        self, recipes: Sequence[TrainingRecipe], rates: NDArray[np.float64], decayed: int, device: torch.device
-    ) -> None:
+    def __init__(self, lanes: Sequence[Lane], rates: NDArray[np.float64], decayed: int) -> None:
         """Prepare.
 
         Args:
-            recipes: each lane's recipe.
+            lanes: in the order of the rows.
             rates: [ticks, lanes] learning rate of the step after the tick; 0 where there is none.
             decayed: values of a row, from its start, that weight decay and L1 apply to.
-            device: where the rows are.
         """
         self._decayed = decayed
+        self._lanes = lanes
+        recipes, data = [lane.trial.recipe for lane in lanes], lanes[0].trial.data
         steps = rates > 0
         clips = np.array([recipe.clip_norm or np.inf for recipe in recipes])
-        decays = np.array([recipe.weight_decay for recipe in recipes])
+        decays = np.array([recipe.decay_of(len(data.train)) for recipe in recipes])
         decoupled = np.array([recipe.optimizer in DECOUPLED for recipe in recipes])
         self._l1 = [recipe.l1 for recipe in recipes]
-        self._clips = _table(np.where(steps, clips, np.inf), np.inf, device)
-        self._l2 = _table(np.where(steps, np.where(decoupled, 0.0, decays), 0.0), 0.0, device)
-        self._shrink = _table(1 - rates * np.where(decoupled, decays, 0.0), 1.0, device)
+        self._clips = _table(np.where(steps, clips, np.inf), np.inf, data.device)
+        self._l2 = _table(np.where(steps, np.where(decoupled, 0.0, decays), 0.0), 0.0, data.device)
+        self._shrink = _table(1 - rates * np.where(decoupled, decays, 0.0), 1.0, data.device)
+        self._noise = [
+            generator(recipe.seed, "gradient noise", lane.epoch) if recipe.gradient_noise else None
+            for lane, recipe in zip(lanes, recipes, strict=True)
+        ]
 
     def before(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         """Clip, decay; rows are [lanes, size], the first lanes of the epoch."""
@@ -54,6 +58,15 @@ class Penalties:
             gradient[:, : self._decayed].addcmul_(weights[:, : self._decayed], self._l2[tick, :lanes, None])
         if self._shrink is not None:
             weights[:, : self._decayed].mul_(self._shrink[tick, :lanes, None])
+
+    def disturb(self, lane: int, gradient: Tensor) -> None:
+        """Add annealed noise to one lane's gradient [size] (Neelakantan et al. 2015, eq. 1 with gamma 0.55)."""
+        random = self._noise[lane]
+        if random is not None:
+            own = self._lanes[lane]
+            deviation = own.trial.recipe.gradient_noise / (1 + own.step) ** 0.275
+            drawn = torch.from_numpy(random.standard_normal(len(gradient), dtype=np.float32))
+            gradient.add_(drawn.to(gradient.device), alpha=deviation)
 
     def after(self, lane: int, weights: Tensor, rate: float) -> None:
         """Threshold one lane's row [size]."""

@@ -82,7 +82,7 @@ class Trial:
     @property
     def key(self) -> Hashable:
         """Trials that share kernels have equal keys."""
-        return (id(self.data), self.loss)
+        return (id(self.data), self.loss, self.recipe.loss, self.recipe.precision)
 
 
 class Problem:
@@ -106,6 +106,7 @@ class Problem:
         recipe = TrainingRecipe.take(knobs)
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
         data = self._load(filled)
+        _fits(recipe, data)
         return Trial(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
 
     def _load(self, filled: Mapping[str, Any]) -> Data:
@@ -136,6 +137,18 @@ class Problem:
         left = sorted(set(knobs) - taken)
         if left and not open_ended:
             raise UserError(f"neither the trainer nor {self._module.__name__} takes {', '.join(left)}")
+
+
+def _fits(recipe: TrainingRecipe, data: Data) -> None:
+    """Refuse knobs that mean nothing for this data.
+
+    Raises:
+        UserError: a loss of regression for classes, or image augmentation without images.
+    """
+    if data.task == "classification" and recipe.loss != "auto":
+        raise UserError(f"loss: {recipe.loss} is for regression, and the data has classes: leave it auto")
+    if len(data.shape) != 3 and (moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]):
+        raise UserError(f"{moved[0]} needs images [channels, height, width], and a sample here is {list(data.shape)}")
 
 
 def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

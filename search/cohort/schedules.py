@@ -39,13 +39,37 @@ def cosine(u: float, recipe: TrainingRecipe) -> float:
     return recipe.floor + (1.0 - recipe.floor) * 0.5 * (1.0 + math.cos(math.pi * u))
 
 
+def polynomial(u: float, recipe: TrainingRecipe) -> float:
+    """Fall to ``floor`` along a power of the remaining share."""
+    return recipe.floor + (1.0 - recipe.floor) * float((1.0 - u) ** recipe.power)
+
+
+def wsd(u: float, recipe: TrainingRecipe) -> float:
+    """Stay at the full rate, then fall in a straight line to ``floor`` (warm-up, stable, decay)."""
+    return linear(max(0.0, (u - 1 + recipe.cooldown) / recipe.cooldown) if recipe.cooldown else 0.0, recipe)
+
+
 _SCHEDULES: dict[str, Callable[[float, TrainingRecipe], float]] = {
     "constant": constant,
     "step": step,
     "exponential": exponential,
     "linear": linear,
     "cosine": cosine,
+    "polynomial": polynomial,
+    "wsd": wsd,
 }
+
+
+def one_cycle(recipe: TrainingRecipe, at: int, total: int) -> float:
+    """Rise from 1/25 and fall to 1/250000 along cosines (Smith and Topin 2018), as torch's OneCycleLR does.
+
+    The rise takes ``warmup`` of all steps, 0.3 where there is none.
+    """
+    top = max((recipe.warmup or 0.3) * total - 1, 1e-9)
+    if at <= top:
+        return 1 - (1 - 1 / 25) * 0.5 * (1 + math.cos(math.pi * at / top))
+    share = (at - top) / max(total - 1 - top, 1e-9)
+    return max(recipe.floor, 1 / 250000 + (1 - 1 / 250000) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def rate(recipe: TrainingRecipe, at: int, total: int) -> float:
@@ -55,8 +79,11 @@ def rate(recipe: TrainingRecipe, at: int, total: int) -> float:
     >>> [rate(recipe, at, 4) for at in range(4)]
     [0.5, 1.0, 1.0, 0.5]
     """
+    peak = recipe.peak_rate
+    if recipe.schedule == "one-cycle":
+        return peak * one_cycle(recipe, at, total)
     rising = round(recipe.warmup * total)
     if at < rising:
-        return recipe.learning_rate * (at + 1) / rising
+        return peak * (at + 1) / rising
     u = (at - rising) / max(1, total - rising)
-    return recipe.learning_rate * max(recipe.floor, _SCHEDULES[recipe.schedule](u, recipe))
+    return peak * max(recipe.floor, _SCHEDULES[recipe.schedule](u, recipe))

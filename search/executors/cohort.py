@@ -115,11 +115,11 @@ class CohortExecutor(Executor):
         self._cohorts = {lane.key: self._cohorts.get(lane.key) or Cohort() for lane, _ in self._busy()}
         costs: dict[int, float] = {}
         for key, group in groups.items():
+            ticks = {lane.number: lane.layout().ticks for lane in group}
             start = time.perf_counter()
             self._cohorts[key].advance(group)
-            seconds = time.perf_counter() - start
-            ticks = sum(lane.layout().ticks for lane in group)
-            costs |= {lane.number: seconds * lane.layout().ticks / ticks for lane in group}
+            each = (time.perf_counter() - start) / sum(ticks.values())
+            costs |= {number: each * own for number, own in ticks.items()}
         return costs
 
     def _leave(self, lanes: list[Lane]) -> list[Event]:
