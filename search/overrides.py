@@ -31,7 +31,7 @@ def overlay(root: Node, overrides: Iterable[tuple[str, str]], mistakes: list[Mis
 def _replace(root: Node, key: str, text: str, mistakes: list[Mistake]) -> Node:
     section, _, name = key.rpartition(".")
     flag = f"--{name}"
-    node = Node(text, flag, text, width=max(1, len(text))) if key in _TEXT else _parse(text, flag, mistakes)
+    node = _words(text, flag) if key in _TEXT else _parse(text, flag, mistakes)
     return _put(root, name, node) if not section else _into(root, section, name, node)
 
 
@@ -53,6 +53,15 @@ def _set(root: Node, text: str, mistakes: list[Mistake]) -> Node:
 
 def _parse(text: str, flag: str, mistakes: list[Mistake]) -> Node:
     return parse(text, flag, mistakes) if text.strip() else Node(None, flag, text)
+
+
+def _words(text: str, flag: str) -> Node:
+    """Text that may look like something else: ``--name 007``, ``--storage C:\\studies.db``."""
+    try:
+        node = parse(text, flag)
+    except StudyFileError:
+        node = Node(None, flag, text)
+    return node if isinstance(node.value, str) else Node(text, flag, text, width=max(1, len(text)))
 
 
 def _into(root: Node, section: str, name: str, node: Node) -> Node:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hpo.objectives.data import KINDS, NAMES
 from hpo.search import registry
 from hpo.search.budget import Budget
 from hpo.search.errors import StudyFileError, UserError
 from hpo.search.objective import describe
+from hpo.search.pluginfile import known_names
 from hpo.search.space import Choice, Float, Int, Parameter
 from hpo.search.study import Confirm, Goal, Plugin, Study
-from hpo.search.studyfile import find, read
+from hpo.search.studyfile import KEYS, find, read
 from hpo.search.yaml12 import parse
 
 HEAD = "objective: mlp\ngoal: minimize val_loss\n"
@@ -204,7 +207,7 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
             "3:35 batch_size takes a whole number, got 2.5",
             "3:40 batch_size takes a whole number, got 'big'",
             f"3:73 optimizer takes one of {OPTIMIZERS}, got 'adm' | did you mean 'adam'?",
-            "3:101 nesterov takes true or false, not a range | write {choice: [...]}",
+            "3:98 nesterov takes true or false, not a range | write {choice: [...]}",
             "4:17 epochs takes a whole number, got 'many'",
             f"4:33 schedule takes one of {SCHEDULES}, got 'cosin' | did you mean 'cosine'?",
             "4:51 clip_norm must be at least 0, got -1",
@@ -612,3 +615,35 @@ def test_reading_writes_nothing_and_leaves_the_parsed_text_alone(tmp_path: Path)
     study(tmp_path, text)
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
     assert parse(study(tmp_path, text).text).plain() == parse(text).plain()
+
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "study-file.md"
+
+
+@pytest.mark.skipif(not DOCUMENT.is_file(), reason="runs in a checkout")
+class TestTheReference:
+    def test_its_complete_studies_are_studies(self, tmp_path: Path) -> None:
+        blocks = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+        assert len(blocks) >= 5
+        for block in blocks:
+            assert study(tmp_path, block).question
+
+    def test_its_fragments_are_yaml(self) -> None:
+        for block in re.findall(r"^```yaml fragment\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE):
+            for line in block.splitlines():
+                assert line.startswith("#") or parse(line).value
+
+    def test_its_mistakes_are_shown_as_they_print(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        (shown,) = re.findall(r"^```\n(mystudy.*?)\n```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+        lines = dict(re.findall(r"^(\d+) \| (.*)$", shown, re.MULTILINE))
+        (tmp_path / "mystudy.yaml").write_text(HEAD + "\n".join(lines.values()) + "\n")
+        with pytest.raises(StudyFileError) as caught:
+            read("mystudy.yaml")
+        assert str(caught.value) == shown
+
+    def test_it_names_every_key_plugin_and_objective(self) -> None:
+        text = DOCUMENT.read_text()
+        named = [*KEYS, *known_names("sampler"), *registry.names("pruner"), *registry.names("executor")]
+        for name in [*named, *registry.names("objective"), *NAMES, *KINDS]:
+            assert f"`{name}`" in text or f"{name}: {{" in text, f"{name} is missing"
