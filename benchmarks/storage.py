@@ -120,6 +120,14 @@ def measure(variant: str, history: Path, count: int, *, trace: bool = False) -> 
         return result
 
 
+def syncs(variant: str, history: Path, count: int) -> float | None:
+    """Fsyncs for each trial, None where strace is missing."""
+    if not shutil.which("strace"):
+        return None
+    with_trials, without = (measure(variant, history, n, trace=True)["fsyncs"] for n in (count, 0))
+    return round((with_trials - without) / count, 2)
+
+
 def versions() -> dict[str, str]:
     """What was measured, where."""
     from importlib.metadata import version
@@ -139,7 +147,7 @@ def versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Measure all variants and print JSON, and a table to stderr."""
+    """Measure all variants and print JSON; progress goes to stderr."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
@@ -164,18 +172,16 @@ def main() -> None:
                 for key, scale in (("wall", 1e3 / args.trials), ("cpu", 1e3 / args.trials), ("open", 1.0)):
                     name = "open_cpu_s" if key == "open" else f"{key}_ms_per_trial"
                     row[name] = round(statistics.median(run[key] for run in runs[variant]) * scale, 3)
-                row["fsyncs_per_trial"] = None
-                if shutil.which("strace"):
-                    counts = [measure(variant, history, n, trace=True)["fsyncs"] for n in (args.trials, 0)]
-                    row["fsyncs_per_trial"] = round((counts[0] - counts[1]) / args.trials, 2)
+                if size == HISTORY[0]:  # the number does not depend on the history
+                    row["fsyncs_per_trial"] = syncs(variant, history, args.trials)
                 rows.append(row)
+                print(row, file=sys.stderr, flush=True)
     found = {(row["history"], row["variant"]): row for row in rows}
     for row in rows:
         if row["variant"].startswith("our"):
             raw = found[row["history"], row["variant"].replace("our ", "raw ")]
             for key in ("wall_ms_per_trial", "cpu_ms_per_trial", "open_cpu_s"):
                 row[f"{key}_ratio_to_raw"] = round(row[key] / raw[key], 4) if raw[key] else None
-        print(row, file=sys.stderr)
     command = " ".join(["python benchmarks/storage.py", "--trials", str(args.trials), "--repeats", str(args.repeats)])
     print(json.dumps({"command": command, **versions(), "rows": rows}, indent=1))
 
