@@ -6,9 +6,11 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hpo.search import text
+from hpo.search.budget import Spent
 from hpo.search.engine import Progress
 from hpo.search.entry import Entry
 from hpo.search.loop import Loop
@@ -94,11 +96,11 @@ class Screen(Progress):
         from rich.live import Live
 
         self.console = Console()
-        self._live = Live(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render)
         self._loop: Loop | None = None
         self._phase = "search"
         self._recent: deque[Entry] = deque(maxlen=_RECENT)
         self._at_start = 0.0
+        self._live = Live(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render)
 
     def __enter__(self) -> Screen:
         self._live.start()
@@ -111,7 +113,7 @@ class Screen(Progress):
         """Show this loop from now on."""
         self._loop, self._phase = loop, phase
         self._recent.clear()
-        self._at_start = loop.study.budget.fraction(loop.ledger.spent(0.0))
+        self._at_start = loop.study.budget.fraction(_ended(loop))
         if phase == "search" and loop.ledger.entries:
             self.say(f"going on with {loop.study.name}: {len(loop.ledger.entries)} trials stand")
 
@@ -153,7 +155,7 @@ class Screen(Progress):
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 1))
-        spent, budget = loop.ledger.spent(loop.elapsed), loop.study.budget
+        spent, budget = _ended(loop), loop.study.budget
         title = loop.study.name if self._phase == "search" else f"{loop.study.name}: fresh runs"
         limits: list[tuple[str, float, float | None, Callable[[Any], str]]] = [
             ("trials", spent.trials, budget.trials, str),
@@ -173,7 +175,7 @@ class Screen(Progress):
         return grid
 
     def _eta(self, loop: Loop) -> str:
-        done = loop.study.budget.fraction(loop.ledger.spent(loop.elapsed)) - self._at_start
+        done = loop.study.budget.fraction(_ended(loop)) - self._at_start
         left = 1.0 - self._at_start - done
         if done <= 0.02:
             return ""
@@ -202,3 +204,9 @@ class Screen(Progress):
                 text.short(entry.curve[-1][1]), f"[dim]{text.recipe(entry.point)}",
             )  # fmt: skip
         return grid
+
+
+def _ended(loop: Loop) -> Spent:
+    """What is spent, trials counted when they end: one that runs has its cost still ahead."""
+    spent, counts = loop.ledger.spent(loop.elapsed), loop.ledger.counts
+    return replace(spent, trials=spent.trials - counts["running"] - counts["paused"])
