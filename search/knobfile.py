@@ -9,7 +9,7 @@ from typing import Any
 from hpo.search.errors import HpoError, Mistake, did_you_mean
 from hpo.search.knobs import REQUIRED, Knob
 from hpo.search.objective import COMMAND, FILLED, Objective, describe
-from hpo.search.space import Choice, Space
+from hpo.search.space import Choice, Parameter, Space
 from hpo.search.spacefile import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.yaml12 import Node
 
@@ -46,7 +46,8 @@ class Knobs:
         self._search, self._fixed = root.value.get("search"), root.value.get("fixed")
         self._meant: set[str] = set()
         self.fixed = self._read_fixed()
-        self.known = self._read_known()
+        self._own: dict[str, set[str] | None] = {}  # knobs that each estimator has, None where unknown
+        self.known, self.open = self._read_known()
         self._check_fixed()
         self.space = self._read_space()
         self._check_required()
@@ -59,7 +60,7 @@ class Knobs:
             values = domain.values if isinstance(domain, Choice) else [domain.low]
             whole = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
             return int(min(whole)) if whole else None
-        default = self.known["epochs"].default if self.known and "epochs" in self.known else None
+        default = self.known["epochs"].default if "epochs" in self.known else None
         value = self.fixed.get("epochs", default)
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -78,29 +79,28 @@ class Knobs:
             return {}
         return {name: item.plain() for name, item in node.value.items()}
 
-    def _read_known(self) -> dict[str, Knob] | None:
-        """Every knob there is; None when any name goes."""
+    def _read_known(self) -> tuple[dict[str, Knob], bool]:
+        """Every knob of which anything is known, and whether there may be others."""
         if self.objective is None:
-            return None
+            return {}, True
         signature = self.objective.signature
         knobs = {name: knob for name, knob in signature.knobs.items() if name not in FILLED or name == "seed"}
         if not signature.open:
-            return knobs
-        names = self.objective.estimators()
+            return knobs, False
+        names, estimators = self.objective.estimators(), self._estimators()
         if not names:
             further = self.objective.open_knobs(self.fixed)
-            return None if further is None else {**further, **knobs}
-        for estimator in self._estimators():
-            if "." not in str(estimator.value) and estimator.value not in names:
-                hint = did_you_mean(str(estimator.value), names)
-                self.mistakes.append(estimator.mistake(f"no estimator is called {estimator.plain()!r}", hint))
-                return None
-        for estimator in self._estimators():
-            further = self.objective.open_knobs({**self.fixed, "estimator": estimator.plain()})
-            if further is None:
-                return None
-            knobs = {**further, **knobs}
-        return knobs if self._estimators() else None
+            return {**(further or {}), **knobs}, further is None
+        unknown = [node for node in estimators if "." not in str(node.value) and node.value not in names]
+        for node in unknown:
+            hint = did_you_mean(str(node.value), names)
+            self.mistakes.append(node.mistake(f"no estimator is called {node.plain()!r}", hint))
+        further = {} if estimators and not unknown else None
+        for node in estimators if not unknown else ():
+            own = self.objective.open_knobs({**self.fixed, "estimator": node.plain()})
+            further = None if own is None or further is None else {**own, **further}
+            self._own[str(node.value)] = None if own is None else {*own, *knobs}
+        return {**(further or {}), **knobs}, further is None
 
     def _estimators(self) -> list[Node]:
         """Values of the knob ``estimator``, fixed or searched."""
@@ -118,8 +118,19 @@ class Knobs:
             self.mistakes.append(self.root.mistake("the study searches nothing", hint, about="search"))
             return Space(())
         space = read_space(self._search, self._searched, self.mistakes)
-        check_conditions(space, self._search, self.fixed, self.known or {}, self.mistakes)
+        check_conditions(space, self._search, self.fixed, self.known, self.mistakes)
+        for parameter in space:
+            self._check_estimators(parameter, self._search.keys[parameter.name])
         return space
+
+    def _check_estimators(self, parameter: Parameter, place: Node) -> None:
+        """Refuse a knob that varies for a searched estimator which does not have it."""
+        reached = dict(parameter.when).get("estimator", tuple(self._own))
+        without = [name for name in reached if (own := self._own.get(str(name))) and parameter.name not in own]
+        having = [name for name, own in self._own.items() if own is not None and parameter.name in own]
+        if without and having:
+            problem = f"{without[0]} has no parameter {parameter.name!r}"
+            self.mistakes.append(place.mistake(problem, f"write when: {{estimator: {having[0]}}}"))
 
     def _searched(self, place: Node) -> Knob | None:
         name = str(place.value)
@@ -130,10 +141,10 @@ class Knobs:
             self.mistakes.append(place.mistake(f"{name} is both searched and fixed", "drop one of the two"))
         else:
             self._known_or_wrong(place, name)
-        return (self.known or {}).get(name)
+        return self.known.get(name)
 
     def _known_or_wrong(self, place: Node, name: str) -> None:
-        if self.known is None or name in self.known:
+        if self.open or name in self.known:
             return
         assert self.objective is not None
         hint = did_you_mean(name, self.known)
@@ -147,7 +158,7 @@ class Knobs:
         if self._fixed is None or not isinstance(self._fixed.value, dict):
             return
         for name, item in self._fixed.value.items():
-            knob = (self.known or {}).get(name)
+            knob = self.known.get(name)
             if isinstance(item.value, dict) and set(item.value) & set(DOMAINS):
                 self.mistakes.append(item.mistake(f"{name} is fixed to a range", f"move {name} under search"))
                 continue

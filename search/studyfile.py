@@ -21,7 +21,7 @@ from hpo.search.goalfile import read_goals
 from hpo.search.knobfile import Knobs, read_data, read_objective
 from hpo.search.objective import Objective
 from hpo.search.overrides import overlay
-from hpo.search.pluginfile import check_requirements, options_of, read_plugin
+from hpo.search.pluginfile import check_requirements, file_kind, options_of, read_plugin
 from hpo.search.space import Space
 from hpo.search.store.location import parse_location
 from hpo.search.study import Goal, Plugin, Study
@@ -204,6 +204,14 @@ class _Reader:
             if node is not None and plugin is not None:
                 space, fixed = (knobs.space, knobs.fixed) if knobs is not None else (Space(()), {})
                 check_requirements(kind, node, plugin, space, fixed, metrics, self.mistakes)
+        node = self._at("pruner")
+        if sampler is not None and file_kind("sampler", sampler.name) == "policy" and node and pruner != Plugin("none"):
+            problem = f"{sampler.name} decides by itself what goes on, so a pruner does nothing"
+            self._wrong(node, problem, "drop the pruner, or take another sampler")
+        elsewhere = workers > 1 or (executor is not None and executor.name == "processes")
+        if objective is not None and objective.kind == "live" and elsewhere:
+            place = self._at("executor") or self._at("workers") or self.root
+            self._wrong(place, "a function of this process cannot train in others", "put it in a file of its own")
         node = self._at("executor")
         if node is None or executor is None:
             return

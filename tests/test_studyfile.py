@@ -13,6 +13,7 @@ from hpo.objectives.data import KINDS, NAMES
 from hpo.search import registry
 from hpo.search.budget import Budget
 from hpo.search.errors import StudyFileError, UserError
+from hpo.search.live import live
 from hpo.search.objective import describe
 from hpo.search.pluginfile import known_names
 from hpo.search.space import Choice, Float, Int, Parameter
@@ -109,6 +110,43 @@ def test_plugins_nest(tmp_path: Path) -> None:
     assert repr(found.sampler.options["then"].options["n_startup_trials"]) == "2"
     assert found.pruner == Plugin("none")
     assert found.executor == Plugin("inline")
+
+
+UNREADABLE = """
+from dataclasses import dataclass, field
+from settings_of_mine import DEFAULTS, Base, Recipe
+
+@dataclass
+class Mine(Base):
+    learning_rate: float = DEFAULTS["rate"]
+    layers: list[int] = field(default_factory=list)
+
+def train(recipe: Mine): ...
+def fit(recipe: Recipe): ...
+def build(recipe): ...
+def data(): ...
+"""
+
+
+@pytest.mark.parametrize("function", ["", ":fit"])
+def test_an_objective_that_cannot_be_read_gives_no_false_mistakes(tmp_path: Path, function: str) -> None:
+    (tmp_path / "my.py").write_text(UNREADABLE)
+    text = f"objective: ./my.py{function}\ngoal: minimize anything\nfixed: {{layers: [3, 4], deep: {{a: 1}}}}\n"
+    found = study(tmp_path, text + "search: {learning_rate: {float: [0, 1]}, whatever: {choice: [a, 1]}}\n")
+    assert found.fixed == {"layers": [3, 4], "deep": {"a": 1}}
+
+
+def test_what_is_known_of_an_open_objective_is_still_checked(tmp_path: Path) -> None:
+    (tmp_path / "my.py").write_text("def build(recipe): ...\ndef data(): ...\n")
+    text = "objective: ./my.py\ngoal: minimize val_loss\nsearch: {anything: {int: [1, 3]}}\nfixed: {momentum: 2}\n"
+    assert mistakes(tmp_path, text) == ["4:19 momentum must be at least 0 and below 1, got 2"]
+
+
+def test_a_function_of_this_process_stays_in_it(tmp_path: Path) -> None:
+    data = {"objective": live(lambda x: x), "goal": "minimize value", "search": {"x": {"float": [0, 1]}}}
+    assert read(data).objective == "live:test_a_function_of_this_process_stays_in_it.<locals>.<lambda>"
+    with pytest.raises(StudyFileError, match="put it in a file of its own"):
+        read({**data, "workers": 2})
 
 
 @pytest.mark.parametrize("name", registry.names("study"))
@@ -472,6 +510,19 @@ fixed: {schedule: step}
         "objective: sklearn\ngoal: maximize val_accuracy\nfixed: {estimator: RandomForestClassifier}\n"
         "search: {max_depht: {int: [1, 9]}}\n",
         ["4:10 sklearn has no knob 'max_depht' | did you mean 'max_depth'?"],
+    ),
+    "a parameter that only one of the estimators has": (
+        "objective: sklearn\ngoal: maximize val_accuracy\nsearch:\n"
+        "  estimator: {choice: [SVC, RandomForestClassifier]}\n"
+        "  C: {float: [1, 9], when: {estimator: SVC}}\n  max_depth: {int: [1, 9]}\n",
+        ["6:3 SVC has no parameter 'max_depth' | write when: {estimator: RandomForestClassifier}"],
+    ),
+    "a pruner beside a policy": (
+        HEAD + RATE + "sampler: freeze-thaw\npruner: median\n",
+        [
+            "5:9 freeze-thaw decides by itself what goes on, so a pruner does nothing | "
+            "drop the pruner, or take another sampler"
+        ],
     ),
     "no estimator": (
         "objective: sklearn\ngoal: maximize val_accuracy\nsearch: {max_depth: {int: [1, 9]}}\n",
