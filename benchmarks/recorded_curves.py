@@ -40,19 +40,32 @@ def regrets(table: Table, seen: Sequence[float], epochs: int) -> Array:
 
 
 def compare(
-    tables: Sequence[Table], methods: Sequence[str], seeds: int, epochs: int
+    tables: Sequence[Table], methods: Sequence[str], seeds: int, epochs: int, cache: Path | None
 ) -> tuple[dict[str, Array], dict[str, float]]:
     """Regret curves [runs, epochs] of each method, and its milliseconds per epoch."""
-    curves: dict[str, list[Array]] = {method: [] for method in methods}
+    curves: dict[str, Array] = {}
     cost: dict[str, float] = {}
     for method in methods:
-        began = time.process_time()
-        for table in tables:
-            for seed in range(seeds):
-                curves[method].append(regrets(table, METHODS[method](table, seed, epochs), epochs))
-        cost[method] = 1e3 * (time.process_time() - began) / (len(tables) * seeds * epochs)
-        print(_line(method, np.array(curves[method]), cost[method]), flush=True)
-    return {method: np.array(found) for method, found in curves.items()}, cost
+        found = [_runs(table, method, seeds, epochs, cache) for table in tables]
+        curves[method] = np.concatenate([regret for regret, _ in found])
+        cost[method] = float(np.mean([milliseconds for _, milliseconds in found]))
+        print(_line(method, curves[method], cost[method]), flush=True)
+    return curves, cost
+
+
+def _runs(table: Table, method: str, seeds: int, epochs: int, cache: Path | None) -> tuple[Array, float]:
+    """Regret curves of a method on one data set, and its milliseconds per epoch; from the cache if it is there."""
+    path = cache / f"{table.name}-{method}-{seeds}-{epochs}.npz".replace(" ", "_") if cache else None
+    if path is not None and path.exists():
+        with np.load(path) as file:
+            return file["regret"], float(file["milliseconds"])
+    began = time.process_time()
+    found = np.array([regrets(table, METHODS[method](table, seed, epochs), epochs) for seed in range(seeds)])
+    milliseconds = 1e3 * (time.process_time() - began) / (seeds * epochs)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, regret=found, milliseconds=milliseconds)
+    return found, milliseconds
 
 
 def summarize(curves: dict[str, Array], cost: dict[str, float]) -> list[dict[str, Any]]:
@@ -114,11 +127,12 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=1000)
+    parser.add_argument("--cache", type=Path, help="folder that keeps what has run, per method and data set")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     chosen = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[options.half]
     tables = load(options.data)[chosen]
-    curves, cost = compare(tables, options.methods, options.seeds, options.epochs)
+    curves, cost = compare(tables, options.methods, options.seeds, options.epochs, options.cache)
     rows = summarize(curves, cost)
     print("\n" + markdown(rows))
     if options.output:

@@ -37,8 +37,10 @@ LIBRARY = 40
 
 # Sizes of the noise and of the Brownian motion (per natural log of the step), in units of the curve's own spread.
 _NOISE = (0.005, 0.02, 0.08, 0.25)
-_DRIFT = (0.01, 0.04, 0.12, 0.35)
-_TRUST = 8.0  # complete curves that weigh as much as the shape prior
+_DRIFT = (0.02, 0.06, 0.16, 0.4)
+_TRUST = 1.5  # complete curves that weigh as much as the shape prior
+_CURVES = 6.0  # complete curves that weigh as much as the prior of level and fall
+_INFLATED = 1.5  # complete curves are the good ones, so their spread understates that of new ones
 
 
 @dataclass(frozen=True)
@@ -190,14 +192,12 @@ def _coefficients(z: Array, library: Library, centre: float, unit: float) -> tup
     last = (library.curves[:, -1] - centre) / unit
     pairs = np.stack([last, first - last])
     count = pairs.shape[1]
-    wide_mean = np.array([z[-1] - 0.3, 0.6])
-    wide = np.diag([1.0, 1.0])
-    if count < 3:
-        return wide_mean, wide
-    share = count / (count + 6.0)
-    mean = pairs.mean(axis=1)
-    covariance = np.cov(pairs)
-    return mean, share * covariance * 1.5 + (1 - share) * wide
+    guess, wide = np.array([z[-1] - 0.3, 0.6]), np.eye(2)
+    if not count:
+        return guess, wide
+    mean = (pairs.sum(axis=1) + guess) / (count + 1)
+    off = pairs - pairs.mean(axis=1, keepdims=True)
+    return mean, (_INFLATED * off @ off.T + _CURVES * wide) / (count + _CURVES)
 
 
 def _draws(

@@ -36,7 +36,7 @@ class Settings:
         growth: growth of the number of points at which hyperparameters are fitted anew.
     """
 
-    starts: int = 8
+    starts: int = 10
     points: int = 200
     earlier: int = 60
     whole: int = 25
@@ -45,7 +45,7 @@ class Settings:
     uniform: int = 60
     near: int = 60
     parents: int = 5
-    growth: float = 1.15
+    growth: float = 1.25
 
 
 @dataclass(frozen=True)

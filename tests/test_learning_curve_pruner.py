@@ -1,0 +1,160 @@
+import math
+
+import optuna
+import pytest
+
+from hpo.search.errors import UserError
+from hpo.search.pruners import PrunerContext
+from hpo.search.pruners.learning_curve import make
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+HORIZON = 30
+
+
+def context(horizon: int | None = HORIZON, direction: str = "minimize") -> PrunerContext:
+    return PrunerContext((direction,), horizon, 0, "study")
+
+
+def curve(level: float, fall: float = 1.0, horizon: int = HORIZON) -> list[float]:
+    return [level + fall * math.exp(-0.2 * t) for t in range(horizon)]
+
+
+class Search:
+    """Trials one after the other; ``stops`` says at which step each was stopped, None where it was not."""
+
+    def __init__(self, pruner: optuna.pruners.BasePruner, direction: str = "minimize") -> None:
+        self.pruner = pruner
+        self.study = optuna.create_study(direction=direction, pruner=pruner)
+
+    def train(self, values: list[float], **params: int) -> int | None:
+        fixed = {name: optuna.distributions.IntDistribution(1, 1000) for name in params}
+        self.study.enqueue_trial(params)
+        trial = self.study.ask(fixed)
+        for step, value in enumerate(values, 1):
+            trial.report(value, step)
+            if trial.should_prune():
+                self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                return step
+        self.study.tell(trial, values[-1] if math.isfinite(values[-1]) else 1e9)
+        return None
+
+    def complete(self, values: list[float]) -> None:
+        """Add a trial that nothing could stop."""
+        points = dict(enumerate(values, 1))
+        self.study.add_trial(optuna.create_trial(value=values[-1], intermediate_values=points))
+
+    def train_several(self, levels: list[float]) -> None:
+        for level in levels:
+            self.train(curve(level))
+
+
+def test_a_weak_trial_is_stopped_early_and_a_strong_one_is_not() -> None:
+    search = Search(make(context()))
+    search.train_several([0.5, 0.45, 0.48, 0.42])
+    weak, strong = search.train(curve(1.5)), search.train(curve(0.2))
+    assert weak is not None
+    assert weak < HORIZON / 2
+    assert strong is None
+
+
+def test_a_stop_says_what_was_expected() -> None:
+    search = Search(make(context()))
+    search.train_several([0.5, 0.45, 0.48])
+    search.train(curve(1.5))
+    evidence = search.pruner.evidence  # type: ignore[attr-defined]
+    assert evidence["low"] <= evidence["predicted"] <= evidence["high"]
+    assert evidence["incumbent"] == pytest.approx(0.45, abs=0.01)
+    assert evidence["probability"] < 0.05
+    assert evidence["predicted"] == pytest.approx(1.5, abs=0.4)
+    assert "its chance to beat that" in search.pruner.reason  # type: ignore[attr-defined]
+
+
+def test_maximizing_mirrors_minimizing() -> None:
+    def stops(sign: float, direction: str) -> list[int | None]:
+        search = Search(make(context(direction=direction)), direction)
+        return [search.train([sign * v for v in curve(level)]) for level in (0.5, 0.4, 0.9, 0.45, 1.2, 0.3)]
+
+    assert stops(1.0, "minimize") == stops(-1.0, "maximize")
+
+
+def test_the_first_trial_and_the_best_trial_are_never_stopped() -> None:
+    search = Search(make(context()))
+    assert search.train(curve(0.9)) is None
+    for level in (0.8, 0.7, 0.6, 0.5):
+        assert search.train(curve(level)) is None
+
+
+def test_the_best_so_far_counts_when_a_curve_turns_upward() -> None:
+    search = Search(make(context()))
+    search.train_several([0.5, 0.45, 0.48])
+    overfitting = [0.2 + 0.02 * abs(t - 6) for t in range(HORIZON)]
+    assert search.train(overfitting) is None
+
+
+def test_a_late_start_is_waited_for_where_others_started_late() -> None:
+    def late(level: float) -> list[float]:
+        return [level + 1 / (1 + math.exp(t - 15)) for t in range(HORIZON)]
+
+    search = Search(make(context()))
+    for level in (0.5, 0.55, 0.45, 0.5, 0.52):
+        search.complete(late(level))
+    assert search.train(late(0.3)) is None
+
+
+def test_no_trial_is_stopped_before_the_end_of_the_warm_up() -> None:
+    search = Search(make(context(), n_warmup_steps=12))
+    search.train_several([0.5, 0.45, 0.48])
+    stopped = search.train(curve(3.0))
+    assert stopped is not None
+    assert stopped > 12
+
+
+def test_more_finalists_stop_fewer_trials() -> None:
+    levels = [0.50, 0.40, 0.45, 0.60, 0.43, 0.47, 0.55, 0.41]
+    stopped = []
+    for top in (1, 4):
+        search = Search(make(context(), top=top))
+        stopped.append(sum(search.train(curve(level)) is not None for level in levels))
+    assert stopped[1] <= stopped[0]
+
+
+def test_an_unknown_horizon_is_that_of_the_longest_complete_trial() -> None:
+    search = Search(make(context(horizon=None)))
+    search.train_several([0.5, 0.45, 0.48])
+    stopped = search.train(curve(2.0))
+    assert stopped is not None
+    assert stopped < HORIZON
+
+
+def test_trials_of_unequal_length_are_compared_at_equal_fractions() -> None:
+    def annealed(level: float, horizon: int) -> list[float]:
+        return [level + 0.5 * (1 + math.cos(math.pi * t / (horizon - 1))) for t in range(horizon)]
+
+    search = Search(make(context(horizon=60)))
+    for level in (0.5, 0.45, 0.48, 0.52, 0.5):
+        search.train(annealed(level, 20), epochs=20)
+    assert search.train(annealed(0.3, 60), epochs=60) is None
+
+
+def test_constant_and_diverging_curves_do_no_harm() -> None:
+    search = Search(make(context()))
+    search.train([1.0] * HORIZON)
+    search.train([1.0] * HORIZON)
+    search.train([1e34] * HORIZON)
+    search.train([math.inf] * HORIZON)
+    assert search.train(curve(0.5)) is None
+
+
+def test_the_same_curves_are_stopped_at_the_same_steps() -> None:
+    def stops() -> list[int | None]:
+        search = Search(make(context()))
+        return [search.train(curve(level)) for level in (0.5, 0.4, 0.45, 0.9, 0.41, 0.39)]
+
+    assert stops() == stops()
+
+
+@pytest.mark.parametrize("options", [{"threshold": 0.0}, {"threshold": 1.0}, {"top": 0}, {"n_warmup_steps": -1}])
+def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(UserError):
+        make(context(), **options)  # type: ignore[arg-type]
