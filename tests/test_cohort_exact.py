@@ -53,6 +53,19 @@ class Dropped(torch.nn.Module):
         return x if self.mask is None else x * self.mask
 
 
+class Lion(torch.optim.Optimizer):
+    """Algorithm 2 of Chen et al. 2023, line by line."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                mean, (beta1, beta2) = self.state[p].setdefault("mean", torch.zeros_like(p)), group["betas"]
+                update = torch.sign(beta1 * mean + (1 - beta1) * p.grad)
+                p.sub_(group["lr"] * (update + group["weight_decay"] * p))
+                self.state[p]["mean"] = beta2 * mean + (1 - beta2) * p.grad
+
+
 def reference(lane: Lane) -> tuple[torch.nn.Module, list[float]]:
     """Train as a user would: torch.nn, torch.optim, a loop over batches; returns the model and each epoch's loss."""
     recipe, knobs, data_ = lane.trial.recipe, lane.trial.knobs, lane.trial.data
@@ -75,6 +88,8 @@ def reference(lane: Lane) -> tuple[torch.nn.Module, list[float]]:
         "sgd": lambda: torch.optim.SGD(groups, lr=1.0, momentum=recipe.momentum, nesterov=recipe.nesterov),
         "adam": lambda: torch.optim.Adam(groups, lr=1.0, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon),
         "adamw": lambda: torch.optim.AdamW(groups, lr=1.0, betas=(recipe.beta1, recipe.beta2), eps=recipe.epsilon),
+        "rmsprop": lambda: torch.optim.RMSprop(groups, lr=1.0, alpha=recipe.beta2, eps=recipe.epsilon),
+        "lion": lambda: Lion(groups, {"lr": 1.0, "betas": (recipe.beta1, recipe.beta2)}),
     }[recipe.optimizer]()
     x, y = data_.train.inputs, data_.train.targets
     window = recipe.batch_size * recipe.accumulation_steps
@@ -132,20 +147,22 @@ RECIPES = [
     {"accumulation_steps": 3, "optimizer": "sgd", "learning_rate": 0.1},
     {"batch_size": 20, "accumulation_steps": 2, "clip_norm": 0.2},
     {"batch_size": 7, "clip_norm": 0.05, "optimizer": "sgd", "learning_rate": 0.1},
-    {"batch_size": 75, "dropout": 0.3, "epochs": 120},
+    {"batch_size": 75, "dropout": 0.3},
     {"dropout": 0.5, "accumulation_steps": 2, "normalization": "layer"},
     {"l1": 0.02, "optimizer": "sgd", "learning_rate": 0.05},
     {"l1": 0.1, "dropout": 0.1},
     {"targets": "values", "optimizer": "adam", "clip_norm": 1.0},
     {"normalization": "layer", "optimizer": "adam"},
+    {"optimizer": "rmsprop", "weight_decay": 0.01, "beta2": 0.95},
+    {"optimizer": "lion", "weight_decay": 0.1, "beta2": 0.99, "learning_rate": 1e-3},
 ]
 
 
 @pytest.mark.parametrize("chosen", RECIPES, ids=lambda chosen: ",".join(f"{k}={v}" for k, v in chosen.items()))
 def test_a_lane_among_others_trains_as_plain_pytorch_does(chosen: dict[str, object]) -> None:
-    knobs = {"epochs": 15, "batch_size": 8, "seed": 3, **chosen}
-    if knobs.get("accumulation_steps") or knobs["batch_size"] != 8:
-        knobs["epochs"] = max(60, knobs["epochs"])
+    knobs = {"batch_size": 8, "seed": 3, **chosen}
+    steps = -(-75 // (knobs["batch_size"] * knobs.get("accumulation_steps", 1)))
+    knobs["epochs"] = -(-100 // steps)
     shape = {name: knobs[name] for name in ("normalization", "targets", "batch_size") if name in knobs}
     lane = Lane(0, PROBLEM.trial(knobs))
     others = [Lane(n, PROBLEM.trial({**shape, "epochs": 200, "seed": n, "learning_rate": 0.01 * n})) for n in (1, 2)]

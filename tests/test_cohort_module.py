@@ -165,6 +165,22 @@ def test_the_users_own_loss_is_minimized_but_scores_stay_what_they_are() -> None
     assert same.metrics == pytest.approx(dict(plain.metrics), abs=1e-6)
 
 
+def test_lanes_share_data_exactly_when_they_agree_on_every_knob_that_it_reads() -> None:
+    def by_recipe(recipe: Any) -> dict[str, Any]:
+        recipe.get("rows", 3)
+        return data(recipe)
+
+    def by_keyword(*, rows: int = 3) -> dict[str, Any]:
+        return data(None)
+
+    for read in (by_recipe, by_keyword):
+        problem = Problem(SimpleNamespace(__name__="own", build=perceptron, data=read), TASK)
+        same, other, more = (problem.trial({"dropout": 0.1, **knobs}).data for knobs in ({}, {"seed": 3}, {"rows": 4}))
+        assert same is other
+        assert more is not same
+        assert problem.trial({"dropout": 0.1}).data is same
+
+
 def test_build_takes_a_dataclass_or_keywords() -> None:
     @dataclass
     class Shape:

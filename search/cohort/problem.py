@@ -22,6 +22,8 @@ from hpo.search.errors import UserError
 from hpo.search.executors import Task
 from hpo.search.recipe import derive_seed
 
+_ABSENT = object()
+
 
 class Knobs(Mapping[str, Any]):
     """A recipe as an objective sees it: ``recipe["width"]`` and ``recipe.width``; ``read`` tells what it looked at."""
@@ -29,13 +31,14 @@ class Knobs(Mapping[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
         self.read: dict[str, Any] = {}
+        self.read_all = False
 
     def __getitem__(self, name: str) -> Any:
-        self.read[name] = self._values[name]
+        self.read[name] = self._values.get(name, _ABSENT)
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
-        self.read.update(self._values)
+        self.read_all = True
         return iter(self._values)
 
     def __len__(self) -> int:
@@ -112,7 +115,7 @@ class Problem:
     def _load(self, filled: Mapping[str, Any]) -> Data:
         """The data of a recipe; the same object for recipes that agree on every knob that ``data`` reads."""
         for read, data in self._data:
-            if all(name in filled and filled[name] == value for name, value in read.items()):
+            if all(filled.get(name, _ABSENT) == value for name, value in read.items()):
                 return data
         found, read = call(self._module.data, filled)
         self._data.append((read, Data(Splits.of(found), self.device)))
@@ -155,14 +158,19 @@ def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[Any, d
     """Call ``build`` or ``data`` in the style it is written: one ``recipe``, a dataclass, or a keyword per knob.
 
     Returns:
-        What it returned, and the knobs it looked at.
+        What it returned, and the knobs it looked at, those that the recipe does not have included.
     """
     only = _single(function)
     if only is Knobs:
         recipe = Knobs(knobs)
-        return function(recipe), recipe.read
-    taken, _ = _arguments(function, knobs)
-    return (function(only(**taken)) if only is not None else function(**taken)), taken
+        made = function(recipe)
+        return made, dict(knobs) if recipe.read_all else recipe.read
+    taken, every = _arguments(function, knobs)
+    made = function(only(**taken)) if only is not None else function(**taken)
+    if every:
+        return made, dict(knobs)
+    names = [f.name for f in dataclasses.fields(only)] if only is not None else inspect.signature(function).parameters
+    return made, {name: knobs.get(name, _ABSENT) for name in names}
 
 
 def _arguments(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
