@@ -29,6 +29,7 @@ from hpo.search.pruners import PrunerContext
 from hpo.search.recipe import canonical, derive_seed
 from hpo.search.rules import Rules, Silent
 from hpo.search.samplers import SamplerContext
+from hpo.search.space import Choice, Int
 from hpo.search.store import Store, open_store
 from hpo.search.study import Study
 from hpo.search.training import Trainer
@@ -294,8 +295,9 @@ def horizon_of(study: Study, objective: Objective) -> Callable[[Mapping[str, Any
     default = knob.default if knob is not None and isinstance(knob.default, int) else None
     longest = default
     if "epochs" in study.space.names():
-        values = study.space["epochs"].domain.grid() or ()
-        longest = max((value for value in values if isinstance(value, int)), default=default)
+        domain = study.space["epochs"].domain
+        listed = [value for value in domain.values if isinstance(value, int)] if isinstance(domain, Choice) else []
+        longest = domain.high if isinstance(domain, Int) else max(listed, default=default)
 
     def horizon(recipe: Mapping[str, Any]) -> int | None:
         known = {"epochs": longest, **recipe} if longest else recipe
