@@ -111,6 +111,26 @@ def test_a_server_that_cannot_be_reached_says_so_without_the_password():
     assert caught.value.__suppress_context__
 
 
+def test_without_psycopg_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "hpo.search.store.postgres", raising=False)
+    with pytest.raises(UserError, match=r"pip install 'hpo-suite\[postgres\]'"):
+        open_store("postgresql://h/d").names()
+
+
+def test_a_study_with_two_trials_of_one_number_is_readable_but_not_run(tmp_path):
+    add(tmp_path / "s.db", 3)
+    connection = sqlite3.connect(tmp_path / "s.db")
+    connection.execute("UPDATE trials SET number = 1 WHERE number = 2")
+    connection.commit()
+    connection.close()
+    store = open_store(tmp_path / "s.db")
+    assert len(store.read("a").trials) == 3
+    with pytest.raises(StoreError, match="two trials of one number"):
+        store.session("a", ["minimize"])
+    assert store.running("a") is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_reading_a_missing_file_creates_nothing(tmp_path, name):
     store = open_store(tmp_path / name)

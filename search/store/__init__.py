@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hpo.search.errors import UserError, did_you_mean
+from hpo.search.errors import StoreError, UserError, did_you_mean
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.location import Location, parse_location
 
@@ -83,6 +83,11 @@ class Store:
                 raise UserError(
                     f"study {name!r} in {self.display} has the goals {', '.join(stored.directions)}, not"
                     f" {', '.join(directions)}; choose another name"
+                )
+            if stored is not None and any(trial.number != i for i, trial in enumerate(stored.trials)):
+                raise StoreError(
+                    f"study {name!r} in {self.display} has two trials of one number, which several plain Optuna"
+                    " workers on one file can leave; choose another name"
                 )
             return Session(sink, name, directions)
         except BaseException:

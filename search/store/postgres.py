@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hpo.search.errors import HpoError, StoreError, UserError
+from hpo.search.errors import StoreError, UserError
 from hpo.search.store import sql
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
@@ -106,12 +106,14 @@ class Postgres(Backend):
         connection.query("SELECT pg_advisory_lock(?, ?)", _TABLES)
         try:
             if not self._ready(connection):
-                self._plain().engine.dispose()
+                with connection.explained():
+                    self._plain(keep_connections=False)
         finally:
             connection.query("SELECT pg_advisory_unlock(?, ?)", _TABLES)
 
-    def _plain(self) -> Any:
+    def _plain(self, *, keep_connections: bool = True) -> Any:
         from optuna.storages import RDBStorage
+        from sqlalchemy.pool import NullPool, QueuePool
 
         url = self._url
 
@@ -119,7 +121,8 @@ class Postgres(Backend):
             return psycopg.connect(url)
 
         # Not by URL: SQLAlchemy and PostgreSQL differ in how they read one, and errors would show the password.
-        return RDBStorage("postgresql+psycopg://", {"creator": connect, "pool_pre_ping": True})
+        options = {"creator": connect, "poolclass": QueuePool if keep_connections else NullPool, "pool_pre_ping": True}
+        return RDBStorage("postgresql+psycopg://", options)
 
     def _ready(self, connection: _Connection) -> bool:
         """Whether the tables are complete: Optuna writes the revision last."""
@@ -153,7 +156,7 @@ class _Connection:
     def __init__(self, url: str, display: str) -> None:
         self._display = display
         self._secret = unquote(urlsplit(url).password or "")
-        with self._explained():
+        try:
             self._connection = psycopg.connect(
                 url,
                 autocommit=True,
@@ -161,15 +164,19 @@ class _Connection:
                 keepalives_idle=30,
                 application_name=f"hpo: process {os.getpid()} on {socket.gethostname()}"[:63],
             )
+        except psycopg.Error as error:  # its message, and its traceback, may repeat the URL
+            raise UserError(
+                f"{display}: {self._told(error)}; check host, port, user, password and database name"
+            ) from None
 
     def query(self, statement: str, row: Sequence[Any] = ()) -> list[Any]:
-        with self._explained():
+        with self.explained():
             cursor = self._connection.execute(statement.replace("?", "%s"), row)
             return cursor.fetchall() if cursor.description else []
 
     def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
-            with self._explained(), self._connection.cursor() as cursor:
+            with self.explained(), self._connection.cursor() as cursor:
                 cursor.executemany(statement.replace("?", "%s"), rows)
 
     def new_ids(self, table: str, column: str, count: int) -> list[int]:
@@ -186,7 +193,7 @@ class _Connection:
             self.query("COMMIT")
         except BaseException:
             if not self._connection.closed:
-                with self._explained():
+                with self.explained():
                     self._connection.execute("ROLLBACK")
             raise
 
@@ -194,21 +201,22 @@ class _Connection:
         self._connection.close()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
+        """Turn what the server refuses into a message with a remedy, also where Optuna wraps it."""
         try:
             yield
-        except psycopg.Error as error:
-            told = self._explain(error)
-            if told is None:
-                raise
-            raise told from None  # psycopg's own message may repeat the URL
+        except Exception as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, psycopg.Error):
+                cause = cause.__cause__
+            if isinstance(cause, psycopg.errors.InsufficientPrivilege):
+                raise UserError(
+                    f"{self._display}: {self._told(cause)}; give the user the right to create tables there"
+                ) from None
+            if isinstance(cause, psycopg.OperationalError):
+                raise StoreError(f"{self._display}: {self._told(cause)}; check the server and run again") from None
+            raise
 
-    def _explain(self, error: Exception) -> HpoError | None:
+    def _told(self, error: BaseException) -> str:
         text = " ".join(str(error).split())
-        if self._secret:
-            text = text.replace(self._secret, "***")
-        if not hasattr(self, "_connection"):
-            return UserError(f"{self._display}: {text}; check host, port, user, password and database name")
-        if isinstance(error, (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege)):
-            return StoreError(f"{self._display}: {text}; check the server and run again")
-        return None
+        return text.replace(self._secret, "***") if self._secret else text

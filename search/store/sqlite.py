@@ -133,20 +133,19 @@ class SQLite(Backend):
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self._ready():
                 with _explained(self.display):
-                    storage = self._plain()
-                storage.engine.dispose()
+                    self._plain(keep_connections=False)
         finally:
             os.close(lock)
 
-    def _plain(self) -> Any:
+    def _plain(self, *, keep_connections: bool = True) -> Any:
         from optuna.storages import RDBStorage
-        from sqlalchemy.pool import QueuePool
+        from sqlalchemy.pool import NullPool, QueuePool
 
         def connect() -> sqlite3.Connection:
             return sqlite3.connect(self.path, timeout=_TIMEOUT, check_same_thread=False)
 
         # Not by URL: a path may hold characters that have a meaning in one.
-        return RDBStorage("sqlite://", {"creator": connect, "poolclass": QueuePool})
+        return RDBStorage("sqlite://", {"creator": connect, "poolclass": QueuePool if keep_connections else NullPool})
 
     def _ready(self) -> bool:
         """Whether the tables are complete: Optuna writes the revision last."""
