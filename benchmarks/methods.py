@@ -28,7 +28,7 @@ class Replay:
         self.seen: list[float] = []
         self._taken: set[int] = set()
 
-    def train(self, *, epochs: int = 50, seed: int = 0, **point: Any) -> Iterator[dict[str, float]]:
+    def train(self, point: Mapping[str, Any]) -> Iterator[dict[str, float]]:
         """Yield the recorded losses of the nearest untrained configuration."""
         config = self.table.nearest(point, self._taken)
         self._taken.add(config)
@@ -36,20 +36,28 @@ class Replay:
             self.seen.append(value)
             yield {"loss": value}
 
+    def study(self) -> dict[str, Any]:
+        """The table as a study: what ``hpo.run`` takes besides budget, seed, sampler and pruner."""
+
+        def train(*, epochs: int = self.table.horizon, seed: int = 0, **point: Any) -> Iterator[dict[str, float]]:
+            yield from self.train(point)
+
+        return {
+            "study": train,
+            "goal": "minimize loss",
+            "search": {parameter.name: _written(parameter.domain) for parameter in self.table.space},
+            "fixed": {"epochs": self.table.horizon},
+            "confirm": "none",
+            "storage": ":memory:",
+        }
+
 
 def suite(**settings: Any) -> Method:
     """A study of this suite; the settings are keys of its study file."""
 
     def run(table: Table, seed: int, epochs: int) -> list[float]:
         replay = Replay(table)
-
-        def train(*, epochs: int = table.horizon, seed: int = 0, **point: Any) -> Iterator[dict[str, float]]:
-            yield from replay.train(**point)
-
-        hpo.run(
-            train, goal="minimize loss", search={p.name: _written(p.domain) for p in table.space},
-            fixed={"epochs": table.horizon}, steps=epochs, seed=seed, confirm="none", storage=":memory:", **settings,
-        )  # fmt: skip
+        hpo.run(**replay.study(), steps=epochs, seed=seed, **settings)
         return replay.seen[:epochs]
 
     return run
@@ -76,7 +84,7 @@ def with_optuna(sampler: str, pruner: str) -> Method:
 
 def _train(study: optuna.Study, trial: optuna.Trial, replay: Replay, epochs: int) -> None:
     value = math.nan
-    for step, point in enumerate(replay.train(**trial.params), 1):
+    for step, point in enumerate(replay.train(trial.params), 1):
         value = point["loss"]
         trial.report(value, step)
         if len(replay.seen) >= epochs:

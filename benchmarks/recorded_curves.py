@@ -43,29 +43,33 @@ def compare(
     tables: Sequence[Table], methods: Sequence[str], seeds: int, epochs: int, cache: Path | None
 ) -> tuple[dict[str, Array], dict[str, float]]:
     """Regret curves [runs, epochs] of each method, and its milliseconds per epoch."""
-    curves: dict[str, Array] = {}
-    cost: dict[str, float] = {}
-    for method in methods:
-        found = [_runs(table, method, seeds, epochs, cache) for table in tables]
-        curves[method] = np.concatenate([regret for regret, _ in found])
-        cost[method] = float(np.mean([milliseconds for _, milliseconds in found]))
-        print(_line(method, curves[method], cost[method]), flush=True)
-    return curves, cost
+    curves: dict[str, list[Array]] = {method: [] for method in methods}
+    cost: dict[str, list[float]] = {method: [] for method in methods}
+    for seed in range(seeds):
+        for method in methods:
+            for table in tables:
+                regret, milliseconds = _run(table, method, seed, epochs, cache)
+                curves[method].append(regret)
+                cost[method].append(milliseconds)
+            print(f"seed {seed}: {_line(method, np.array(curves[method]))}", flush=True)
+    return {method: np.array(found) for method, found in curves.items()}, {
+        method: float(np.mean(found)) for method, found in cost.items()
+    }
 
 
-def _runs(table: Table, method: str, seeds: int, epochs: int, cache: Path | None) -> tuple[Array, float]:
-    """Regret curves of a method on one data set, and its milliseconds per epoch; from the cache if it is there."""
-    path = cache / f"{table.name}-{method}-{seeds}-{epochs}.npz".replace(" ", "_") if cache else None
+def _run(table: Table, method: str, seed: int, epochs: int, cache: Path | None) -> tuple[Array, float]:
+    """Regret curve of one run, and its milliseconds per epoch; from the cache if it is there."""
+    path = cache / f"{table.name}-{method}-{seed}-{epochs}.npz".replace(" ", "_") if cache else None
     if path is not None and path.exists():
         with np.load(path) as file:
             return file["regret"], float(file["milliseconds"])
     began = time.process_time()
-    found = np.array([regrets(table, METHODS[method](table, seed, epochs), epochs) for seed in range(seeds)])
-    milliseconds = 1e3 * (time.process_time() - began) / (seeds * epochs)
+    regret = regrets(table, METHODS[method](table, seed, epochs), epochs)
+    milliseconds = 1e3 * (time.process_time() - began) / epochs
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, regret=found, milliseconds=milliseconds)
-    return found, milliseconds
+        np.savez(path, regret=regret, milliseconds=milliseconds)
+    return regret, milliseconds
 
 
 def summarize(curves: dict[str, Array], cost: dict[str, float]) -> list[dict[str, Any]]:
@@ -106,9 +110,9 @@ def _mean_and_error(values: Array) -> list[float]:
     return [round(float(values.mean()), 4), round(float(values.std(ddof=1) / np.sqrt(values.size)), 4)]
 
 
-def _line(method: str, found: Array, cost: float) -> str:
+def _line(method: str, found: Array) -> str:
     at = " ".join(f"{k}: {found[:, k - 1].mean():.3f}" for k in CHECKPOINTS if k <= found.shape[1])
-    return f"{method:32s} averaged {found.mean():.3f}  {at}  {cost:.1f} ms"
+    return f"{method:32s} averaged {found.mean():.3f}  {at}"
 
 
 def _commit() -> str:
@@ -127,7 +131,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=1000)
-    parser.add_argument("--cache", type=Path, help="folder that keeps what has run, per method and data set")
+    parser.add_argument(
+        "--cache", type=Path, help="folder that keeps every finished run, so that a stopped comparison goes on"
+    )
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     chosen = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[options.half]

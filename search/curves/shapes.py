@@ -21,6 +21,7 @@ _DRAWS = 3000
 _KEPT = 1e-6  # share of a covariance's trace that may be left out of its features
 
 
+@functools.lru_cache(maxsize=64)
 def milestones(horizon: int, per_octave: float = 8.0) -> NDArray[np.int64]:
     """Steps from 1 to the horizon in about equal ratios, the first and the last included.
 
@@ -29,6 +30,7 @@ def milestones(horizon: int, per_octave: float = 8.0) -> NDArray[np.int64]:
     """
     count = int(math.log2(max(horizon, 2)) * per_octave) + 2
     steps = np.unique(np.round(np.geomspace(1, max(horizon, 1), count)).astype(np.int64))
+    steps.flags.writeable = False
     return steps
 
 
