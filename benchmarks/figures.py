@@ -22,7 +22,7 @@ import hpo
 Line: TypeAlias = "Sequence[tuple[float, float]]"
 
 _COLOURS = ("#c0392b", "#2c3e50", "#2980b9", "#27ae60", "#8e44ad", "#d35400", "#7f8c8d", "#16a085", "#b8860b")
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 720, 420, 60, 46, 16, 16
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _RIGHT = 720, 420, 60, 46, 24, 16
 
 
 @dataclass

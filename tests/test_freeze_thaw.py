@@ -1,14 +1,19 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import hpo
 from hpo.search.curves.thaw import Settings
-from hpo.search.errors import UserError
+from hpo.search.engine import Progress
+from hpo.search.errors import Interrupted, UserError
+from hpo.search.ledger import Entry
+from hpo.search.loop import Loop
 from hpo.search.policies import Pause, Policy, Resume, Start, TrialView, View, Wait
 from hpo.search.policies.freeze_thaw import FreezeThaw, make
 from hpo.search.space import Choice, Float, Int, Parameter, Scalar, Space
@@ -231,6 +236,44 @@ def test_per_second_favours_cheap_steps() -> None:
         return sum(len(trial.curve) for trial in dear) / study.points
 
     assert share("second") < share("step")
+
+
+def bowl(*, x: float = 0.0, y: float = 0.0, epochs: int = 12, seed: int = 0) -> Iterator[dict[str, float]]:
+    for step in range(1, epochs + 1):
+        yield {"loss": loss({"x": x, "y": y}, step)}
+
+
+class Stop(Progress):
+    """Interrupts the search after so many points."""
+
+    def __init__(self, points: int) -> None:
+        self.left = points
+
+    def opened(self, loop: Loop, phase: str) -> None:
+        self.loop = loop
+
+    def moved(self, entry: Entry) -> None:
+        self.left -= 1
+        self.loop.stop = self.loop.stop or self.left <= 0
+
+
+def search(storage: str, **settings: Any) -> Any:
+    space = {"x": {"float": [0, 1]}, "y": {"float": [0, 1]}}
+    return hpo.run(
+        bowl, goal="minimize loss", search=space, steps=50, seed=3, confirm="none", storage=storage, **settings
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("sampler", ["freeze-thaw", {"freeze-thaw": {"of": "random"}}])
+def test_a_study_spends_its_budget_exactly_and_survives_interruptions(tmp_path: Path, sampler: Any) -> None:
+    whole = search(":memory:", sampler=sampler).report.trials
+    assert sum(len(trial.curve) for trial in whole) == 50
+    url = f"sqlite:///{tmp_path}/study.db"
+    for points in (7, 12, 5):
+        with pytest.raises(Interrupted):
+            search(url, sampler=sampler, progress=Stop(points))
+    parts = search(url, sampler=sampler).report.trials
+    assert [(trial.point, trial.curve) for trial in parts] == [(trial.point, trial.curve) for trial in whole]
 
 
 def test_another_sampler_may_propose_the_recipes() -> None:
