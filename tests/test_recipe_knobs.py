@@ -22,7 +22,7 @@ from hpo.search.cohort.order import layout
 from hpo.search.cohort.problem import Problem
 from hpo.search.cohort.recipe import TrainingRecipe
 from hpo.search.cohort.samples import draw
-from hpo.search.cohort.schedules import rate
+from hpo.search.cohort.schedules import rates
 from hpo.search.errors import UserError
 from hpo.search.executors import Task
 
@@ -378,7 +378,7 @@ def test_the_timescale_of_weight_decay_is_the_one_asked_for() -> None:
 
 
 def test_polynomial_and_one_cycle_follow_torch() -> None:
-    def rates(scheduler: Any) -> list[float]:
+    def by_torch(scheduler: Any) -> list[float]:
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         schedule, found = scheduler(optimizer), []
         for _ in range(40):
@@ -389,18 +389,18 @@ def test_polynomial_and_one_cycle_follow_torch() -> None:
 
     kinds = torch.optim.lr_scheduler
     own = TrainingRecipe(learning_rate=0.1, schedule="polynomial", power=3.0)
-    assert [rate(own, at, 40) for at in range(40)] == pytest.approx(rates(lambda o: kinds.PolynomialLR(o, 40, 3.0)))
+    assert rates(own, 0, 40, 40) == pytest.approx(by_torch(lambda o: kinds.PolynomialLR(o, 40, 3.0)))
     cycle = TrainingRecipe(learning_rate=0.1, schedule="one-cycle", warmup=0.25)
-    expected = rates(lambda o: kinds.OneCycleLR(o, 0.1, total_steps=41, pct_start=0.25, cycle_momentum=False))
-    again = [rate(cycle, at, 41) for at in range(40)]
+    expected = by_torch(lambda o: kinds.OneCycleLR(o, 0.1, total_steps=41, pct_start=0.25, cycle_momentum=False))
+    again = rates(cycle, 0, 40, 41)
     assert again == pytest.approx(expected, abs=1e-9)
 
 
 def test_wsd_stays_then_falls() -> None:
     recipe = TrainingRecipe(learning_rate=1.0, schedule="wsd", cooldown=0.25, warmup=0.1)
-    rates = [rate(recipe, at, 40) for at in range(40)]
-    assert rates[3:31] == [1.0] * 28
-    assert rates[31:] == pytest.approx([1 - k / 9 for k in range(9)])
+    found = rates(recipe, 0, 40, 40)
+    assert found[3:31] == [1.0] * 28
+    assert found[31:] == pytest.approx([1 - k / 9 for k in range(9)])
 
 
 # --- gradient noise scale --------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -43,14 +43,11 @@ class Epoch:
         self._record = torch.zeros(self._share.shape[:2], dtype=self._share.dtype, device=device)
         self._counts = torch.tensor([float(lane.step) for lane in lanes], device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
-        self._updates = [
-            optimizers.bind({**lane.rows, "gradient": gradient[at], "count": self._counts[at]}, lane.trial.recipe)
-            for at, lane in enumerate(lanes)
-        ]
         self._loss = losses.Loss(recipes, data.task, device)
         self._meter = NoiseMeter(layouts, device)
         self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
         self._penalties = Penalties(lanes, self._rates, self._network.decayed)
+        self._updates = [self._update(at) for at in range(len(lanes))]
         self._bfloat16 = recipes[0].precision == "bfloat16"
         rates = [lane.trial.network.rates for lane in lanes]
         self._masks: Masks | None = None
@@ -100,6 +97,12 @@ class Epoch:
         self._share = torch.from_numpy(share).to(device, kind)
         self._partner = torch.from_numpy(partner).to(device) if mixed else None
         self._part = torch.from_numpy(part).to(device, kind)
+
+    def _update(self, at: int) -> Callable[[float], None]:
+        """One lane's optimizer step on its own rows, as a function of the rate."""
+        lane, gradient = self._lanes[at], self._gradient[at]
+        step = optimizers.bind({**lane.rows, "gradient": gradient, "count": self._counts[at]}, lane.trial.recipe)
+        return self._penalties.around(at, step, lane.rows["weights"], gradient)
 
     def _train(self) -> list[NDArray[np.float64]]:
         self._network.mode(training=True)
@@ -166,9 +169,7 @@ class Epoch:
             self._meter.window(tick, gradient)
         self._counts[: len(weights)].add_(self._stepping[tick, : len(weights)])
         self._penalties.before(tick, weights, gradient)
+        rates = self._rates[tick].tolist()
         for at in self._steps[tick]:
-            rate = float(self._rates[tick, at])
-            self._penalties.disturb(at, gradient[at])
-            self._updates[at](rate)
-            self._penalties.after(at, weights[at], rate)
+            self._updates[at](rates[at])
             self._lanes[at].stepped()

@@ -12,7 +12,7 @@ from torch import Tensor
 from hpo.search.cohort import optimizers
 from hpo.search.cohort.order import Layout, layout, micro_size
 from hpo.search.cohort.problem import Trial
-from hpo.search.cohort.schedules import rate
+from hpo.search.cohort.schedules import rates
 from hpo.search.recipe import derive_seed
 
 
@@ -86,7 +86,7 @@ class Lane:
 
     def rates(self, steps: int) -> list[float]:
         """Learning rates of the coming steps."""
-        return [rate(self.trial.recipe, at, self.total) for at in range(self.step, self.step + steps)]
+        return rates(self.trial.recipe, self.step, self.step + steps, self.total)
 
     def stepped(self) -> None:
         """Count an optimizer step, which the exponential average follows."""

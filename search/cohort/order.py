@@ -31,7 +31,7 @@ def micro_size(batch_size: int) -> int:
     such pieces, the last one padded with samples of weight 0.
 
     >>> [micro_size(batch) for batch in (1, 8, 20, 32, 48, 100, 1000)]
-    [1, 8, 8, 32, 16, 64, 64]
+    [1, 8, 32, 32, 64, 64, 64]
     """
     sizes = [1 << i for i in range(_LARGEST.bit_length())]
     allowed = [size for size in sizes if size < 2 * batch_size]

@@ -8,7 +8,7 @@ by a factor of exactly 1 or a term of exactly 0; an operation that no lane asks 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -39,14 +39,9 @@ class Penalties:
         clips = np.array([recipe.clip_norm or np.inf for recipe in recipes])
         decays = np.array([recipe.decay_of(len(data.train)) for recipe in recipes])
         decoupled = np.array([recipe.optimizer in DECOUPLED for recipe in recipes])
-        self._l1 = [recipe.l1 for recipe in recipes]
         self._clips = _table(np.where(steps, clips, np.inf), np.inf, data.device)
         self._l2 = _table(np.where(steps, np.where(decoupled, 0.0, decays), 0.0), 0.0, data.device)
         self._shrink = _table(1 - rates * np.where(decoupled, decays, 0.0), 1.0, data.device)
-        self._noise = [
-            generator(recipe.seed, "gradient noise", lane.epoch) if recipe.gradient_noise else None
-            for lane, recipe in zip(lanes, recipes, strict=True)
-        ]
 
     def before(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         """Clip, decay; rows are [lanes, size], the first lanes of the epoch."""
@@ -59,20 +54,26 @@ class Penalties:
         if self._shrink is not None:
             weights[:, : self._decayed].mul_(self._shrink[tick, :lanes, None])
 
-    def disturb(self, lane: int, gradient: Tensor) -> None:
-        """Add annealed noise to one lane's gradient [size] (Neelakantan et al. 2015, eq. 1 with gamma 0.55)."""
-        random = self._noise[lane]
-        if random is not None:
-            own = self._lanes[lane]
-            deviation = own.trial.recipe.gradient_noise / (1 + own.step) ** 0.275
-            drawn = torch.from_numpy(random.standard_normal(len(gradient), dtype=np.float32))
-            gradient.add_(drawn.to(gradient.device), alpha=deviation)
+    def around(
+        self, at: int, update: Callable[[float], None], weights: Tensor, gradient: Tensor
+    ) -> Callable[[float], None]:
+        """The update of one lane's rows [size] with its noise before and its thresholding after."""
+        lane = self._lanes[at]
+        recipe = lane.trial.recipe
+        if not recipe.gradient_noise and not recipe.l1:
+            return update
+        random, matrices = generator(recipe.seed, "gradient noise", lane.epoch), weights[: self._decayed]
 
-    def after(self, lane: int, weights: Tensor, rate: float) -> None:
-        """Threshold one lane's row [size]."""
-        if self._l1[lane]:
-            matrices = weights[: self._decayed]
-            matrices.copy_(F.softshrink(matrices, rate * self._l1[lane]))
+        def penalized(rate: float) -> None:
+            if recipe.gradient_noise:  # Neelakantan et al. 2015, eq. 1 with gamma 0.55
+                deviation = recipe.gradient_noise / (1 + lane.step) ** 0.275
+                drawn = torch.from_numpy(random.standard_normal(len(gradient), dtype=np.float32))
+                gradient.add_(drawn.to(gradient.device), alpha=deviation)
+            update(rate)
+            if recipe.l1:
+                matrices.copy_(F.softshrink(matrices, rate * recipe.l1))
+
+        return penalized
 
 
 def _table(values: NDArray[np.float64], neutral: float, device: torch.device) -> Tensor | None:

@@ -72,18 +72,23 @@ def one_cycle(recipe: TrainingRecipe, at: int, total: int) -> float:
     return max(recipe.floor, 1 / 250000 + (1 - 1 / 250000) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def rate(recipe: TrainingRecipe, at: int, total: int) -> float:
-    """Learning rate of optimizer step ``at`` of ``total``.
+def factor(recipe: TrainingRecipe, at: int, total: int) -> float:
+    """Learning rate of optimizer step ``at`` of ``total``, relative to the highest.
 
-    >>> recipe = TrainingRecipe(learning_rate=1.0, schedule="linear", warmup=0.5)
-    >>> [rate(recipe, at, 4) for at in range(4)]
+    >>> recipe = TrainingRecipe(schedule="linear", warmup=0.5)
+    >>> [factor(recipe, at, 4) for at in range(4)]
     [0.5, 1.0, 1.0, 0.5]
     """
-    peak = recipe.peak_rate
     if recipe.schedule == "one-cycle":
-        return peak * one_cycle(recipe, at, total)
+        return one_cycle(recipe, at, total)
     rising = round(recipe.warmup * total)
     if at < rising:
-        return peak * (at + 1) / rising
+        return (at + 1) / rising
     u = (at - rising) / max(1, total - rising)
-    return peak * max(recipe.floor, _SCHEDULES[recipe.schedule](u, recipe))
+    return max(recipe.floor, _SCHEDULES[recipe.schedule](u, recipe))
+
+
+def rates(recipe: TrainingRecipe, start: int, stop: int, total: int) -> list[float]:
+    """Learning rates of the optimizer steps from ``start`` up to ``stop`` of ``total``."""
+    peak = recipe.peak_rate
+    return [peak * factor(recipe, at, total) for at in range(start, stop)]
