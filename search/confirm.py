@@ -62,7 +62,7 @@ def finalists(ledger: Ledger, top: int) -> list[Entry]:
     best: dict[str, Entry] = {}
     several = len(ledger.study.goals) > 1  # only a complete trial has a value for each of them
     for state in ("complete",) if several else ("complete", "pruned"):
-        entries = [entry for entry in ledger.entries if entry.state == state and entry.curve]
+        entries = [entry for entry in ledger.entries if entry.state == state and entry.curve and entry.key]
         valued = [(entry, entry.values or entry.value(ledger.study.goals)) for entry in entries]
         for entry, _ in _ranked(valued, ledger.study):
             if len(best) < top:

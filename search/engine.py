@@ -214,8 +214,8 @@ def _decide(context: Context, ledger: Ledger) -> None:
     recipe = canonical({**winner.recipe, "seed": seeds[0]} if winner.runs else winner.recipe)
     old = ledger.optuna.user_attrs.get("winner") or {}
     verdict = {"recipe": recipe, "candidates": [candidate.plain() for candidate in found]}
-    if old.get("recipe") == recipe:
-        verdict["test"] = old.get("test")
+    if old.get("recipe") == recipe and "test" in old:
+        verdict["test"] = old["test"]
     elif context.objective.returns_model:
         context.progress.say("measuring the winner once on the test split")
         verdict["test"] = _test(study, recipe)

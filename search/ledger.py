@@ -63,6 +63,7 @@ class Ledger:
         self._recipe = recipe
         self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
         self._failures: dict[str, list[int]] = {}  # numbers of those that have, by recipe key
+        self._seen: set[str] = set()
         self._tried: set[str] = set()
         for trial in self.optuna.get_trials(deepcopy=False):
             self._load(trial)
@@ -90,6 +91,10 @@ class Ledger:
     def exhausted(self) -> bool:
         """Whether a finite space holds no recipe to try."""
         return not self.study.repeats and self._size is not None and len(self._tried) >= self._size
+
+    def only_retries(self) -> bool:
+        """Whether every recipe of a finite space was tried, and some failed that may be tried again."""
+        return self._size is not None and len(self._tried) < self._size <= len(self._seen)
 
     @cached_property
     def _size(self) -> int | None:
@@ -253,6 +258,8 @@ class Ledger:
         self._refresh(entry)
 
     def _classify(self, key: str) -> None:
+        if key:
+            self._seen.add(key)
         if key and (self._standing[key] or self.failures(key) >= TRIES):
             self._tried.add(key)
         else:

@@ -109,7 +109,8 @@ class Loop:
                 self.ledger.move(self.ledger[turn.number], "running")
                 self._admit(self.ledger[turn.number])
                 continue
-            if not self.study.budget.may_start(spent) or self.ledger.exhausted():
+            free = not self.study.repeats and self.ledger.only_retries()  # they do not count
+            if not (free or self.study.budget.may_start(spent)) or self.ledger.exhausted():
                 return
             entry = self.ledger.start(turn.point, self.rules.make_sampler)
             if entry is None:
