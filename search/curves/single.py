@@ -29,13 +29,14 @@ from scipy.special import ndtri
 from hpo.search.curves.shapes import draw_shapes, milestones
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 SHAPES = 240
 DRAWS = 400
 POINTS = 24
 LIBRARY = 40
 
-# Sizes of the noise and of the Brownian motion (per natural log of the step), in units of the curve's own spread.
+# Sizes of the noise and of the Brownian motion (per natural log of the step), in units of the study's spread.
 _NOISE = (0.005, 0.02, 0.08, 0.25)
 _DRIFT = (0.02, 0.06, 0.16, 0.4)
 _TRUST = 1.5  # complete curves that weigh as much as the shape prior
@@ -53,7 +54,7 @@ class Forecast:
         best: the best value so far.
     """
 
-    steps: NDArray[np.int64]
+    steps: Index
     draws: Array
     best: float
 
@@ -129,8 +130,21 @@ def forecast(curve: Sequence[tuple[int, float]], horizon: int, library: Library,
     at_points = _at(shapes, steps, horizon)
     at_ahead = _at(shapes, ahead.astype(np.float64), horizon)
     mean, covariance = _coefficients(z, library, centre, unit)
+    precision = np.linalg.inv(covariance).astype(np.float64)
+    components = [
+        _Component(noise, drift, z, np.log(steps), at_points, mean, precision)
+        for noise, drift in itertools.product(_NOISE, _DRIFT)
+    ]
+    log_weight = np.stack([component.evidence for component in components]) + log_prior
+    weight = np.exp(log_weight - log_weight.max()).ravel()
+    chosen, shape = np.divmod(_systematic(weight / weight.sum(), DRAWS), len(shapes))
     rng = np.random.default_rng(seed)
-    draws = _draws(rng, z, np.log(steps), np.log(ahead), at_points, at_ahead, log_prior, mean, covariance)
+    # Stratified, so that quantiles are smooth with few draws.
+    normal = ndtri((np.argsort(rng.random((2, DRAWS)), axis=1) + 0.5) / DRAWS)
+    draws = np.empty((DRAWS, ahead.size))
+    for i in np.unique(chosen):
+        here = np.flatnonzero(chosen == i)
+        draws[here] = components[i].draw(rng, shape[here], normal[:, here], np.log(ahead), at_ahead)
     return Forecast(ahead, draws * unit + centre, best)
 
 
@@ -200,64 +214,58 @@ def _coefficients(z: Array, library: Library, centre: float, unit: float) -> tup
     return mean, (_INFLATED * off @ off.T + _CURVES * wide) / (count + _CURVES)
 
 
-def _draws(
-    rng: np.random.Generator,
-    z: Array,
-    log_steps: Array,
-    log_ahead: Array,
-    at_points: Array,
-    at_ahead: Array,
-    log_prior: Array,
-    mean: Array,
-    covariance: Array,
-) -> Array:
-    """Draw the values ahead from the mixture over shapes and sizes of noise and drift."""
-    n, m, count = z.size, log_ahead.size, len(at_points)
-    design = np.stack([np.ones_like(at_points), at_points], axis=2)  # [shapes, n, 2]
-    precision = np.linalg.inv(covariance)
-    levels = list(itertools.product(_NOISE, _DRIFT))
-    log_weight = np.empty((len(levels), count))
-    solved = []
-    lags = np.minimum(log_steps[:, None], log_steps[None, :])
-    cross = np.minimum(log_ahead[:, None], log_steps[None, :])
-    onward = np.minimum(log_ahead[:, None], log_ahead[None, :])
-    residual = z - design @ mean  # [shapes, n]
-    for j, (noise, drift) in enumerate(levels):
-        k = drift**2 * lags + noise**2 * np.eye(n)
-        factor = np.linalg.cholesky(k)
-        inverse = np.linalg.inv(factor)
-        white = np.einsum("ij,kjc->kic", inverse, design)
-        r = residual @ inverse.T
-        inner = np.einsum("kic,kid->kcd", white, white) + precision
-        pull = np.einsum("kic,ki->kc", white, r)
-        inner_inverse = np.linalg.inv(inner)
-        shift = np.einsum("kcd,kd->kc", inner_inverse, pull)
-        quadratic = (r * r).sum(1) - (pull * shift).sum(1)
-        log_weight[j] = log_prior - 0.5 * quadratic - np.log(np.diag(factor)).sum() - 0.5 * np.linalg.slogdet(inner)[1]
-        solved.append((shift, inner_inverse, inverse))
-    weight = np.exp(log_weight - log_weight.max()).ravel()
-    chosen = _systematic(weight / weight.sum(), DRAWS)
-    level, shape = np.divmod(chosen, count)
-    normal = ndtri((np.argsort(rng.random((2, DRAWS)), axis=1) + 0.5) / DRAWS)
-    draws = np.empty((DRAWS, m))
-    for j in np.unique(level):
-        noise, drift = levels[j]
-        shift, inner_inverse, inverse = solved[j]
-        here = np.flatnonzero(level == j)
-        k = shape[here]
-        root = np.linalg.cholesky(inner_inverse[k])
-        coefficients = mean + shift[k] + np.einsum("kcd,kd->kc", root, normal[:, here].T)
-        left = z - np.einsum("kic,kc->ki", design[k], coefficients)
-        gain = drift**2 * cross @ inverse.T @ inverse
-        rest = drift**2 * onward - gain @ (drift**2 * cross.T)
-        root_rest = np.linalg.cholesky(rest + (noise**2 + 1e-10) * np.eye(m))
-        smooth = coefficients[:, :1] + coefficients[:, 1:] * at_ahead[k] + left @ gain.T
-        draws[here] = smooth + rng.standard_normal((here.size, m)) @ root_rest.T
-    return draws
+class _Component:
+    """The posterior of (level, fall) for every shape, at one size of noise and drift.
+
+    ``evidence`` is the log marginal likelihood of each shape, [shapes].
+    """
+
+    def __init__(
+        self, noise: float, drift: float, z: Array, log_steps: Array, shapes: Array, mean: Array, precision: Array
+    ) -> None:
+        self._noise, self._drift, self._z, self._log_steps, self._shapes = noise, drift, z, log_steps, shapes
+        lags = np.minimum(log_steps[:, None], log_steps[None, :])
+        factor = np.linalg.cholesky(drift**2 * lags + noise**2 * np.eye(z.size))
+        self._whiten = np.linalg.inv(factor)
+        one, fall = self._whiten.sum(axis=1), shapes @ self._whiten.T
+        rest = self._whiten @ (z - mean[0]) - mean[1] * fall
+        self._p11 = precision[0, 0] + one @ one
+        self._p12 = precision[0, 1] + fall @ one
+        self._p22 = precision[1, 1] + (fall * fall).sum(axis=1)
+        self._determinant = self._p11 * self._p22 - self._p12**2
+        q1, q2 = rest @ one, (rest * fall).sum(axis=1)
+        level = (self._p22 * q1 - self._p12 * q2) / self._determinant
+        slope = (self._p11 * q2 - self._p12 * q1) / self._determinant
+        self._level, self._fall = mean[0] + level, mean[1] + slope
+        explained = (rest * rest).sum(axis=1) - q1 * level - q2 * slope
+        self.evidence: Array = -0.5 * explained - np.log(np.diag(factor)).sum() - 0.5 * np.log(self._determinant)
+
+    def draw(self, rng: np.random.Generator, shape: Index, normal: Array, log_ahead: Array, at_ahead: Array) -> Array:
+        """Draw the values ahead, one row for each of the given shapes.
+
+        Args:
+            rng: of the drift and the noise.
+            shape: shapes, [draws].
+            normal: standard normal numbers for level and fall, [2, draws].
+            log_ahead: logarithms of the later steps, [steps].
+            at_ahead: the shapes at these steps, [shapes, steps].
+        """
+        p12, p22 = self._p12[shape], self._p22[shape]
+        off = np.sqrt(p22 / self._determinant[shape]) * normal[0]
+        level = self._level[shape] + off
+        fall = self._fall[shape] - p12 / p22 * off + normal[1] / np.sqrt(p22)
+        left = self._z - level[:, None] - fall[:, None] * self._shapes[shape]
+        cross = self._drift**2 * np.minimum(log_ahead[:, None], self._log_steps[None, :])
+        gain = cross @ self._whiten.T @ self._whiten
+        rest = self._drift**2 * np.minimum(log_ahead[:, None], log_ahead[None, :]) - gain @ cross.T
+        root = np.linalg.cholesky(rest + (self._noise**2 + 1e-10) * np.eye(log_ahead.size))
+        smooth = level[:, None] + fall[:, None] * at_ahead[shape] + left @ gain.T
+        draws: Array = smooth + rng.standard_normal(smooth.shape) @ root.T
+        return draws
 
 
-def _systematic(weights: Array, count: int) -> NDArray[np.int64]:
+def _systematic(weights: Array, count: int) -> Index:
     """Indices drawn in proportion to the weights with the least variance."""
     places = (np.arange(count) + 0.5) / count
-    indices: NDArray[np.int64] = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
+    indices: Index = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
     return indices
