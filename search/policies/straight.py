@@ -14,10 +14,18 @@ from hpo.search.policies import Continue, Policy, Resume, Start, Turn, Verdict, 
 class Straight(Policy):
     """Every started trial runs until it is complete or its pruner stops it."""
 
+    def __init__(self) -> None:
+        self._seen = 0
+        self._open: list[int] = []  # of the trials seen, those that had not ended: no turn looks at all of them
+
     def next(self, view: View) -> Turn:
         """Resume the paused trial with the lowest number, else start a new one."""
-        paused = [trial.number for trial in view.trials if trial.state == "paused"]
-        return Resume(min(paused)) if paused else Start()
+        trials = view.trials
+        known = [*self._open, *range(self._seen, len(trials))]
+        self._open = [number for number in known if trials[number].state in ("running", "paused")]
+        self._seen = len(trials)
+        paused = [number for number in self._open if trials[number].state == "paused"]
+        return Resume(paused[0]) if paused else Start()
 
     def judge(self, view: View, number: int) -> Verdict:
         """Go on."""
