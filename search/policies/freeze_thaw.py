@@ -65,6 +65,7 @@ class FreezeThaw(Policy):
         self._settings, self._own_recipes, self._per_second = settings, own_recipes, per_second
         self._answered: tuple[Any, Turn] | None = None  # judging a trial and filling its lane is one decision
         self._known: dict[tuple[str, int], _Known] = {}
+        self._known_for = 0  # the horizon that what is known of failed trials depends on
 
     def next(self, view: View) -> Turn:
         """Resume a paused trial, start a new one, or wait when nothing is left but what runs."""
@@ -89,21 +90,20 @@ class FreezeThaw(Policy):
     def _turn(self, view: View, judged: int | None) -> Turn:
         encoding = Encoding(view.space, view.fixed)
         sign = -1.0 if view.direction == "maximize" else 1.0
-        known = [self._know(trial, encoding, sign, "own") for trial in view.trials]
+        horizon = _horizon(view)
+        if horizon != self._known_for:
+            self._known, self._known_for = {}, horizon
+        known = [self._know(trial, encoding, sign, horizon, "own") for trial in view.trials]
         tried = {k.key for k in known}
         observed = [k for k in known if len(k.curve)]
-        earlier = [self._know(trial, encoding, sign, "earlier") for trial in view.earlier]
+        earlier = [self._know(trial, encoding, sign, horizon, "earlier") for trial in view.earlier]
         guess = {**min(earlier, key=lambda k: k.best).trial.values, **view.prior} if earlier else view.prior
         candidates = Candidates(view.space, encoding.units([guess])[0])
         started = len(known)
-        if started < (_WARM_STARTS if view.earlier else self._settings.starts) or not observed:
-            if not self._own_recipes:
-                return Start()
-            seed = derive_seed(view.seed, "spread")
-            first = self._untried(view, tried, (candidates.spread(i, seed) for i in range(started, started + 100)))
+        if started < (_WARM_STARTS if earlier else self._settings.starts) or not observed:
+            first = self._first_look(view, candidates, tried)
             if first is not None:
-                return Start(first)
-        horizon = _horizon(view)
+                return first
         running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
         model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
         if running:
@@ -133,6 +133,14 @@ class FreezeThaw(Policy):
                 return Start(point, memo)
         return Wait(memo) if running else Start(None, memo)
 
+    def _first_look(self, view: View, candidates: Candidates, tried: Set[Any]) -> Start | None:
+        """Start a recipe of an even spread; None when the space holds no other."""
+        if not self._own_recipes:
+            return Start()
+        started, seed = len(view.trials), derive_seed(view.seed, "spread")
+        point = self._untried(view, tried, (candidates.spread(i, seed) for i in range(started, started + 100)))
+        return None if point is None else Start(point)
+
     def _model(
         self, view: View, observed: Sequence[_Known], earlier: Sequence[_Known], encoding: Encoding, horizon: int
     ) -> tuple[Model, Mapping[str, Any] | None]:
@@ -160,7 +168,7 @@ class FreezeThaw(Policy):
                 return point
         return None
 
-    def _know(self, trial: TrialView, encoding: Encoding, sign: float, study: str) -> _Known:
+    def _know(self, trial: TrialView, encoding: Encoding, sign: float, horizon: int, study: str) -> _Known:
         old = self._known.get((study, trial.number))
         if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
             return old
@@ -168,8 +176,9 @@ class FreezeThaw(Policy):
         steps = int(curve[-1, 0]) if len(curve) else 0
         if sign < 0:
             curve[:, 1] *= sign
-        if trial.state == "failed":  # what diverges or crashes is as bad as can be
-            curve = np.append(curve, [[steps + 1.0, np.nan]], axis=0)
+        if trial.state == "failed":  # what diverges or crashes is as bad as can be, and will not recover
+            lost = sorted({steps + 1, max(horizon, steps + 1)})
+            curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
         best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
         row = encoding.encode([trial.values])[0] if old is None else old.row
         known = _Known(trial, len(trial.curve), curve, steps, best, row, _key(trial.values) if old is None else old.key)
