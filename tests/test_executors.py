@@ -1,0 +1,233 @@
+"""The contract of executors that train by the objective's own code, and what is special about processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hpo.search.errors import UserError
+from hpo.search.executors import Event, Executor, Failed, Finished, Job, Lost, Point, Task, inline, processes
+
+OBJECTIVE = """
+import os, pathlib, random, sys, time
+
+def train(*, epochs: int = 4, mode: str = "", seed: int = 0):
+    print("chatter")
+    rng = random.Random(seed)
+    try:
+        for epoch in range(1, epochs + 1):
+            value = rng.random()
+            if epoch == 2 and mode == "raise":
+                raise RuntimeError("in the second epoch")
+            if epoch == 2 and mode == "exit":
+                sys.exit(1)
+            if epoch == 2 and mode == "die":
+                os._exit(7)
+            if epoch == 2 and mode == "memory":
+                import resource
+                resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+                bytearray(2**33)
+            if epoch == 2 and mode == "hang":
+                time.sleep(600)
+            yield {"loss": value, "pid": os.getpid()}
+    finally:
+        if mode == "tidy":
+            pathlib.Path("tidied").write_text(str(seed))
+"""
+Make = Callable[[Task], Executor]
+MAKES: list[Make] = [inline.make, lambda task: processes.make(task, workers=2)]
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
+    (tmp_path / "model.py").write_text(OBJECTIVE)
+    monkeypatch.chdir(tmp_path)
+    return Task(str(tmp_path / "model.py"), folder=str(tmp_path))
+
+
+@pytest.fixture(params=MAKES, ids=["inline", "processes"])
+def executor(request: pytest.FixtureRequest, task: Task) -> Iterator[Executor]:
+    made: Executor = request.param(task)
+    yield made
+    made.close()
+    made.close()
+
+
+@pytest.fixture
+def workers(task: Task) -> Iterator[processes.Processes]:
+    made = processes.make(task, workers=2)
+    yield made
+    made.close()
+
+
+def next_of(executor: Executor, number: int) -> Event:
+    """The trial's next event; those of others go their way."""
+    while True:
+        for event in executor.advance():
+            if event.number == number:
+                return event
+
+
+def job(number: int, done: int = 0, **recipe: object) -> Job:
+    return Job(number, {"seed": number, **recipe}, done)
+
+
+def curve(executor: Executor, wanted: Job) -> list[float]:
+    executor.admit(wanted)
+    values = []
+    while isinstance(event := next_of(executor, wanted.number), Point):
+        values.append(event.metrics["loss"])
+    assert event == Finished(wanted.number)
+    return values
+
+
+def test_a_curve_is_that_of_its_recipe_wherever_it_is_trained(executor: Executor, task: Task) -> None:
+    assert curve(executor, job(3)) == curve(inline.make(task), job(3))
+    assert len(curve(executor, job(4, epochs=7))) == 7
+
+
+def test_a_trial_catches_up_to_what_is_recorded(executor: Executor) -> None:
+    whole = curve(executor, job(1))
+    assert curve(executor, job(1, done=2)) == whole[2:]
+    assert curve(executor, job(1, done=4)) == []
+
+
+def test_a_kept_trial_goes_on_where_it_stopped(executor: Executor) -> None:
+    whole = curve(executor, job(1))
+    executor.admit(job(1))
+    seen = [next_of(executor, 1) for _ in range(2)]
+    executor.evict(1, keep=True)
+    assert len(curve(executor, job(2))) == 4
+    seen += [Point(1, 3 + i, {"loss": value}) for i, value in enumerate(curve(executor, job(1, done=2)))]
+    assert [event.metrics["loss"] for event in seen if isinstance(event, Point)] == whole
+
+
+def test_an_evicted_trial_frees_its_lane_and_starts_afresh(executor: Executor) -> None:
+    executor.admit(job(1))
+    first = next_of(executor, 1)
+    executor.evict(1)
+    executor.evict(1)
+    executor.admit(job(1))
+    again = next_of(executor, 1)
+    assert isinstance(first, Point)
+    assert isinstance(again, Point)
+    assert again.metrics["loss"] == first.metrics["loss"]
+
+
+def test_a_dropped_trial_cleans_up_after_itself(executor: Executor, tmp_path: Path) -> None:
+    executor.admit(job(8, mode="tidy"))
+    next_of(executor, 8)
+    executor.evict(8)
+    executor.close()
+    assert (tmp_path / "tidied").read_text() == "8"
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"), [("raise", "RuntimeError: in the second epoch"), ("exit", "SystemExit: 1")]
+)
+def test_an_exception_ends_its_trial_and_nothing_else(executor: Executor, mode: str, reason: str) -> None:
+    executor.admit(job(1, mode=mode))
+    assert isinstance(next_of(executor, 1), Point)
+    end = next_of(executor, 1)
+    assert isinstance(end, Failed)
+    assert end.reason == reason
+    assert "model.py" in end.detail
+    assert len(curve(executor, job(2))) == 4
+
+
+def test_a_worker_that_runs_out_of_memory_says_so(workers: processes.Processes) -> None:
+    workers.admit(job(1, mode="memory"))
+    next_of(workers, 1)
+    end = next_of(workers, 1)
+    assert isinstance(end, Failed)
+    assert end.reason == "ran out of memory"
+
+
+def test_a_worker_that_dies_loses_its_trial_and_the_lane_goes_on(workers: processes.Processes) -> None:
+    workers.admit(job(1, mode="die"))
+    assert isinstance(next_of(workers, 1), Point)
+    assert next_of(workers, 1) == Lost(1, "its worker ended with exit code 7")
+    assert len(curve(workers, job(1))) == 4
+
+
+def test_a_killed_worker_is_replaced_and_what_it_kept_is_trained_again(workers: processes.Processes) -> None:
+    whole = curve(workers, job(1))
+    workers.admit(job(1))
+    point = next_of(workers, 1)
+    assert isinstance(point, Point)
+    workers.evict(1, keep=True)
+    os.kill(int(point.metrics["pid"]), signal.SIGKILL)
+    time.sleep(0.5)
+    assert len(curve(workers, job(2))) == 4
+    assert curve(workers, job(1, done=1)) == whole[1:]
+
+
+def test_a_worker_killed_while_it_trains_is_noticed(workers: processes.Processes) -> None:
+    workers.admit(job(1, mode="hang"))
+    point = next_of(workers, 1)
+    assert isinstance(point, Point)
+    os.kill(int(point.metrics["pid"]), signal.SIGKILL)
+    assert next_of(workers, 1) == Lost(1, "its worker was killed by SIGKILL (out of memory?)")
+
+
+def test_a_hanging_trial_can_be_evicted_while_another_trains(workers: processes.Processes) -> None:
+    workers.admit(job(1, mode="hang"))
+    next_of(workers, 1)
+    workers.admit(job(2))
+    while not isinstance(next_of(workers, 2), Finished):
+        pass
+    workers.evict(1)
+    assert len(curve(workers, job(3))) == 4
+
+
+def test_each_lane_has_a_process_of_its_own(workers: processes.Processes) -> None:
+    workers.admit(job(1))
+    workers.admit(job(2))
+    pids = set()
+    for number in (1, 2):
+        while isinstance(event := next_of(workers, number), Point):
+            pids.add(event.metrics["pid"])
+            if event.step == 2:
+                break
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+
+
+def test_a_worker_that_cannot_import_the_objective_says_why(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("import no_such_package\ndef train(): return 1.0")
+    executor = processes.make(Task(str(tmp_path / "model.py"), folder=str(tmp_path)), workers=1)
+    executor.admit(job(1))
+    with pytest.raises(UserError, match=r"model.py cannot be imported: No module named 'no_such_package'"):
+        executor.advance()
+    executor.close()
+
+
+def test_a_worker_that_ends_while_importing_is_not_tried_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("import os\nos._exit(3)\ndef train(): return 1.0")
+    executor = processes.make(Task(str(tmp_path / "model.py"), folder=str(tmp_path)), workers=1)
+    executor.admit(job(1))
+    with pytest.raises(UserError, match="ended with exit code 3 before it could train"):
+        executor.advance()
+    executor.close()
+
+
+@pytest.mark.parametrize("guard", ["", "if __name__ == '__main__':\n    "])
+def test_a_script_may_use_processes_with_or_without_a_main_guard(tmp_path: Path, guard: str) -> None:
+    (tmp_path / "model.py").write_text(OBJECTIVE)
+    settings = textwrap.dedent("""
+        dict(name="s", objective="./model.py", goal="minimize loss", search={"epochs": {"choice": [2, 3]}},
+             budget={"trials": 2}, executor={"processes": {"workers": 2}}, pruner="none", confirm="none")
+    """).strip()
+    (tmp_path / "script.py").write_text(f"import hpo\n{guard}print(len(hpo.run({settings}).trials))\n")
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "2\n"
+    assert "chatter" in done.stderr
