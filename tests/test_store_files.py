@@ -142,8 +142,11 @@ def test_reading_a_missing_file_creates_nothing(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_folder_is_named(tmp_path, name):
-    with pytest.raises(UserError, match="there is no folder"):
-        open_store(tmp_path / "missing" / name).session("a", ["minimize"])
+    store = open_store(tmp_path / "missing" / name)
+    for use in (lambda: store.session("a", ["minimize"]), store.storage):
+        with pytest.raises(UserError, match="there is no folder"):
+            use()
+    assert store.names() == []
     assert os.listdir(tmp_path) == []
 
 

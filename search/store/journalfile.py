@@ -31,6 +31,7 @@ class JournalFile:
 
     Raises:
         UserError: the file cannot be opened, or is no journal.
+        FileNotFoundError: it does not exist, and is only to be read.
     """
 
     def __init__(self, path: Path, display: str, *, write: bool, lease: Path | None = None) -> None:
@@ -42,7 +43,9 @@ class JournalFile:
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT if write else os.O_RDONLY, 0o666)
         except PermissionError:
             raise UserError(f"{display}: no permission to open the file") from None
-        except NotADirectoryError:
+        except (FileNotFoundError, NotADirectoryError):
+            if not write:
+                raise FileNotFoundError(path) from None
             raise UserError(f"{display}: there is no folder {path.parent}") from None
         begin = os.pread(self._fd, len(_BEGIN), 0).replace(b" ", b"")
         if not _BEGIN.startswith(begin[: len(_BEGIN)]):
