@@ -1,0 +1,243 @@
+"""Budgets, lanes and decisions of the search loop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.trial import FrozenTrial
+
+from hpo.search import engine, studyfile
+from hpo.search.budget import Budget
+from hpo.search.entry import Entry
+from hpo.search.errors import DataError, EverythingFailed, Interrupted
+from hpo.search.executors import Event, Executor, Job, Point, Task
+from hpo.search.ledger import Ledger
+from hpo.search.live import live
+from hpo.search.loop import Loop
+from hpo.search.policies import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View
+from hpo.search.policies.straight import Straight
+from hpo.search.rules import Rules, Silent
+from hpo.search.store import Store, open_store
+from hpo.search.study import Study
+from hpo.search.training import Run, Trainer
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def train(*, x: float = 0.0, epochs: int = 6, seed: int = 0) -> Iterator[dict[str, float]]:
+    for epoch in range(1, epochs + 1):
+        yield {"loss": x + 1 / epoch}
+
+
+def failing(*, x: float = 0.0, seed: int = 0) -> float:
+    raise ValueError("x is unlucky" if x > 0.5 else "x is wrong")
+
+
+def unreadable(*, x: float = 0.0, seed: int = 0) -> float:
+    raise DataError("the file is gone")
+
+
+class Lanes(Executor):
+    """Several lanes that move in step, as a cohort's do."""
+
+    def __init__(self, task: Task, lanes: int) -> None:
+        self.lanes = lanes
+        self._trainer = Trainer(task)
+        self._runs: dict[int, Run] = {}
+        self._jobs: dict[int, Job] = {}
+
+    def admit(self, job: Job) -> None:
+        assert len(self._jobs) < self.lanes
+        self._jobs[job.number] = job
+        self._runs.setdefault(job.number, self._trainer.start(job))
+
+    def advance(self) -> list[Event]:
+        events: list[Event] = [self._trainer.advance(self._runs[n], job) for n, job in self._jobs.items()]
+        for event in events:
+            if not isinstance(event, Point):
+                del self._jobs[event.number], self._runs[event.number]
+        return events
+
+    def evict(self, number: int, *, keep: bool = False) -> None:
+        self._jobs.pop(number, None)
+        if not keep and number in self._runs:
+            self._runs.pop(number).close()
+
+    def close(self) -> None:
+        for number in list(self._runs):
+            self.evict(number)
+
+
+class Fickle(Policy):
+    """Pauses after every point and goes on with any trial at random."""
+
+    def next(self, view: View) -> Turn:
+        rng = random.Random(sum(len(trial.curve) for trial in view.trials))
+        paused = [trial.number for trial in view.trials if trial.state == "paused"]
+        return Resume(rng.choice(paused)) if paused and (len(paused) > 3 or rng.random() < 0.5) else Start()
+
+    def judge(self, view: View, number: int) -> Verdict:
+        return Pause() if random.Random(number + len(view.trials[number].curve)).random() < 0.5 else Continue()
+
+
+def study_of(objective: Any = train, budget: Budget | None = None, **changes: Any) -> Study:
+    plain: Mapping[str, Any] = {
+        "name": "study", "objective": live(objective), "goal": "minimize loss", "sampler": "random", "seed": 1,
+        "search": {"x": {"float": [0.0, 1.0]}}, "pruner": "none", "confirm": "none", **changes,
+    }  # fmt: skip
+    read = studyfile.read(plain, [])
+    return read if budget is None else Study(**{**vars(read), "budget": budget})
+
+
+def search(
+    study: Study, store: Store, lanes: int = 1, policy: Policy | None = None, observer: Silent | None = None
+) -> list[FrozenTrial]:
+    """Run the loop by itself; returns the stored trials."""
+    with store.session("study", study.directions) as session:
+        ledger = Ledger(study, session, study.recipe)
+        executor = Lanes(engine.task_of(study), lanes)
+        rules = Rules(
+            policy=policy or Straight(),
+            pruner=optuna.pruners.NopPruner(),
+            pruner_name="none",
+            view=session.study,
+            judged=0,
+            make_sampler=lambda number, attempt: optuna.samplers.RandomSampler(seed=number * 97 + attempt),
+            horizon=lambda recipe: 6,
+        )
+        loop = Loop(ledger, executor, rules, observer or Silent())
+        if isinstance(observer, Stopping):
+            observer.loop = loop
+        try:
+            loop.run()
+        finally:
+            executor.close()
+    snapshot = store.read("study")
+    assert snapshot is not None
+    return snapshot.trials
+
+
+class Stopping(Silent):
+    """Asks for a stop after so many points."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+        self.loop: Loop | None = None
+
+    def moved(self, entry: Entry) -> None:
+        self.left -= 1
+        if self.left == 0 and self.loop is not None:
+            self.loop.stop = True
+
+
+def points(trials: list[FrozenTrial]) -> int:
+    return sum(len(trial.intermediate_values) for trial in trials)
+
+
+@settings(max_examples=25, deadline=None)
+@given(trials=st.integers(1, 12), lanes=st.integers(1, 5), fickle=st.booleans())
+def test_exactly_the_wanted_trials_are_run_in_any_number_of_lanes(trials: int, lanes: int, fickle: bool) -> None:
+    found = search(study_of(budget=Budget(trials=trials)), open_store(":memory:"), lanes, Fickle() if fickle else None)
+    assert len(found) == trials
+    assert all(trial.state.is_finished() for trial in found)
+    if not fickle:
+        assert points(found) == 6 * trials
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.integers(1, 60), lanes=st.integers(1, 5), fickle=st.booleans())
+def test_no_step_more_than_the_budget_is_recorded(steps: int, lanes: int, fickle: bool) -> None:
+    found = search(study_of(budget=Budget(steps=steps)), open_store(":memory:"), lanes, Fickle() if fickle else None)
+    assert points(found) == steps
+    assert all(trial.state.is_finished() for trial in found)
+
+
+@settings(max_examples=20, deadline=None)
+@given(parts=st.lists(st.integers(1, 50), min_size=1, max_size=4), lanes=st.integers(1, 3))
+def test_a_budget_may_grow_and_shrink_between_runs(parts: list[int], lanes: int) -> None:
+    store = open_store(":memory:")
+    for steps in parts:
+        found = search(study_of(budget=Budget(steps=steps)), store, lanes, Fickle())
+        assert all(trial.state.is_finished() for trial in found)
+    assert points(found) == max(parts)
+
+
+def test_fewer_trials_than_there_are_end_at_once() -> None:
+    store = open_store(":memory:")
+    search(study_of(budget=Budget(trials=5)), store)
+    assert len(search(study_of(budget=Budget(trials=2)), store)) == 5
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_target_ends_the_search_and_what_runs_is_closed(lanes: int) -> None:
+    found = search(study_of(budget=Budget(trials=500, target=0.25)), open_store(":memory:"), lanes)
+    assert len(found) < 500
+    complete = [trial for trial in found if trial.state.name == "COMPLETE"]
+    assert min(trial.values[0] for trial in complete) <= 0.25
+    assert {trial.state.name for trial in found} <= {"COMPLETE", "PRUNED", "FAIL"}
+    assert all(t.user_attrs["reason"] == "the target was reached" for t in found if t.state.name != "COMPLETE")
+
+
+def test_minutes_of_all_runs_count_together() -> None:
+    store = open_store(":memory:")
+    with store.session("study", ["minimize"]) as session:
+        session.study._storage.set_study_user_attr(0, "seconds", 59.0)
+        session.commit()
+    assert search(study_of(budget=Budget(minutes=0.9)), store) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(after=st.integers(1, 40), lanes=st.integers(1, 3))
+def test_a_stopped_search_goes_on_to_the_same_end(after: int, lanes: int) -> None:
+    study = study_of(budget=Budget(trials=7))
+    whole = search(study, open_store(":memory:"), lanes)
+    store = open_store(":memory:")
+    try:
+        search(study, store, lanes, observer=Stopping(after))
+    except Interrupted:
+        found = search(study, store, lanes)
+    else:
+        found = search(study, store, lanes)
+    assert [(t.params, t.values, t.intermediate_values) for t in found] == [
+        (t.params, t.values, t.intermediate_values) for t in whole
+    ]
+
+
+def _stored(store: Store) -> list[FrozenTrial]:
+    snapshot = store.read("study")
+    return snapshot.trials if snapshot else []
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_everything_failing_is_told_with_the_commonest_reason(lanes: int) -> None:
+    store = open_store(":memory:")
+    with pytest.raises(EverythingFailed) as caught:
+        search(study_of(failing, goal="minimize value", budget=Budget(trials=50)), store, lanes)
+    reasons = [trial.user_attrs["reason"] for trial in _stored(store)]
+    common = max(set(reasons), key=reasons.count)
+    assert common in str(caught.value)
+    assert f"hpo replay study {max(i for i, reason in enumerate(reasons) if reason == common)}" in str(caught.value)
+    assert 5 <= len(reasons) <= 5 + lanes
+
+
+def test_data_that_cannot_be_read_ends_the_search_at_the_first_trial() -> None:
+    store = open_store(":memory:")
+    with pytest.raises(DataError, match="the file is gone"):
+        search(study_of(unreadable, goal="minimize value", budget=Budget(trials=50)), store)
+    assert [trial.state.name for trial in _stored(store)] == ["FAIL"]
+
+
+def test_a_trial_that_another_program_enqueued_is_closed_with_a_reason() -> None:
+    store = open_store(":memory:")
+    with store.session("study", ["minimize"]) as session:
+        session.study.enqueue_trial({"x": 0.5})
+        session.commit()
+    found = search(study_of(budget=Budget(trials=2)), store)
+    assert [trial.state.name for trial in found] == ["FAIL", "COMPLETE"]
+    assert "enqueued by another program" in found[0].user_attrs["reason"]
