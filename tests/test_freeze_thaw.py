@@ -14,7 +14,7 @@ from hpo.search.engine import Progress
 from hpo.search.errors import Interrupted, UserError
 from hpo.search.ledger import Entry
 from hpo.search.loop import Loop
-from hpo.search.policies import Pause, Policy, Resume, Start, TrialView, View, Wait
+from hpo.search.policies import Pause, Policy, Prune, Resume, Start, TrialView, View, Wait
 from hpo.search.policies.freeze_thaw import FreezeThaw, make
 from hpo.search.space import Choice, Float, Int, Parameter, Scalar, Space
 
@@ -101,7 +101,9 @@ class Study:
                 continue
             verdict = self.policy.judge(self.view, number)
             self.keep(verdict)
-            if isinstance(verdict, Pause):
+            if isinstance(verdict, Prune):
+                self.change(number, state="pruned")
+            elif isinstance(verdict, Pause):
                 self.change(number, state="paused")
 
     def keep(self, turn: Any) -> None:
@@ -136,6 +138,15 @@ def test_it_finds_the_bowl_and_leaves_weak_trials_paused() -> None:
 def test_paused_trials_are_taken_up_again() -> None:
     study = Study(policy()).run(60)
     assert sum(kind == "resume" for kind, _ in study.log) > 3
+
+
+def test_what_is_paused_stays_few() -> None:
+    frugal = FreezeThaw(Settings(uniform=30, near=30, paused=6))
+    study = Study(frugal).run(120)
+    states = [trial.state for trial in study.view.trials]
+    assert states.count("pruned") > 10
+    assert states.count("paused") < 20
+    assert study.best < 0.1
 
 
 @pytest.mark.parametrize("lanes", [1, 3])

@@ -3,7 +3,7 @@
 What it does: starts a handful of recipes for one step each; from then on, whenever a lane is free, a Gaussian process
 over (recipe, step) predicts how every paused curve and every candidate recipe would go on, and the one with the
 highest expected improvement of the best value, a random number of steps ahead, trains the next step. It replaces
-sampler and pruner: weak trials are left paused, and come back if the others disappoint.
+sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others disappoint.
 When to use it: whenever trials yield curves; it gains most when a complete trial is long compared with its first
 informative point. Not for objectives that cannot be paused, nor for several goals.
 Options: ``of`` = none, a sampler for new recipes in place of the surrogate; ``per`` = ``step`` or ``second``, what
@@ -29,7 +29,7 @@ from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.thaw import Curves, Model, Options, Settings
 from hpo.search.errors import UserError
-from hpo.search.policies import Continue, Pause, Policy, Resume, Start, TrialView, Turn, Verdict, View, Wait
+from hpo.search.policies import Continue, Pause, Policy, Prune, Resume, Start, TrialView, Turn, Verdict, View, Wait
 from hpo.search.recipe import derive_seed
 from hpo.search.space import Scalar
 
@@ -72,16 +72,21 @@ class FreezeThaw(Policy):
         return self._decide(view, None)
 
     def judge(self, view: View, number: int) -> Verdict:
-        """Let the trial go on if it is the one that promises most, else pause it."""
+        """Let the trial go on if it promises most; end it if it will not be considered again; else pause it."""
         if view.trials[number].curve[-1][0] not in milestones(_horizon(view)):
             return Continue()
         turn = self._decide(view, number)
         if isinstance(turn, Resume) and turn.number == number:
             return Continue(turn.memo)
+        best = self._known["own", number].best
+        better = sum(self._known["own", t.number].best < best for t in view.trials if t.state == "paused")
+        if better >= self._settings.paused:  # what is paused costs memory
+            return Prune(f"{better} paused trials are better", {"paused": float(better)}, turn.memo)
         return Pause(turn.memo)
 
     def _decide(self, view: View, judged: int | None) -> Turn:
-        states = tuple(("paused" if t.number == judged else t.state, len(t.curve)) for t in view.trials)
+        left = ("paused", "pruned")  # pruning the judged trial does not make another decision of it
+        states = tuple((t.number == judged or t.state in left or t.state, len(t.curve)) for t in view.trials)
         facts = (view.seed, states)
         if self._answered is None or self._answered[0] != facts:
             self._answered = facts, self._turn(view, judged)
