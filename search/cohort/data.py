@@ -142,7 +142,7 @@ class Data:
         x, y = torch.as_tensor(inputs), torch.as_tensor(targets)
         if len(x) == 0 or len(x) != len(y):
             raise DataError(f"the {name} part has {len(x)} rows of inputs and {len(y)} targets")
-        if x.is_floating_point():
+        if x.is_floating_point() or x.dtype == torch.uint8:  # pixels are numbers; wider whole numbers are symbols
             x = x.float()
             if not bool(torch.isfinite(x).all()):
                 raise DataError(f"the {name} part's inputs hold NaN or infinite values")

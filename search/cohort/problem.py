@@ -23,6 +23,7 @@ from hpo.search.executors import Task
 from hpo.search.recipe import derive_seed
 
 _ABSENT = object()
+_LOADED = 32  # data sets held for further trials
 
 
 class Knobs(Mapping[str, Any]):
@@ -118,7 +119,8 @@ class Problem:
             if all(filled.get(name, _ABSENT) == value for name, value in read.items()):
                 return data
         found, read = call(self._module.data, filled)
-        self._data.append((read, Data(Splits.of(found), self.device)))
+        # where every trial has data of its own, old data must not pile up; a lane keeps what it trains on
+        self._data = [*self._data[1 - _LOADED :], (read, Data(Splits.of(found), self.device))]
         return self._data[-1][1]
 
     def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
@@ -146,10 +148,13 @@ def _fits(recipe: TrainingRecipe, data: Data) -> None:
     """Refuse knobs that mean nothing for this data.
 
     Raises:
-        UserError: a loss of regression for classes, or image augmentation without images.
+        UserError: a loss of regression for classes, noise on whole numbers, or image augmentation without images.
     """
     if data.task == "classification" and recipe.loss != "auto":
         raise UserError(f"loss: {recipe.loss} is for regression, and the data has classes: leave it auto")
+    blended = [n for n in ("mixup", "input_noise", "feature_masking") if getattr(recipe, n)]
+    if blended and not data.train.inputs.is_floating_point():
+        raise UserError(f"{blended[0]} needs inputs that are real numbers, and these are {data.train.inputs.dtype}")
     if len(data.shape) != 3 and (moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]):
         raise UserError(f"{moved[0]} needs images [channels, height, width], and a sample here is {list(data.shape)}")
 
