@@ -164,7 +164,16 @@ def _source_digest(objective: Objective) -> str | None:
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, Mapping) and "domain" in value:
-        when = " when " + ", ".join(f"{n} in {v}" for n, v in value["when"]) if value["when"] else ""
-        return ", ".join(f"{k} {v}" for k, v in value["domain"].items() if v not in (None, False)) + when
-    return str(value) if not isinstance(value, list) else ", ".join(map(str, value))
+    """A setting, or a searched knob as the study file has it, in words."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if not isinstance(value, Mapping) or "domain" not in value:
+        return str(value)
+    domain = value["domain"]
+    if domain["kind"] == "choice":
+        shown = f"choice of {_show(domain['values'])}"
+    else:
+        shown = f"{domain['kind']} from {domain['low']} to {domain['high']}"
+        steps = domain["step"] is not None and (domain["kind"], domain["step"]) != ("int", 1)
+        shown += (", log" if domain["log"] else "") + (f", step {domain['step']}" if steps else "")
+    return shown + "".join(f", when {name} is {_show(values)}" for name, values in value["when"])
