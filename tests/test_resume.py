@@ -131,6 +131,15 @@ STUDIES: dict[str, dict[str, Any]] = {
     "target": study(train, budget={"trials": 40, "target": 0.12}),
     "freeze-thaw": study(train, sampler="freeze-thaw", budget={"steps": 90}),
     "gp": study(train, sampler="gp", budget={"trials": 13}),
+    "cohort": {
+        **study(train),
+        "objective": "mlp",
+        "data": "iris",
+        "goal": "minimize val_loss",
+        "fixed": {"epochs": 5},
+        "search": {"learning_rate": {"float": [1e-3, 1e-1], "log": True}},
+        "executor": {"cohort": {"lanes": 4}},
+    },
 }
 
 
