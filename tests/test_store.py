@@ -598,7 +598,7 @@ def kill(location: str, times: str) -> None:
             numbers = [int(line) for line in lines]
         confirmed = max([confirmed, *numbers])
         if confirmed >= 0:
-            rounds += 1
+            rounds, patience = rounds + 1, 1
         else:
             patience *= 2  # it did not even live to see the tables made
         snapshot = store.read("study")
@@ -607,14 +607,14 @@ def kill(location: str, times: str) -> None:
             continue
         assert [trial.number for trial in snapshot.trials] == list(range(len(snapshot.trials)))
         assert len(snapshot.trials) > confirmed
-        complete = [trial for trial in snapshot.trials if trial.state == TrialState.COMPLETE]
+        complete = {trial.number for trial in snapshot.trials if trial.state == TrialState.COMPLETE}
         assert len(snapshot.trials) - len(complete) <= 1
-        assert all(trial.number in (t.number for t in complete) for trial in snapshot.trials[: confirmed + 1])
+        assert complete >= set(range(confirmed + 1))
         for trial in snapshot.trials:
             assert set(trial.params) == set("xyz")
             assert set(trial.user_attrs) == {"text"}
-            assert len(trial.intermediate_values) == (4 if trial in complete else 0)
-        assert snapshot.user_attrs.get("done") == (max(t.number for t in complete) if complete else None)
+            assert len(trial.intermediate_values) == (4 if trial.number in complete else 0)
+        assert snapshot.user_attrs.get("done") == max(complete, default=None)
         deadline = time.monotonic() + 10  # a server notices a lost process in its own time
         while store.running("study") and time.monotonic() < deadline:
             time.sleep(0.01)
