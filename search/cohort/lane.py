@@ -46,7 +46,11 @@ class Lane:
     def __post_init__(self) -> None:
         network, recipe, device = self.trial.network, self.trial.recipe, self.trial.data.device
         self.micro = recipe.batch_size if network.ragged else micro_size(recipe.batch_size)
-        self.total = sum(self.layout(epoch).steps for epoch in range(recipe.epochs))
+        epochs = range(recipe.epochs)
+        if recipe.batch_schedule == "fixed":
+            self.total = self.layout(0).steps * len(epochs)
+        else:
+            self.total = sum(self.layout(epoch).steps for epoch in epochs)
         weights = [value.reshape(-1).to(device) for value in network.initial(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
         kept = [*optimizers.memory(recipe)]
