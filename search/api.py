@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.search import engine, recipefile, studyfile
-from hpo.search.objective import live
-from hpo.search.report import StudyReport, report, table
+from hpo.search import engine, studyfile
+from hpo.search.objective.describe import live
+from hpo.search.report import recipefile
+from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store
-from hpo.search.yaml12 import dump
+from hpo.search.studyfile.yaml12 import dump
 
 if TYPE_CHECKING:
     import pandas

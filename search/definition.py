@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.distributions import to_distribution
 from hpo.search.errors import UserError
-from hpo.search.objective import Objective
+from hpo.search.objective.describe import Objective
 from hpo.search.plugins import pruner_of, sampler_and_policy
 from hpo.search.space import Choice, Domain, Float, Int, Space
 from hpo.search.study import Study

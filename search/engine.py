@@ -23,7 +23,8 @@ from hpo.search.errors import EverythingFailed, HpoError, StoreError
 from hpo.search.executors import Executor, Job, Task
 from hpo.search.ledger import Ledger
 from hpo.search.loop import Loop
-from hpo.search.objective import Objective, describe, import_module
+from hpo.search.objective.describe import Objective, describe, import_module
+from hpo.search.objective.training import Trainer
 from hpo.search.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
 from hpo.search.pruners import PrunerContext
 from hpo.search.recipe import canonical, derive_seed
@@ -32,7 +33,6 @@ from hpo.search.samplers import SamplerContext
 from hpo.search.space import Choice, Int
 from hpo.search.store import Store, open_store
 from hpo.search.study import Study
-from hpo.search.training import Trainer
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session

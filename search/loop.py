@@ -25,9 +25,9 @@ from hpo.search.entry import Entry
 from hpo.search.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
 from hpo.search.executors import Event, Executor, Failed, Finished, Job, Lost, Point
 from hpo.search.ledger import Ledger
+from hpo.search.objective.training import VALUE
 from hpo.search.policies import Continue, Pause, Prune, Resume, State, Verdict, View, Wait
 from hpo.search.rules import Observer, Rules
-from hpo.search.training import VALUE
 
 GIVE_UP = 5
 """A study in which this many trials failed and none succeeded stops."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from hpo.search import registry
 from hpo.search.executors import Executor, Task
-from hpo.search.pluginfile import file_kind
 from hpo.search.policies import Policy
 from hpo.search.study import Plugin, Study
+from hpo.search.studyfile.plugins import file_kind
 
 DEFAULT_SAMPLER = Plugin("tpe")
 DEFAULT_PRUNER = Plugin("successive-halving")

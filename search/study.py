@@ -73,7 +73,7 @@ class Study:
     Attributes:
         name: name in the store; the file's stem unless the file says otherwise.
         question: the file's first comment line.
-        objective: canonical reference (see ``hpo.search.objective``).
+        objective: canonical reference (see ``hpo.search.objective.describe``).
         goals: one, or several for a Pareto front.
         space: what may vary.
         fixed: knobs with one value.

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from hpo.search.errors import HpoError, UserError
 from hpo.search.executors import Job, Point, Task
 from hpo.search.lifeline import die_with_parent
-from hpo.search.training import Run, Trainer
+from hpo.search.objective.training import Run, Trainer
 
 READY = "ready"
 

@@ -220,7 +220,7 @@ def test_a_file_with_build_and_data_runs_through_the_executor_and_alone(tmp_path
         news = [event for event in executor.advance() if isinstance(event, Point)]
     assert not [event for event in news if isinstance(event, Failed)]
     assert all(event.metrics["val_r2"] > 0.9 for event in news)
-    from hpo.search.objective import describe, import_module
+    from hpo.search.objective.describe import describe, import_module
 
     module = import_module(describe(str(file), tmp_path))
     curve = list(train_alone(module, Task(str(file)), {"width": 8, "epochs": 30, "seed": 0, "learning_rate": 0.03}))

@@ -17,7 +17,7 @@ from hpo.search import engine, studyfile
 from hpo.search.confirm import Candidate, candidates, finalists, fresh_seeds
 from hpo.search.entry import Entry
 from hpo.search.ledger import Ledger
-from hpo.search.live import live
+from hpo.search.objective.live import live
 from hpo.search.store import Store, open_store
 from hpo.search.study import Goal, Study
 

@@ -17,7 +17,7 @@ import yaml
 from hpo.search import registry
 from hpo.search.errors import HpoError, StudyFileError
 from hpo.search.study import Study
-from hpo.search.studyfile import read
+from hpo.search.studyfile.reader import read
 
 WHERE = re.compile(r"^(\S.*):\d+:\d+: \S", re.MULTILINE)
 

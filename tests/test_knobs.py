@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hpo.search import registry
-from hpo.search.knobs import REQUIRED, UNKNOWN, Knob, Limits, Signature
-from hpo.search.source import Source
+from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Limits, Signature
+from hpo.search.objective.source import Source
 
 Read = Callable[..., Signature]
 

@@ -20,19 +20,19 @@ PLUGINS = ("samplers", "pruners", "policies", "executors")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("space", "recipe", "budget", "knobs", "store.location"),  # pure
-    ("registry", "study", "yaml12"),
-    ("annotations", "source", "live", "lifeline"),
-    ("objective",),
-    ("overrides", "spacefile", "goalfile"),
-    ("budgetfile", "knobfile", "pluginfile"),
-    ("studyfile", "schema"),
+    ("space", "recipe", "budget", "objective.knobs", "store.location"),  # pure
+    ("registry", "study", "studyfile.yaml12"),
+    ("objective.annotations", "objective.source", "objective.live", "lifeline"),
+    ("objective.describe",),
+    ("studyfile.overrides", "studyfile.space", "studyfile.goals"),
+    ("studyfile.budget", "studyfile.knobs", "studyfile.plugins"),
+    ("studyfile.reader", "studyfile.schema"),
 )
 """Modules of the front end; each imports only from the lines above it, or from its own."""
 
 FRONT = tuple(name for line in LAYERS for name in line)
 HEAVY = ("optuna", "torch", "sklearn", "numpy", "pandas", "scipy")
-ABOVE = ("cli", "api", "commands", "engine", "loop", "terminal", "show")
+ABOVE = ("cli", "api", "commands", "engine", "loop", "report")
 """What no plug-in, store or pure module may import."""
 
 

@@ -18,14 +18,14 @@ from hpo.search.entry import Entry
 from hpo.search.errors import DataError, EverythingFailed, Interrupted
 from hpo.search.executors import Event, Executor, Job, Point, Task
 from hpo.search.ledger import Ledger
-from hpo.search.live import live
 from hpo.search.loop import Loop
+from hpo.search.objective.live import live
+from hpo.search.objective.training import Run, Trainer
 from hpo.search.policies import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View
 from hpo.search.policies.straight import Straight
 from hpo.search.rules import Rules, Silent
 from hpo.search.store import Store, open_store
 from hpo.search.study import Study
-from hpo.search.training import Run, Trainer
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

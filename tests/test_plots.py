@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.search.plots import Tried, rate_and_batch
+from hpo.search.report.plots import Tried, rate_and_batch
 from hpo.search.space import Choice, Float, Int, Parameter, Space
 
 SPACE = Space(

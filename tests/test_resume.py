@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.search import engine, studyfile
 from hpo.search.entry import Entry
-from hpo.search.live import live
+from hpo.search.objective.live import live
 from hpo.search.store import Store, open_store
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from hpo.search import registry
-from hpo.search.schema import schema
-from hpo.search.studyfile import KEYS
-from hpo.search.yaml12 import parse
+from hpo.search.studyfile.reader import KEYS
+from hpo.search.studyfile.schema import schema
+from hpo.search.studyfile.yaml12 import parse
 
 jsonschema = pytest.importorskip("jsonschema")
 

@@ -13,13 +13,13 @@ from hpo.objectives.data import KINDS, NAMES
 from hpo.search import registry
 from hpo.search.budget import Budget
 from hpo.search.errors import StudyFileError, UserError
-from hpo.search.live import live
-from hpo.search.objective import describe
-from hpo.search.pluginfile import known_names
+from hpo.search.objective.describe import describe
+from hpo.search.objective.live import live
 from hpo.search.space import Choice, Float, Int, Parameter
 from hpo.search.study import Confirm, Goal, Plugin, Study
-from hpo.search.studyfile import KEYS, find, read
-from hpo.search.yaml12 import parse
+from hpo.search.studyfile.plugins import known_names
+from hpo.search.studyfile.reader import KEYS, find, read
+from hpo.search.studyfile.yaml12 import parse
 
 HEAD = "objective: mlp\ngoal: minimize val_loss\n"
 KNOBS = describe("mlp", Path()).signature.knobs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.search import text
+from hpo.search.report import text
 
 SLOW = """
 import time

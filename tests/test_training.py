@@ -14,8 +14,8 @@ import torch
 
 from hpo.search.errors import UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
-from hpo.search.live import live
-from hpo.search.training import Trainer, as_metrics
+from hpo.search.objective.live import live
+from hpo.search.objective.training import Trainer, as_metrics
 
 
 def trainer(function: Callable[..., Any]) -> Trainer:

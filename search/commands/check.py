@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from hpo.search import cli, studyfile, text
+from hpo.search import cli, studyfile
 from hpo.search.commands.run import add_overrides, overrides
+from hpo.search.report import text
 from hpo.search.study import Study
 
 

@@ -12,15 +12,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpo.search import cli, studyfile, text
+from hpo.search import cli, studyfile
 from hpo.search.commands.run import add_overrides, overrides
 from hpo.search.errors import StudyFileError, UserError
-from hpo.search.pluginfile import read_plugin
-from hpo.search.yaml12 import parse
+from hpo.search.report import text
+from hpo.search.studyfile.plugins import read_plugin
+from hpo.search.studyfile.yaml12 import parse
 
 if TYPE_CHECKING:
-    from hpo.search.compare import Variant
     from hpo.search.errors import Mistake
+    from hpo.search.report.compare import Variant
     from hpo.search.study import Plugin
 
 
@@ -53,7 +54,7 @@ def main(arguments: argparse.Namespace) -> int:
     pruners = [_plugin("pruner", name) for name in arguments.with_pruner] or [None]
     if len(samplers) * len(pruners) < 2:
         raise UserError("name what to compare, such as: --with-sampler tpe --with-sampler random")
-    from hpo.search.compare import compare
+    from hpo.search.report.compare import compare
 
     pairs = [(sampler, pruner) for sampler in samplers for pruner in pruners]
     found = compare(study, pairs, arguments.seeds, cli.store_of(arguments), fresh=arguments.fresh)

@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
     from hpo.search.engine import CONFIRM
-    from hpo.search.report import report
+    from hpo.search.report.study import report
 
     store, name = cli.store_of(arguments), cli.study_name(arguments)
     found = report(store, name)

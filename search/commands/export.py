@@ -15,7 +15,7 @@ from hpo.search import cli
 from hpo.search.errors import UserError
 
 if TYPE_CHECKING:
-    from hpo.search.report import StudyReport
+    from hpo.search.report.study import StudyReport
     from hpo.search.store import Store
 
 
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Write the export."""
-    from hpo.search import report
+    from hpo.search.report import study as report
 
     if arguments.top < 1:
         raise UserError(f"--top counts recipes from 1, got {arguments.top}")
@@ -62,7 +62,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
-    from hpo.search import engine, recipefile, report
+    from hpo.search import engine
+    from hpo.search.report import recipefile
+    from hpo.search.report import study as report
 
     fresh_name = found.name + engine.CONFIRM
     fresh = report.report(store, fresh_name) if fresh_name in store.names() else None

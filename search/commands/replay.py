@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from hpo.search import cli, text
+from hpo.search import cli
 from hpo.search.errors import EverythingFailed, UserError
+from hpo.search.report import text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +23,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Train the trial's recipe and compare point by point."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
         os.environ.setdefault(name, "1")
-    from hpo.search import report
     from hpo.search.executors import Job
-    from hpo.search.recipefile import stored_task
-    from hpo.search.training import VALUE, Trainer, failure
+    from hpo.search.objective.training import VALUE, Trainer, failure
+    from hpo.search.report import study as report
+    from hpo.search.report.recipefile import stored_task
 
     found = report.report(cli.store_of(arguments), cli.study_name(arguments))
     trial = next((trial for trial in found.trials if trial.number == arguments.trial), None)

@@ -63,7 +63,8 @@ def main(arguments: argparse.Namespace) -> int:
     study = studyfile.read(cli.study_name(arguments), overrides(arguments))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
         os.environ.setdefault(name, "1")
-    from hpo.search import report, show
+    from hpo.search.report import show
+    from hpo.search.report import study as report
 
     store = _run(study, arguments)
     found = report.report(store, study.name)
@@ -75,7 +76,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _run(study: Study, arguments: argparse.Namespace) -> Store:
-    from hpo.search import engine, terminal
+    from hpo.search import engine
+    from hpo.search.report import terminal
 
     if arguments.json:
         progress: engine.Progress = terminal.Json()

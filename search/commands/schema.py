@@ -12,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the schema."""
-    from hpo.search.schema import schema
+    from hpo.search.studyfile.schema import schema
 
     print(json.dumps(schema(), indent=2))
     return 0

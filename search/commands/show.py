@@ -23,7 +23,8 @@ def main(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from hpo.search import report, show, text
+    from hpo.search.report import show, text
+    from hpo.search.report import study as report
 
     found = report.report(cli.store_of(arguments), cli.study_name(arguments))
     if arguments.json:
@@ -66,8 +67,8 @@ def main(arguments: argparse.Namespace) -> int:
 def _show_trial(console: object, found: object, number: int) -> None:
     from rich.console import Console
 
-    from hpo.search import text
-    from hpo.search.report import StudyReport
+    from hpo.search.report import text
+    from hpo.search.report.study import StudyReport
 
     assert isinstance(console, Console)
     assert isinstance(found, StudyReport)

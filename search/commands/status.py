@@ -18,7 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print one line a study."""
-    from hpo.search import report, show, text
+    from hpo.search.report import show, text
+    from hpo.search.report import study as report
 
     store = cli.store_of(arguments)
     given = arguments.study or arguments.given

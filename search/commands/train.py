@@ -12,11 +12,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.search import text
 from hpo.search.errors import UserError
+from hpo.search.report import text
 
 if TYPE_CHECKING:
-    from hpo.search.recipefile import RecipeFile
+    from hpo.search.report.recipefile import RecipeFile
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Train, measure, save."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
         os.environ.setdefault(name, "1")
-    from hpo.search import recipefile
+    from hpo.search.report import recipefile
 
     exported = recipefile.load(arguments.file, arguments.pick)
     folder: Path = arguments.output or Path(f"{exported.study}-model".replace(" ", "-"))
@@ -72,7 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _train(task: Any, recipe: dict[str, Any], metric: str) -> tuple[list[tuple[int, float]], dict[str, float], Any]:
     from hpo.search.executors import Job
-    from hpo.search.training import VALUE, Trainer
+    from hpo.search.objective.training import VALUE, Trainer
 
     run = Trainer(task).start(Job(0, recipe))
     curve: list[tuple[int, float]] = []

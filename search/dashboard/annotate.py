@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search.dashboard.attributes import save_note, save_plot
 from hpo.search.dashboard.note import Summary, markdown
-from hpo.search.plots import Tried, rate_and_batch
+from hpo.search.report.plots import Tried, rate_and_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

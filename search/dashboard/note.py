@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpo.search import text
+from hpo.search.report import text
 
 _FINALISTS = 10
 

@@ -17,8 +17,8 @@ from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.problem import Problem
 from hpo.search.errors import UserError
 from hpo.search.executors import Event, Executor, Failed, Finished, Job, Point, Task
-from hpo.search.objective import Objective
-from hpo.search.training import Trainer, failure
+from hpo.search.objective.describe import Objective
+from hpo.search.objective.training import Trainer, failure
 
 _LANES = 16  # more gain little once the overhead is shared, and crowd the cache
 

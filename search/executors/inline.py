@@ -8,7 +8,7 @@ Cost: none beyond the training itself.
 from __future__ import annotations
 
 from hpo.search.executors import Event, Executor, Job, Point, Task
-from hpo.search.training import Run, Trainer
+from hpo.search.objective.training import Run, Trainer
 
 
 class Inline(Executor):

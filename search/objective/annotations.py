@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hpo.search.knobs import REQUIRED, UNKNOWN, Knob, Limits
+from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Limits
 
 if TYPE_CHECKING:
-    from hpo.search.source import Source
+    from hpo.search.objective.source import Source
 
 _KINDS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "None": "none"}
 _PLUGINS = ("BaseSampler", "BasePruner")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from hpo.search.errors import UserError
-from hpo.search.knobs import REQUIRED, Knob, Signature
+from hpo.search.objective.knobs import REQUIRED, Knob, Signature
 
 LIVE = "live:"
 """Prefix of a live function's reference."""

@@ -28,9 +28,9 @@ from typing import Any
 
 from hpo.search import registry
 from hpo.search.errors import UserError, did_you_mean
-from hpo.search.knobs import Knob, Signature
-from hpo.search.live import LIVE, function_of, live, signature_of
-from hpo.search.source import Source
+from hpo.search.objective.knobs import Knob, Signature
+from hpo.search.objective.live import LIVE, function_of, live, signature_of
+from hpo.search.objective.source import Source
 
 __all__ = ["COMMAND", "FILLED", "PLACEHOLDER", "Objective", "describe", "import_module", "live", "split_command"]
 
@@ -210,7 +210,7 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
 @cache
 def _training_knobs() -> Signature:
     """Knobs of the training that the suite itself does."""
-    return Source(Path(__file__).parent / "cohort" / "recipe.py").fields("TrainingRecipe") or Signature()
+    return Source(Path(__file__).parent.parent / "cohort" / "recipe.py").fields("TrainingRecipe") or Signature()
 
 
 def import_module(objective: Objective) -> Any:

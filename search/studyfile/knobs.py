@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hpo.search.errors import HpoError, Mistake, did_you_mean
-from hpo.search.knobs import REQUIRED, Knob
-from hpo.search.objective import COMMAND, FILLED, Objective, describe
+from hpo.search.objective.describe import COMMAND, FILLED, Objective, describe
+from hpo.search.objective.knobs import REQUIRED, Knob
 from hpo.search.space import Choice, Parameter, Space
-from hpo.search.spacefile import DOMAINS, check_conditions, read_space, wrong_value
-from hpo.search.yaml12 import Node
+from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
+from hpo.search.studyfile.yaml12 import Node
 
 
 def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[Mistake]) -> Objective | None:

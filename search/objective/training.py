@@ -18,10 +18,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hpo.search.command import run_command
 from hpo.search.errors import DataError, UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
-from hpo.search.objective import FILLED, Objective, describe, import_module
+from hpo.search.objective.command import run_command
+from hpo.search.objective.describe import FILLED, Objective, describe, import_module
 
 VALUE = "value"
 """Metric name of an objective that yields or returns a bare number."""

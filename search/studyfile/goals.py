@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.objective import Objective
+from hpo.search.objective.describe import Objective
 from hpo.search.study import Aggregate, Goal
-from hpo.search.yaml12 import Node
+from hpo.search.studyfile.yaml12 import Node
 
 AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")
 """What of a curve may count as the trial's value."""

@@ -1,6 +1,6 @@
 """Knobs: the keywords of an objective or plug-in, with the types, values and ranges they take.
 
-Pure: no I/O; ``hpo.search.source`` reads them from Python files without importing these.
+Pure: no I/O; ``hpo.search.objective.source`` reads them from Python files without importing these.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
-from hpo.search.annotations import default_of, knob_of, literal, parsed
-from hpo.search.knobs import REQUIRED, UNKNOWN, Knob, Signature
+from hpo.search.objective.annotations import default_of, knob_of, literal, parsed
+from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Signature
 from hpo.search.registry import module_file
 
 _PLAIN = (*vars(builtins), "Any", "Callable", "Iterable", "Mapping", "Path", "Sequence")

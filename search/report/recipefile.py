@@ -10,8 +10,8 @@ from typing import Any
 from hpo.search.errors import UserError
 from hpo.search.executors import Task
 from hpo.search.recipe import canonical
-from hpo.search.report import StudyReport
-from hpo.search.yaml12 import dump, parse
+from hpo.search.report.study import StudyReport
+from hpo.search.studyfile.yaml12 import dump, parse
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import math
 from typing import Any, TypeAlias
 
 from hpo.search import registry
-from hpo.search.budgetfile import LARGEST
-from hpo.search.goalfile import AGGREGATES, better
-from hpo.search.knobs import REQUIRED, UNKNOWN, Knob
-from hpo.search.objective import FILLED, Objective, describe
-from hpo.search.pluginfile import known_names, options_of
+from hpo.search.objective.describe import FILLED, Objective, describe
+from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob
 from hpo.search.registry import summary
+from hpo.search.studyfile.budget import LARGEST
+from hpo.search.studyfile.goals import AGGREGATES, better
+from hpo.search.studyfile.plugins import known_names, options_of
 
 Schema: TypeAlias = dict[str, Any]
 

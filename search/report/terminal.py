@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hpo.search import text
 from hpo.search.budget import Spent
 from hpo.search.engine import Progress
 from hpo.search.entry import Entry
 from hpo.search.loop import Loop
+from hpo.search.report import text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,12 +7,12 @@ from typing import Any
 
 from hpo.search import registry
 from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.knobs import REQUIRED, Knob, Signature
-from hpo.search.source import Source
+from hpo.search.objective.knobs import REQUIRED, Knob, Signature
+from hpo.search.objective.source import Source
 from hpo.search.space import Choice, Space
-from hpo.search.spacefile import wrong_value
 from hpo.search.study import Plugin
-from hpo.search.yaml12 import Node
+from hpo.search.studyfile.space import wrong_value
+from hpo.search.studyfile.yaml12 import Node
 
 
 def read_plugin(kind: str, node: Node, mistakes: list[Mistake], *, nested: bool = False) -> Plugin | None:

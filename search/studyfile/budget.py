@@ -8,10 +8,10 @@ from typing import Any
 
 from hpo.search.budget import Budget
 from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.goalfile import bounds
-from hpo.search.objective import Objective
+from hpo.search.objective.describe import Objective
 from hpo.search.study import Confirm, Goal
-from hpo.search.yaml12 import Node
+from hpo.search.studyfile.goals import bounds
+from hpo.search.studyfile.yaml12 import Node
 
 LIMITS = ("trials", "steps", "minutes", "target")
 """What a budget may limit."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpo.search import text
-from hpo.search.report import StudyReport, TrialReport
+from hpo.search.report import text
+from hpo.search.report.study import StudyReport, TrialReport
 
 
 def result(found: StudyReport) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from hpo.search import engine
 from hpo.search.budget import Budget
-from hpo.search.objective import describe
-from hpo.search.report import StudyReport, report
+from hpo.search.objective.describe import describe
+from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
 from hpo.search.study import Plugin, Study
 

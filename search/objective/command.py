@@ -22,7 +22,7 @@ from typing import IO, Any
 from hpo.search.errors import UserError
 from hpo.search.executors import Task
 from hpo.search.lifeline import die_with_parent, group_dies_with_us
-from hpo.search.objective import PLACEHOLDER, split_command
+from hpo.search.objective.describe import PLACEHOLDER, split_command
 
 _LONGEST = 1_000_000  # bytes of a line
 _TAIL = 4000  # bytes of standard error that are kept
