@@ -172,7 +172,8 @@ def format_row(row: dict[str, object]) -> str:
     calls = row.get("fsync")
     shown = f"  fsync {calls['engine']:.2f} / {calls['raw']:.2f}" if isinstance(calls, dict) else ""
     return (
-        f"{row['storage']:8} {row['sampler']:7} {row['trials']:>5} trials: wall {wall['engine']:8.2f} / {wall['raw']:8.2f} ms"
+        f"{row['storage']:8} {row['sampler']:7} {row['trials']:>5} trials:"
+        f" wall {wall['engine']:8.2f} / {wall['raw']:8.2f} ms"
         f" = {row['wall_ratio']:.3f}   cpu {cpu['engine']:7.2f} / {cpu['raw']:7.2f} ms = {row['cpu_ratio']:.3f}{shown}"
     )
 

@@ -8,7 +8,9 @@ from sklearn.model_selection import train_test_split
 def train(*, learning_rate: float = 0.1, batch_size: int = 32, hidden: int = 32, epochs: int = 15, seed: int = 0):
     """Small network on the wine data."""
     features, classes = load_wine(return_X_y=True)
-    train_x, valid_x, train_y, valid_y = train_test_split(features, classes, test_size=0.4, random_state=0, stratify=classes)
+    train_x, valid_x, train_y, valid_y = train_test_split(
+        features, classes, test_size=0.4, random_state=0, stratify=classes
+    )
     mean, deviation = train_x.mean(0), train_x.std(0)
     inputs, targets = torch.tensor((train_x - mean) / deviation).float(), torch.tensor(train_y)
     held_out, labels = torch.tensor((valid_x - mean) / deviation).float(), torch.tensor(valid_y)
