@@ -44,9 +44,9 @@ def study(folder: Path, sampler: str, trials: int, storage: str) -> dict[str, ob
 
 def engine_side(folder: Path, storage: str, sampler: str, before: int, more: int) -> dict[str, float]:
     """Cost of ``more`` trials of the engine on a study of ``before``."""
-    from hpo.search import engine, studyfile
+    from hpo.search import engine, phase, studyfile
 
-    class Clock(engine.Progress):
+    class Clock(phase.Progress):
         def opened(self, loop, phase):
             self.start = time.perf_counter(), time.process_time()
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search import engine, studyfile
 from hpo.search.objective.describe import live
+from hpo.search.phase import Progress
 from hpo.search.report import recipefile
 from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store
 from hpo.search.studyfile.yaml12 import dump
+from hpo.search.winner import CONFIRM
 
 if TYPE_CHECKING:
     import pandas
@@ -62,7 +64,7 @@ class Result:
 
     def export(self, path: str | Path, *, top: int = 1) -> Path:
         """Write the winner as YAML, as `hpo export` does; an existing file is replaced."""
-        name = self.report.name + engine.CONFIRM
+        name = self.report.name + CONFIRM
         fresh = report(self.store, name) if name in self.store.names() else None
         Path(path).write_text(recipefile.compose(self.report, fresh, top), encoding="utf-8")
         return Path(path)
@@ -72,7 +74,7 @@ def run(
     study: str | Path | Mapping[str, Any] | Callable[..., Any],
     *,
     fresh: bool = False,
-    progress: engine.Progress | None = None,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> Result:
     """Run a study, or go on where it stopped.

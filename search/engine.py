@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-import math
-import signal
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import optuna
 
 from hpo.search import definition as defining
-from hpo.search.budget import Budget
-from hpo.search.confirm import Plan, candidates, finalists, fresh_seeds
 from hpo.search.dashboard.annotate import annotate
-from hpo.search.entry import Entry
-from hpo.search.errors import EverythingFailed, HpoError, StoreError
-from hpo.search.executors import Executor, Job, Task
+from hpo.search.errors import HpoError, StoreError
+from hpo.search.executors import Executor
 from hpo.search.ledger import Ledger
 from hpo.search.loop import Loop
-from hpo.search.objective.describe import Objective, describe, import_module
-from hpo.search.objective.training import Trainer
+from hpo.search.objective.describe import Objective, describe
+from hpo.search.phase import Context, Progress, drive, drop_scratch, horizon_of, scratch_of, task_of
 from hpo.search.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
 from hpo.search.pruners import PrunerContext
 from hpo.search.recipe import canonical, derive_seed
-from hpo.search.rules import Rules, Silent
+from hpo.search.rules import Rules
 from hpo.search.samplers import SamplerContext
-from hpo.search.space import Choice, Int
 from hpo.search.store import Store, open_store
 from hpo.search.study import Study
+from hpo.search.winner import CONFIRM, decide
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
-
-CONFIRM = " (confirm)"
-"""What is added to a study's name for the study that holds its fresh runs."""
-
-
-class Progress(Silent):
-    """Observer of a whole run: the search, then the fresh runs. Does nothing; the terminal's view derives from it."""
-
-    def opened(self, loop: Loop, phase: str) -> None:
-        """A loop is about to run: phase ``search`` or ``confirm``."""
-
-    def say(self, message: str) -> None:
-        """Something the user should know."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What the parts of a run share."""
-
-    study: Study
-    objective: Objective
-    store: Store
-    executor: Executor
-    progress: Progress
 
 
 def run(study: Study, *, store: Store | None = None, fresh: bool = False, progress: Progress | None = None) -> Store:
@@ -92,7 +61,7 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
         try:
             with _executor(study, objective, progress) as executor:
                 context = Context(study, objective, store, executor, progress)
-                _decide(context, _search(context, session))
+                decide(context, _search(context, session))
         except StoreError:
             raise
         except HpoError:  # interrupted or failed: what stands is described all the same
@@ -122,17 +91,14 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     return data.load(spec, task_of(study).split_seed).notes
 
 
-def task_of(study: Study) -> Task:
-    """What every trial of a study trains."""
-    return Task(study.objective, study.data, derive_seed(study.seed, "split"), str(study.folder), study.device)
-
-
 def _open(study: Study, objective: Objective, session: Session, progress: Progress) -> None:
     """Store what the study is, or check that it still is what the stored trials belong to."""
     new = defining.definition(study, objective)
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get("definition")
     trials = session.study.get_trials(deepcopy=False)
+    if not trials:
+        drop_scratch(study.name)
     if old is not None and trials:
         breaks, notes = defining.compare(old, new, trials)
         if breaks:
@@ -195,129 +161,11 @@ def _search(context: Context, session: Session) -> Ledger:
         judged=judged,
         make_sampler=make_sampler,
         horizon=horizon,
-        scratch=_scratch(study, objective),
+        scratch=scratch_of(study, objective),
     )
-    _drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "search")
+    drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "search")
+    drop_scratch(study.name)
     return ledger
-
-
-def _decide(context: Context, ledger: Ledger) -> None:
-    """Confirm the finalists, choose the winner, measure it on the test split, store the verdict."""
-    study = context.study
-    several = len(study.goals) > 1
-    finals = finalists(ledger, study.confirm.top if study.confirm else len(ledger.entries) if several else 1)
-    if not finals:
-        return
-    seeds = fresh_seeds(study)
-    found = candidates(finals, seeds, _fresh_runs(context, finals, seeds) if seeds else [], ledger)
-    winner = found[0]
-    recipe = canonical({**winner.recipe, "seed": seeds[0]} if winner.runs else winner.recipe)
-    old = ledger.optuna.user_attrs.get("winner") or {}
-    verdict = {"recipe": recipe, "candidates": [candidate.plain() for candidate in found]}
-    if old.get("recipe") == recipe and "test" in old:
-        verdict["test"] = old["test"]
-    elif context.objective.returns_model:
-        context.progress.say("measuring the winner once on the test split")
-        verdict["test"] = _test(study, recipe)
-    if old != verdict:
-        ledger.note_study("winner", verdict)
-    ledger.session.commit()
-
-
-def _fresh_runs(context: Context, finals: list[Entry], seeds: list[int]) -> list[Entry]:
-    study = context.study
-    question = f"Fresh runs of the finalists of {study.name}"
-    again = replace(study, name=study.name + CONFIRM, budget=Budget(), repeats=True, question=question)
-    plan = Plan(finals, seeds)
-    with context.store.session(again.name, again.directions) as session:
-        ledger = Ledger(again, session, plan.recipe)
-        plan.place(ledger)
-        rules = Rules(
-            policy=plan,
-            pruner=optuna.pruners.NopPruner(),
-            pruner_name="none",
-            view=session.study,
-            judged=0,
-            make_sampler=_no_sampler,
-            horizon=horizon_of(study, context.objective),
-            scratch=_scratch(again, context.objective),
-        )
-        try:
-            _drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "confirm")
-        except EverythingFailed as error:
-            context.progress.say(f"no fresh run succeeded: {error}")
-        return ledger.entries
-
-
-def _no_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
-    raise AssertionError("fresh runs have their recipes given")
-
-
-def _test(study: Study, recipe: Mapping[str, Any]) -> dict[str, float] | None:
-    """Train the winner once more and measure it on the test split; None where the objective has none."""
-    run = Trainer(task_of(study)).start(Job(0, recipe))
-    for _ in run:
-        pass
-    if not hasattr(run.fitted, "test"):
-        return None
-    scores = run.fitted.test().items()
-    return {name: float(score) for name, score in scores if isinstance(score, (int, float)) and math.isfinite(score)}
-
-
-def _drive(loop: Loop, progress: Progress, phase: str) -> None:
-    """Run a loop; the first Ctrl-C ends it after the round is recorded, the second at once."""
-
-    def on_signal(signum: int, frame: Any) -> None:
-        if loop.stop:
-            raise KeyboardInterrupt
-        loop.stop = True
-        progress.say("stopping after this round is recorded (again to stop now)")
-
-    handlers = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handlers[number] = signal.signal(number, on_signal)
-    try:
-        progress.opened(loop, phase)
-        loop.run()
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def horizon_of(study: Study, objective: Objective) -> Callable[[Mapping[str, Any]], int | None]:
-    """How many points a recipe's complete curve has.
-
-    The objective's own ``horizon(recipe)`` where a built-in one has it; else the knob ``epochs`` or its default.
-    """
-    own = getattr(import_module(objective), "horizon", None) if objective.kind == "builtin" else None
-    knob = objective.signature.knobs.get("epochs")
-    default = knob.default if knob is not None and isinstance(knob.default, int) else None
-    longest = default
-    if "epochs" in study.space.names():
-        domain = study.space["epochs"].domain
-        listed = [value for value in domain.values if isinstance(value, int)] if isinstance(domain, Choice) else []
-        longest = domain.high if isinstance(domain, Int) else max(listed, default=default)
-
-    def horizon(recipe: Mapping[str, Any]) -> int | None:
-        known = {"epochs": longest, **recipe} if longest else recipe
-        found: int | None = own(known) if own is not None else known.get("epochs")
-        return found
-
-    return horizon
-
-
-def _scratch(study: Study, objective: Objective) -> Callable[[int], str | None]:
-    """A folder for each trial's checkpoints, where the objective has a parameter ``checkpoint``."""
-    if "checkpoint" not in objective.signature.knobs:
-        return lambda number: None
-
-    def folder(number: int) -> str:
-        path = Path(".hpo", "checkpoints", study.name, str(number)).absolute()
-        path.mkdir(parents=True, exist_ok=True)
-        return str(path)
-
-    return folder
 
 
 def _one_goal(study: optuna.Study, direction: str) -> Any:

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when its parent dies (Linux; elsewhere a broken pipe ends it later).
 
-    The parent is the thread that started this process: a thread that ends takes it along.
+    ``parent`` is the process id the parent had when it started this one: where it is another now, it died before the
+    kernel was asked. The kernel takes the thread that started this process for the parent: if that ends, so does this.
     """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() == 1:
+        if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

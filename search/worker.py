@@ -27,8 +27,7 @@ READY = "ready"
 def main(fd: int, parent: int) -> None:
     """Work until the other end of the pipe is closed; ``fd`` is this end, ``parent`` the process at the other."""
     os.set_inheritable(fd, False)  # else a child of the objective's would keep the pipe open
-    if parent != 1:  # a container ends with its first process anyway
-        die_with_parent()
+    die_with_parent(parent)
     with contextlib.suppress(EOFError, ConnectionError), Connection(fd) as pipe:
         _work(pipe)
 

@@ -185,7 +185,7 @@ def test_a_study_in_which_everything_fails_stops_early_with_exit_code_3(place, c
 
 
 def test_a_bug_keeps_its_traceback(place, monkeypatch):
-    monkeypatch.setattr("hpo.search.studyfile.reader.read", lambda *_: 1 / 0)
+    monkeypatch.setattr("hpo.search.studyfile.read", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["check", "bowl.yaml"])
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.search import engine, studyfile
+from hpo.search import engine, phase, studyfile, winner
 from hpo.search.confirm import Candidate, candidates, finalists, fresh_seeds
 from hpo.search.entry import Entry
 from hpo.search.ledger import Ledger
@@ -47,7 +47,7 @@ def study(**changes: Any) -> Study:
     return studyfile.read(plain, [])
 
 
-def run(store: Store, progress: engine.Progress | None = None, **changes: Any) -> dict[str, Any]:
+def run(store: Store, progress: phase.Progress | None = None, **changes: Any) -> dict[str, Any]:
     """Run a study; returns its verdict."""
     engine.run(study(**changes), store=store, progress=progress)
     snapshot = store.read("study")
@@ -58,7 +58,7 @@ def run(store: Store, progress: engine.Progress | None = None, **changes: Any) -
 
 def fresh(store: Store) -> list[tuple[float, int, str]]:
     """Fresh runs as (x, seed, state)."""
-    snapshot = store.read("study" + engine.CONFIRM)
+    snapshot = store.read("study" + winner.CONFIRM)
     assert snapshot is not None
     return [(trial.params["x"], trial.user_attrs["seed"], trial.state.name) for trial in snapshot.trials]
 
@@ -126,7 +126,7 @@ class Killed(BaseException):
     """A death in the middle of confirming."""
 
 
-class Assassin(engine.Progress):
+class Assassin(phase.Progress):
     def __init__(self, after: int) -> None:
         self.left, self.confirming = after, False
 

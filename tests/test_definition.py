@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 import pytest
 
-from hpo.search import engine, studyfile
+from hpo.search import engine, phase, studyfile
 from hpo.search.errors import UserError
 from hpo.search.store import open_store
 
@@ -27,7 +27,7 @@ SEARCH: dict[str, Any] = {
 }
 
 
-class Notes(engine.Progress):
+class Notes(phase.Progress):
     def __init__(self) -> None:
         self.said: list[str] = []
 

@@ -10,10 +10,10 @@ import pytest
 
 import hpo
 from hpo.search.curves.thaw import Settings
-from hpo.search.engine import Progress
 from hpo.search.errors import Interrupted, UserError
 from hpo.search.ledger import Entry
 from hpo.search.loop import Loop
+from hpo.search.phase import Progress
 from hpo.search.policies import Pause, Policy, Prune, Resume, Start, TrialView, View, Wait
 from hpo.search.policies.freeze_thaw import FreezeThaw, make
 from hpo.search.space import Choice, Float, Int, Parameter, Scalar, Space

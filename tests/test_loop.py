@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial
 
-from hpo.search import engine, studyfile
+from hpo.search import phase, studyfile
 from hpo.search.budget import Budget
 from hpo.search.entry import Entry
 from hpo.search.errors import DataError, EverythingFailed, Interrupted
@@ -101,7 +101,7 @@ def search(
     """Run the loop by itself; returns the stored trials."""
     with store.session("study", study.directions) as session:
         ledger = Ledger(study, session, study.recipe)
-        executor = Lanes(engine.task_of(study), lanes)
+        executor = Lanes(phase.task_of(study), lanes)
         rules = Rules(
             policy=policy or Straight(),
             pruner=optuna.pruners.NopPruner(),

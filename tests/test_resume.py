@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial
 
-from hpo.search import engine, studyfile
+from hpo.search import engine, phase, studyfile
 from hpo.search.entry import Entry
 from hpo.search.objective.live import live
 from hpo.search.store import Store, open_store
@@ -55,7 +55,7 @@ class Killed(BaseException):
     """What a SIGKILL is to the process it happens to: nothing more is recorded."""
 
 
-class Assassin(engine.Progress):
+class Assassin(phase.Progress):
     """Kills after so many things have happened, in the middle of recording the last."""
 
     def __init__(self, after: float) -> None:

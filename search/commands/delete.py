@@ -18,8 +18,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
-    from hpo.search.engine import CONFIRM
+    from hpo.search.phase import drop_scratch
     from hpo.search.report.study import report
+    from hpo.search.winner import CONFIRM
 
     store, name = cli.store_of(arguments), cli.study_name(arguments)
     found = report(store, name)
@@ -37,5 +38,6 @@ def main(arguments: argparse.Namespace) -> int:
     for each in (name, name + CONFIRM):
         if each in store.names():
             store.delete(each)
+            drop_scratch(each)
     print(f"deleted {name!r} from {store.display}")
     return 0

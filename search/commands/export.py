@@ -62,11 +62,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
-    from hpo.search import engine
     from hpo.search.report import recipefile
     from hpo.search.report import study as report
+    from hpo.search.winner import CONFIRM
 
-    fresh_name = found.name + engine.CONFIRM
+    fresh_name = found.name + CONFIRM
     fresh = report.report(store, fresh_name) if fresh_name in store.names() else None
     return recipefile.compose(found, fresh, top)
 

@@ -35,11 +35,11 @@ def main(arguments: argparse.Namespace) -> int:
     recipe = {"seed": trial.seed, **(found.definition.get("fixed") or {}), **trial.point}
     print(f"trial {trial.number} of {found.name} ({trial.state}): {text.recipe(recipe)}")
     trainer = Trainer(stored_task(found))
-    recorded, metric, differ, count = dict(trial.curve), found.metrics[0], 0, 0
+    recorded, metric, differ = dict(trial.curve), found.metrics[0], 0
     try:
-        for point in trainer.start(Job(trial.number, recipe)):
-            count += 1
-            step = int(point.pop("step", count))
+        run = trainer.start(Job(trial.number, recipe))
+        for point in run:
+            step = run.step
             value = point.get(metric, point.get(VALUE))
             if value is None:
                 raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")

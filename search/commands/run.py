@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 from hpo.search import cli, studyfile
 
@@ -75,17 +77,28 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
+@contextmanager
+def _only_ours() -> Iterator[TextIO]:
+    """Standard output for our lines alone: what the objective prints, from C too, goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(kept, "w", encoding="utf-8", closefd=False) as out:
+            yield out
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _run(study: Study, arguments: argparse.Namespace) -> Store:
     from hpo.search import engine
     from hpo.search.report import terminal
 
     if arguments.json:
-        progress: engine.Progress = terminal.Json()
-        sys.stdout = sys.stderr  # what the objective prints must not spoil the JSON lines
-        try:
-            return engine.run(study, fresh=arguments.fresh, progress=progress)
-        finally:
-            sys.stdout = sys.__stdout__
+        with _only_ours() as out:
+            return engine.run(study, fresh=arguments.fresh, progress=terminal.Json(out))
     if arguments.quiet:
         return engine.run(study, fresh=arguments.fresh)
     if sys.stdout.isatty():

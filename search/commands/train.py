@@ -78,7 +78,8 @@ def _train(task: Any, recipe: dict[str, Any], metric: str) -> tuple[list[tuple[i
     curve: list[tuple[int, float]] = []
     last: dict[str, float] = {}
     for point in run:
-        step = int(point.pop("step", len(curve) + 1))
+        step = run.step
+        point.pop("step", None)
         value = point.get(metric, point.get(VALUE))
         if value is None:
             raise UserError(f"the objective yields no metric {metric!r}")

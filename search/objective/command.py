@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import IO, Any
 
 from hpo.search.errors import UserError
@@ -71,7 +72,7 @@ def _start(words: list[str], folder: str, given: IO[bytes]) -> subprocess.Popen[
     try:
         return subprocess.Popen(
             words, cwd=folder, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            start_new_session=True, preexec_fn=die_with_parent,
+            start_new_session=True, preexec_fn=partial(die_with_parent, os.getpid()),
         )  # fmt: skip
     except FileNotFoundError:
         if not os.path.isdir(folder):

@@ -20,7 +20,7 @@ from typing import Any
 
 from hpo.search.errors import DataError, UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
-from hpo.search.objective.command import run_command
+from hpo.search.objective.command import CommandFailed, run_command
 from hpo.search.objective.describe import FILLED, Objective, describe, import_module
 
 VALUE = "value"
@@ -207,7 +207,7 @@ def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) ->
 
 def failure(number: int, error: BaseException, objective: Objective) -> Failed:
     """A trial's end by an exception: a reason in one line, and the last frames in the user's file."""
-    if isinstance(error, (UserError, DataError)):
+    if isinstance(error, (UserError, DataError, CommandFailed)):
         return Failed(number, str(error), fatal=isinstance(error, DataError))
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))

@@ -10,6 +10,7 @@ from typing import Any
 from hpo.search import engine
 from hpo.search.budget import Budget
 from hpo.search.objective.describe import describe
+from hpo.search.phase import horizon_of
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
 from hpo.search.study import Plugin, Study
@@ -96,5 +97,5 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
 
 
 def _steps(study: Study) -> int:
-    horizon = engine.horizon_of(study, describe(study.objective, study.folder))(study.fixed) or 1
+    horizon = horizon_of(study, describe(study.objective, study.folder))(study.fixed) or 1
     return (study.budget.trials or 50) * horizon

@@ -7,12 +7,12 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hpo.search.budget import Spent
-from hpo.search.engine import Progress
 from hpo.search.entry import Entry
 from hpo.search.loop import Loop
+from hpo.search.phase import Progress
 from hpo.search.report import text
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Lines(Progress):
 class Json(Progress):
     """One JSON object a line for every start, point, end and message."""
 
-    def __init__(self) -> None:
-        self._out = sys.stdout
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
 
     def opened(self, loop: Loop, phase: str) -> None:
         """Print the phase."""
