@@ -112,6 +112,13 @@ def test_a_recipe_that_cannot_be_trained_fails_alone() -> None:
     assert isinstance(second, Point)
 
 
+def test_training_leaves_the_processes_arithmetic_as_it_was() -> None:
+    import torch
+
+    next(train_alone(mlp, TASK, recipe(0)))
+    assert float(torch.tensor([1e-30]) * torch.tensor([1e-10])) > 0
+
+
 def test_an_evicted_trial_makes_no_more_news() -> None:
     executor = make(TASK, lanes=2)
     executor.admit(Job(0, recipe(0)))
