@@ -80,7 +80,7 @@ def summarize(curves: dict[str, Array], cost: dict[str, float]) -> list[dict[str
     rows = []
     for (method, found), rank in zip(curves.items(), ranks, strict=True):
         mean = found.mean(axis=0)
-        reached = np.flatnonzero(mean <= target) if target is not None else np.array([])
+        reached = np.flatnonzero(mean <= target + 1e-9) if target is not None else np.array([])
         rows.append(
             {
                 "method": method,
