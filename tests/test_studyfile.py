@@ -518,7 +518,7 @@ fixed: {schedule: step}
         ["6:3 SVC has no parameter 'max_depth' | write when: {estimator: RandomForestClassifier}"],
     ),
     "a pruner beside a policy": (
-        HEAD + RATE + "sampler: freeze-thaw\npruner: median\n",
+        HEAD + RATE + "sampler: freeze-thaw\npruner: median\nbudget: {steps: 100}\n",
         [
             "5:9 freeze-thaw decides by itself what goes on, so a pruner does nothing | "
             "drop the pruner, or take another sampler"
@@ -698,3 +698,10 @@ class TestTheReference:
         named = [*KEYS, *known_names("sampler"), *registry.names("pruner"), *registry.names("executor")]
         for name in [*named, *registry.names("objective"), *NAMES, *KINDS]:
             assert f"`{name}`" in text or f"{name}: {{" in text, f"{name} is missing"
+
+
+@pytest.mark.parametrize("budget", ["", "budget: {trials: 60}\n"])
+def test_freeze_thaw_needs_to_know_when_to_end(tmp_path: Path, budget: str) -> None:
+    with pytest.raises(StudyFileError, match="does not say when to end") as caught:
+        study(tmp_path, HEAD + "search: {learning_rate: {float: [0.001, 0.1]}}\n" + budget + "sampler: freeze-thaw\n")
+    assert "budget: {steps: 1000}" in str(caught.value)
