@@ -47,7 +47,9 @@ class Cohort:
             lane.failure = _divergence(lane, by_step, scored["loss"])
             cut = lane.layout()
             mean = float(np.average(by_step, weights=cut.items[cut.ends]))
-            lane.metrics = {"train_loss": mean, **{f"val_{name}": v for name, v in scored.items()}, **measured}
+            lane.noise.add(measured)
+            scores_now = {f"val_{name}": value for name, value in scored.items()}
+            lane.metrics = {"train_loss": mean, **scores_now, **lane.noise.metrics()}
             lane.scored_at(scored["loss"])
 
     def _gather(self, lanes: Sequence[Lane]) -> None:

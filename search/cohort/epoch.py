@@ -64,10 +64,12 @@ class Epoch:
             torch.manual_seed(derive_seed(lane.trial.recipe.seed, "forward", lane.epoch))
             return self._train()
 
-    def noise(self) -> list[dict[str, float]]:
-        """What each lane's micro-batches tell of the gradient's noise; see ``gradient_noise``."""
+    def noise(self) -> list[NDArray[np.float64]]:
+        """What each lane's windows tell of the gradient's noise, [windows, 2]; see ``gradient_noise``."""
         plain = [lane.trial.recipe.class_weight == "none" for lane in self._lanes]
-        return [found if unweighted else {} for found, unweighted in zip(self._meter.estimates(), plain, strict=True)]
+        return [
+            found if unweighted else found[:0] for found, unweighted in zip(self._meter.estimates(), plain, strict=True)
+        ]
 
     def _plan(self, recipes: Sequence[object]) -> None:
         """Tables [ticks, lanes, ...] of samples, shares and rates, and lists of what happens at each tick."""

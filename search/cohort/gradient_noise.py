@@ -6,12 +6,16 @@ i = 1..A, N = sum of n_i, and the window's mean gradient g,
     S = sum(n_i |g_i - g|^2) / (A - 1)        unbiased for the trace of the per-sample gradients' covariance
     G = |g|^2 - S / N                         unbiased for the squared norm of the true gradient
 
-The noise scale is the ratio of their averages, never the average of ratios, so the two are what an epoch reports.
+The noise scale is the ratio of their averages, never the average of ratios, so a lane reports the two averages over
+all windows of its run so far, with their standard errors. Both fall as training goes on; so the errors come from
+differences of neighbouring windows (von Neumann), in which that does not count as noise.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -41,17 +45,51 @@ class NoiseMeter:
         """Note the windows' mean gradients [K, size], before clipping."""
         self._window[tick, : len(gradient)] = gradient.square().sum(dim=1)
 
-    def estimates(self) -> list[dict[str, float]]:
-        """Mean S and G of each lane's windows with several micro-batches; empty where it has none."""
+    def estimates(self) -> list[NDArray[np.float64]]:
+        """S and G of each lane's windows with several micro-batches, [windows, 2]."""
         micro, window = self._micro.double().cpu().numpy(), self._window.double().cpu().numpy()
         return [_estimate(cut, micro[: cut.ticks, at], window[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
 
 
-def _estimate(cut: Layout, micro: NDArray[np.float64], window: NDArray[np.float64]) -> dict[str, float]:
+@dataclass
+class NoiseRecord:
+    """Averages of S and G over a lane's run.
+
+    Attributes:
+        windows: how many were measured.
+        total: sums of S and G.
+        moves: sums of their squared differences from window to window.
+        last: S and G of the last window.
+    """
+
+    windows: int = 0
+    total: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    moves: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    last: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+
+    def add(self, found: NDArray[np.float64]) -> None:
+        """Take in the windows [windows, 2] of an epoch."""
+        self.windows += len(found)
+        self.total = self.total + found.sum(axis=0)
+        joined = np.concatenate([self.last, found])
+        self.moves = self.moves + np.square(np.diff(joined, axis=0)).sum(axis=0)
+        self.last = joined[-1:]
+
+    def metrics(self) -> dict[str, float]:
+        """Means of S and G, and from the second window on their standard errors; empty before the first."""
+        found: dict[str, float] = {}
+        for at, name in enumerate(("gradient_variance", "gradient_square")):
+            if self.windows:
+                found[name] = float(self.total[at]) / self.windows
+            if self.windows > 1:
+                moved = float(self.moves[at]) / 2 / (self.windows - 1)
+                found[f"{name}_error"] = math.sqrt(moved / self.windows)
+        return found
+
+
+def _estimate(cut: Layout, micro: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
     count = np.bincount(cut.window)
     several = count > 1
-    if not several.any():
-        return {}
     items = cut.items[cut.ends].astype(float)
     own = cut.real.sum(axis=1)
     # a tick's gradient is n_i / N times its mean gradient
@@ -59,4 +97,4 @@ def _estimate(cut: Layout, micro: NDArray[np.float64], window: NDArray[np.float6
     mean = window[cut.ends]
     spread = (scattered - items * mean)[several] / (count[several] - 1)
     signal = mean[several] - spread / items[several]
-    return {"gradient_variance": float(spread.mean()), "gradient_square": float(signal.mean())}
+    return np.stack([spread, signal], axis=1)

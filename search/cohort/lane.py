@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from hpo.search.cohort import optimizers
+from hpo.search.cohort.gradient_noise import NoiseRecord
 from hpo.search.cohort.order import Layout, layout, micro_size
 from hpo.search.cohort.problem import Trial
 from hpo.search.cohort.schedules import rates
@@ -31,6 +32,7 @@ class Lane:
         failure: why the trial cannot go on; empty while it can.
         lowest: lowest validation loss so far, and the epoch that reached it.
         averaged: how often weights were added to the average.
+        noise: gradient noise of the run so far.
     """
 
     number: int
@@ -42,6 +44,7 @@ class Lane:
     failure: str = ""
     lowest: tuple[float, int] = (math.inf, 0)
     averaged: int = 0
+    noise: NoiseRecord = field(default_factory=NoiseRecord)
 
     def __post_init__(self) -> None:
         network, recipe, device = self.trial.network, self.trial.recipe, self.trial.data.device
