@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from hpo.search.cohort.recipe import AT_LEAST_0, AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
     from hpo.search.cohort.data import Splits
     from hpo.search.cohort.layers import Sequential
 
 METRICS = (
-    "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1", "val_rmse", "val_mae", "val_r2",
+    "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1_macro", "val_rmse", "val_mae", "val_r2",
 )  # fmt: skip
 
 
 def build(
     *,
-    width: int = 128,
-    depth: int = 2,
+    width: Annotated[int, AT_LEAST_1] = 128,
+    depth: Annotated[int, AT_LEAST_0] = 2,
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"] = "relu",
     normalization: Literal["none", "layer"] = "none",
-    dropout: float = 0.1,
+    dropout: Annotated[float, BELOW_1] = 0.1,
     init: Literal["torch", "xavier", "he", "orthogonal"] = "torch",
 ) -> Sequential:
     """Stack ``depth`` hidden layers of ``width`` units, each linear, normalized, activated, dropped out.

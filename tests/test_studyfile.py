@@ -306,6 +306,7 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
         HEAD + "search: {dropout: {float: [0, 1.5]}, momentum: {float: [0, 1]}, beta1: {float: [-1e308, 1e308]}, "
         "width: {int: [1, 99999999999999999]}}\n",
         [
+            "3:31 dropout must be at least 0 and below 1, got 1.5",
             "3:60 momentum must be at least 0 and below 1, got 1",
             "3:80 beta1: the range is too wide for a number | use a smaller one, or log: true",
             "3:115 a whole number beyond 2^53 cannot be searched",

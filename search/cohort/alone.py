@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Part
+from hpo.search.cohort.data import Part, as_tensor
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.metrics import predict, score
 from hpo.search.cohort.problem import Problem, Trial
@@ -74,7 +74,7 @@ class Fitted:
     def predict(self, inputs: Any) -> Tensor:
         """Probabilities [n, classes], or values [n] in the target's own units."""
         data = self.trial.data
-        outputs = self._outputs(torch.as_tensor(inputs).to(data.device))
+        outputs = self._outputs(as_tensor(inputs).to(data.device))
         if data.task == "classification":
             return outputs.softmax(dim=1).cpu()
         return (outputs.squeeze(1).double() * data.deviation + data.mean).cpu()

@@ -63,9 +63,9 @@ class Splits:
                 "data must return {'train': (X, y), 'validation': (X, y), 'test': (X, y)} "
                 "or the arrays X_train, y_train, X_validation, y_validation[, X_test, y_test]"
             )
-        targets = torch.as_tensor(found["train"][1])
+        targets = as_tensor(found["train"][1])
         whole = not targets.is_floating_point()
-        every = torch.cat([torch.as_tensor(part[1]).flatten() for part in found.values()])
+        every = torch.cat([as_tensor(part[1]).flatten() for part in found.values()])
         return cls(
             found["train"],
             found["validation"],
@@ -139,7 +139,7 @@ class Data:
 
     def part(self, name: str, inputs: Any, targets: Any) -> Part:
         """Check and move one part."""
-        x, y = torch.as_tensor(inputs), torch.as_tensor(targets)
+        x, y = as_tensor(inputs), as_tensor(targets)
         if len(x) == 0 or len(x) != len(y):
             raise DataError(f"the {name} part has {len(x)} rows of inputs and {len(y)} targets")
         if x.is_floating_point() or x.dtype == torch.uint8:  # pixels are numbers; wider whole numbers are symbols
@@ -156,3 +156,9 @@ class Data:
                 raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}")
         wanted = F.one_hot(y, self.splits.classes).float() if self.task == "classification" else y.unsqueeze(1)
         return Part(x.to(self.device).contiguous(), y.to(self.device), wanted.to(self.device))
+
+
+def as_tensor(values: Any) -> Tensor:
+    """A tensor of its own where the array may not be written to, which torch warns about."""
+    frozen = isinstance(values, np.ndarray) and not values.flags.writeable
+    return torch.as_tensor(values.copy() if frozen else values)

@@ -23,7 +23,7 @@ def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
     """Scores of each lane.
 
     Classification: ``loss`` (mean cross-entropy), ``accuracy``, ``balanced_accuracy`` (mean recall over the classes
-    present), ``f1`` (macro average over the classes present or predicted). Regression: ``loss`` (mean squared error
+    present), ``f1_macro`` (average over the classes present or predicted). Regression: ``loss`` (mean squared error
     of the standardized target), and ``rmse``, ``mae``, ``r2`` in the target's own units.
     """
     columns = _classes(outputs, part.targets) if data.task == "classification" else _values(outputs, part, data)
@@ -45,7 +45,7 @@ def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         "loss": entropy(outputs, targets),
         "accuracy": hits.sum(dim=1) / len(targets),
         "balanced_accuracy": recall,
-        "f1": f1,
+        "f1_macro": f1,
     }
 
 
