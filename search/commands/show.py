@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from hpo.search.report import show, text
+    from hpo.search.report import batch, show, text
     from hpo.search.report import study as report
 
     found = report.report(cli.store_of(arguments), cli.study_name(arguments))
@@ -53,6 +53,11 @@ def main(arguments: argparse.Namespace) -> int:
             console.print(f"\n{state}:")
             for line in lines:
                 console.print(f"  {line}", markup=False)
+    told = batch.lines(found)
+    if told:
+        console.print("\nbatch size:")
+        for line in told:
+            console.print(f"  {line}", markup=False)
     if found.definition:
         known = found.definition
         console.print(f"\nsampler {known.get('sampler')}, pruner {known.get('pruner')}, seed {known.get('seed')}")

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search.dashboard.attributes import save_note, save_plot
 from hpo.search.dashboard.note import Summary, markdown
+from hpo.search.report import batch
 from hpo.search.report.plots import Tried, rate_and_batch
+from hpo.search.report.study import StudyReport, summarize
+from hpo.search.store.changes import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +32,8 @@ def annotate(stored: Stored, study: Study) -> None:
     """
     trials = stored.get_trials(deepcopy=False)
     verdict = stored.user_attrs.get("winner")
-    save_note(stored, markdown(_summary(study, trials, verdict)))
+    told = batch.lines(_report(stored, study, trials)) if verdict is not None else ()
+    save_note(stored, markdown(_summary(study, trials, verdict, told)))
     if len(study.goals) > 1:
         return
     figure = rate_and_batch(
@@ -44,7 +48,14 @@ def annotate(stored: Stored, study: Study) -> None:
         save_plot(stored, PLOT, figure)
 
 
-def _summary(study: Study, trials: Sequence[FrozenTrial], verdict: Mapping[str, Any] | None) -> Summary:
+def _report(stored: Stored, study: Study, trials: Sequence[FrozenTrial]) -> StudyReport:
+    directions = tuple(goal.direction for goal in study.goals)
+    return summarize(Snapshot(study.name, directions, stored.user_attrs, {}, list(trials)))
+
+
+def _summary(
+    study: Study, trials: Sequence[FrozenTrial], verdict: Mapping[str, Any] | None, told: Sequence[str]
+) -> Summary:
     counts = Counter(trial.state.name for trial in trials)
     return Summary(
         study.name,
@@ -56,6 +67,7 @@ def _summary(study: Study, trials: Sequence[FrozenTrial], verdict: Mapping[str, 
         _best(study, trials),
         verdict,
         study.text,
+        told,
     )
 
 

@@ -23,6 +23,7 @@ class Summary:
         best: number and value of the best complete trial; None with several goals.
         verdict: the study's attribute ``winner``; None while it is not decided.
         file: the study file.
+        batch: what the trials tell of batch size, a line each; see ``report.batch``.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Summary:
     best: tuple[int, float] | None = None
     verdict: Mapping[str, Any] | None = None
     file: str = ""
+    batch: Sequence[str] = ()
 
 
 def markdown(summary: Summary) -> str:
@@ -46,6 +48,8 @@ def markdown(summary: Summary) -> str:
     if summary.verdict is not None:
         parts.append("## Finalists" if len(summary.metrics) == 1 else "## Pareto front")
         parts += [_finalists(summary.metrics, summary.verdict), "## Next", _commands(summary.name)]
+        if summary.batch:
+            parts += ["## Batch size", "\n".join(f"- {_plain(line)}" for line in summary.batch)]
     else:
         parts.append("No winner has been chosen yet.")
     if summary.file:
