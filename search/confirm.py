@@ -57,14 +57,18 @@ class Candidate:
 def finalists(ledger: Ledger, top: int) -> list[Entry]:
     """The best distinct recipes: by value, or the Pareto front of several goals (at most ``top``).
 
-    Pruned trials count, by their value so far, only where too few are complete.
+    Where a trial's value is its best point, one that was pruned or left paused ranks by the best it had reached. Where
+    it is the last point or the mean of folds, that would compare unlike things: pruned trials come after complete ones.
     """
+    study = ledger.study
+    several = len(study.goals) > 1  # only a complete trial has a value for each of them
+    ended = [entry for entry in ledger.entries if entry.curve and entry.key]
+    alike = study.goal.aggregate in (None, "best") and not any(entry.folds for entry in ended)
+    rounds = [("complete",)] if several else [("complete", "pruned")] if alike else [("complete",), ("pruned",)]
     best: dict[str, Entry] = {}
-    several = len(ledger.study.goals) > 1  # only a complete trial has a value for each of them
-    for state in ("complete",) if several else ("complete", "pruned"):
-        entries = [entry for entry in ledger.entries if entry.state == state and entry.curve and entry.key]
-        valued = [(entry, entry.values or entry.value(ledger.study.goals)) for entry in entries]
-        for entry, _ in _ranked(valued, ledger.study):
+    for states in rounds:
+        valued = [(e, e.values or e.value(study.goals)) for e in ended if e.state in states]
+        for entry, _ in _ranked(valued, study):
             if len(best) < top:
                 best.setdefault(entry.key, entry)
     return list(best.values())

@@ -174,7 +174,7 @@ class Ledger:
         values: tuple[float, ...] | None = None
         if state == "complete":
             values = entry.values = entry.value(self.study.goals)
-        elif state == "pruned" and len(self.study.goals) == 1:
+        elif state == "pruned" and entry.curve and len(self.study.goals) == 1:
             values = (entry.curve[-1][1],)
         if reason:
             self.note(entry, "reason", reason)

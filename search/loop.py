@@ -247,13 +247,13 @@ class Loop:
             self._close_open("the budget was spent")
 
     def _close_open(self, reason: str) -> None:
-        """End what runs or is paused: as pruned where it has a curve, else as failed."""
+        """End what runs or is paused as pruned."""
         if not self.ledger.counts["running"] + self.ledger.counts["paused"]:
             return
         for entry in self.ledger.entries:
             if entry.state in ("running", "paused"):
                 self.executor.evict(entry.number)
-                self._end(entry, "pruned" if entry.curve else "failed", reason)
+                self._end(entry, "pruned", reason)
 
     def _target_reached(self) -> bool:
         spent = self.ledger.spent(self.elapsed)

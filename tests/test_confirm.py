@@ -178,8 +178,15 @@ def test_finalists_of_several_goals_are_the_pareto_front(values: list[tuple[int,
         assert (i in found) == (not beaten)
 
 
-def test_pruned_trials_are_finalists_only_where_too_few_are_complete() -> None:
+def test_pruned_trials_are_finalists_by_the_best_they_reached() -> None:
     ledger = ledger_of(open_store(":memory:"), Goal("a", "maximize"))
+    ledger.entries = [entry_of(0, "k", (5.0,)), entry_of(1, "l", (9.0,), "pruned"), entry_of(2, "k", (7.0,))]
+    assert [entry.number for entry in finalists(ledger, 1)] == [1]
+    assert [entry.number for entry in finalists(ledger, 3)] == [1, 2]
+
+
+def test_where_the_last_point_counts_pruned_trials_come_after_complete_ones() -> None:
+    ledger = ledger_of(open_store(":memory:"), Goal("a", "maximize", "last"))
     ledger.entries = [entry_of(0, "k", (5.0,)), entry_of(1, "l", (9.0,), "pruned"), entry_of(2, "k", (7.0,))]
     assert [entry.number for entry in finalists(ledger, 1)] == [2]
     assert [entry.number for entry in finalists(ledger, 3)] == [2, 1]

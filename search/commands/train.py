@@ -95,8 +95,9 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
     recorded = list(exported.curve)
     if not recorded:
         return
-    if curve == recorded:
-        print("the curve equals the recorded one exactly")
+    if curve[: len(recorded)] == recorded:
+        stopped = f", which was stopped at step {recorded[-1][0]}" if len(curve) > len(recorded) else ""
+        print(f"the curve equals the recorded one exactly{stopped}")
         return
     pairs = zip(recorded, curve, strict=False)
     first = next((ours for ours, theirs in pairs if ours != theirs), None)

@@ -39,7 +39,7 @@ class Lines(Progress):
         if entry.state == "failed":
             result = f"failed: {entry.reason}"
         else:
-            values = entry.values or (entry.curve[-1][1],)
+            values = entry.values or tuple(value for _, value in entry.curve[-1:])
             named = [f"{goal.metric} {text.short(value)}" for goal, value in zip(study.goals, values, strict=False)]
             result = f"{entry.state} {', '.join(named)} after {len(entry.curve)} steps"
         total = study.budget.trials
