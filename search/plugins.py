@@ -53,15 +53,15 @@ def executor_of(study: Study, *, trained_by_suite: bool) -> Plugin:
     """The study's executor: as named, else cohorts where the suite trains, processes for several workers, inline."""
     if study.executor is not None:
         return study.executor
-    if study.workers > 1:
-        return Plugin("processes", {"workers": study.workers})
-    return Plugin("cohort") if trained_by_suite and "cohort" in registry.names("executor") else Plugin("inline")
+    if trained_by_suite and "cohort" in registry.names("executor"):
+        return Plugin("cohort", {"workers": study.workers})
+    return Plugin("processes", {"workers": study.workers}) if study.workers > 1 else Plugin("inline")
 
 
 def build_executor(plugin: Plugin, task: Task, workers: int) -> Executor:
     """Make the executor; ``workers`` goes to those that take it and do not name it themselves."""
     options = dict(plugin.options)
-    if plugin.name == "processes":
+    if plugin.name in ("cohort", "processes"):
         options.setdefault("workers", workers)
     executor: Executor = registry.load("executor", plugin.name).make(task, **options)
     return executor

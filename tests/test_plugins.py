@@ -30,7 +30,8 @@ def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "by_suite", "expected"), [(1, False, "inline"), (1, True, "cohort"), (4, False, "processes")]
+    ("workers", "by_suite", "expected"),
+    [(1, False, "inline"), (1, True, "cohort"), (4, False, "processes"), (4, True, "cohort")],
 )
 def test_the_executor_follows_from_what_is_trained_and_by_how_many(workers: int, by_suite: bool, expected: str) -> None:
     assert executor_of(study(workers=workers), trained_by_suite=by_suite).name == expected

@@ -3,7 +3,8 @@
 What it does: lanes whose networks and micro-batches have the same shape share their kernels; others form a cohort of
 their own. A freed lane takes the next trial at the next epoch. Curves are the same as from training each trial alone.
 When to use it: for small models, where a step costs mostly overhead; it is what studies of ``mlp`` and ``cnn`` use.
-Cost: one process and one thread on the CPU; memory grows with the lanes, by four rows of weights each.
+Options: ``lanes`` = 16, trials that a process trains at a time; ``workers`` = the study's, processes of one core each.
+Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Literal
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.problem import Problem
+from hpo.search.cohort.spread import Spread
 from hpo.search.errors import UserError
 from hpo.search.executors import Event, Executor, Failed, Finished, Job, Point, Task
 from hpo.search.objective.describe import Objective
@@ -23,12 +25,13 @@ from hpo.search.objective.training import Trainer, failure
 _LANES = 16  # more gain little once the overhead is shared, and crowd the cache
 
 
-def make(task: Task, *, lanes: int | Literal["auto"] = "auto") -> Executor:
-    """Open a cohort for an objective that the suite trains.
+def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1) -> Executor:
+    """Open a cohort for an objective that the suite trains, or one in each of several worker processes.
 
     Args:
         task: objective, data and device.
-        lanes: trials trained at a time; ``auto`` is 16.
+        lanes: trials that a process trains at a time; ``auto`` is 16.
+        workers: processes; with one, training is done in this.
 
     Raises:
         UserError: the objective does its own training.
@@ -39,6 +42,10 @@ def make(task: Task, *, lanes: int | Literal["auto"] = "auto") -> Executor:
     count = _LANES if lanes == "auto" else lanes
     if count < 1:
         raise UserError(f"a cohort needs at least one lane, not {count}")
+    if workers < 1:
+        raise UserError(f"a cohort needs at least one worker, not {workers}")
+    if workers > 1:
+        return Spread(task, workers, count)
     return CohortExecutor(Problem(trainer.module, task), trainer.objective, count)
 
 
