@@ -196,12 +196,8 @@ def measure(side: str, mode: str, trials: int) -> dict[str, float]:
     """One side in a fresh process and folder."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(Path(__file__).resolve()), "--trials", str(trials), "--side", side, mode]
-        quiet = {
-            "OMP_NUM_THREADS": "1",
-            "RAY_AIR_NEW_OUTPUT": "0",
-            "PYTHONPATH": str(Path(__file__).parent),
-            "HOME": folder,
-        }
+        path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
+        quiet = {"OMP_NUM_THREADS": "1", "RAY_AIR_NEW_OUTPUT": "0", "PYTHONPATH": path, "HOME": folder}
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **quiet})
         lines = [line for line in done.stdout.splitlines() if line.startswith('{"wall"')]
         if not lines:
