@@ -132,7 +132,10 @@ def lines(found: StudyReport) -> list[str]:
         if known.exponent is not None and known.exponent.low <= 0 and known.exponent.high >= 1:
             told.append(f"{known.rate} ~ batch ^ e: not identified; {known.exponent} has no and linear scaling in it")
         elif known.exponent is not None:
-            told.append(f"{known.rate} ~ batch ^ {known.exponent}; expected are 0.5 for Adam, 1 for SGD{coupled}")
+            told.append(
+                f"{known.rate} ~ batch ^ {known.exponent}; "
+                f"expected well below the noise scale are 0.5 for Adam, 1 for SGD{coupled}"
+            )
         else:
             told.append(
                 f"{known.rate} ~ batch ^ e: not identified; it takes {_LEAST_BATCHES} effective batches with a "
