@@ -471,8 +471,11 @@ fixed: {schedule: step}
         [
             "5:11 sklearn trains by itself, so its trials cannot form a cohort | "
             "use inline or processes, or give the file build and data",
-            "6:10 the executor cohort has no workers | use executor: processes",
         ],
+    ),
+    "workers for an executor without": (
+        HEAD + RATE + "executor: inline\nworkers: 3\n",
+        ["5:10 the executor inline has no workers | use executor: processes"],
     ),
     # the rest
     "settings of the wrong kind": (
