@@ -2,8 +2,8 @@
 
 Five knobs, ten reports a trial, no training, no pruning. For each storage and sampler a study of N trials is made once
 and copied; then both sides run further trials on it in turn, and what one of those costs is measured: wall and CPU time
-in process, opening, closing and a first trial not counted, and in a run of its own under strace the fsync-type calls. Ratios
-are engine / raw of the same round; the median of the rounds is reported.
+in process, opening, closing and a first trial not counted, and in a run of its own under strace the fsync-type calls.
+Ratios are engine / raw of the same round; the median of the rounds is reported.
 
     python benchmarks/overhead.py                    # everything, about ten minutes
     python benchmarks/overhead.py --sizes 100 --rounds 1
