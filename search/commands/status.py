@@ -20,6 +20,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Print one line a study."""
     from hpo.search.report import show, text
     from hpo.search.report import study as report
+    from hpo.search.winner import CONFIRM
 
     store = cli.store_of(arguments)
     given = arguments.study or arguments.given
@@ -32,7 +33,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise UserError(f"{store.display} holds no study; start one with: hpo run --study lr-batch")
     for one in found:
         counts = ", ".join(f"{count} {state}" for state, count in one.counts.items() if count) or "no trials"
-        state = f"running ({one.running})" if one.running else "done" if one.winner else "stopped"
+        rest = "fresh runs" if one.name.endswith(CONFIRM) else "done" if one.winner else "stopped"
+        state = f"running ({one.running})" if one.running else rest
         best = one.ranked()[:1]
         value = f", best {', '.join(map(text.short, best[0].values))} (trial {best[0].number})" if best else ""
         print(f"{one.name}: {state}; {counts}{value}")
