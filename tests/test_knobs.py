@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hpo.search import registry
-from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Limits, Signature
+from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Range, Signature
 from hpo.search.objective.source import Source
 
 Read = Callable[..., Signature]
@@ -139,8 +139,8 @@ def test_type_aliases_and_ranges_are_followed(read: Read) -> None:
     )
     assert found.knobs["act"].options == ("relu", "tanh")
     assert found.knobs["size"].kinds == {"int", "none"}
-    assert found.knobs["dropout"].limits == Limits(0, 1, open_high=True)
-    assert found.knobs["lr"].limits == Limits(0, open_low=True)
+    assert found.knobs["dropout"].limits == Range(0, 1, open_high=True)
+    assert found.knobs["lr"].limits == Range(0, open_low=True)
     assert found.knobs["temperature"].limits is None
     assert found.knobs["temperature"].kinds == {"float"}
 
@@ -198,11 +198,11 @@ def test_a_knob_takes_the_values_of_its_types(
 @pytest.mark.parametrize(
     ("limits", "words", "value"),
     [
-        (Limits(0, open_low=True), "above 0", 0), (Limits(1), "at least 1", 0.5), (Limits(high=3), "at most 3", 4),
-        (Limits(0, 1), "from 0 to 1", -1), (Limits(0, 1, open_high=True), "at least 0 and below 1", 1),
+        (Range(0, open_low=True), "above 0", 0), (Range(1), "at least 1", 0.5), (Range(high=3), "at most 3", 4),
+        (Range(0, 1), "from 0 to 1", -1), (Range(0, 1, open_high=True), "at least 0 and below 1", 1),
     ],
 )  # fmt: skip
-def test_limits_are_said_in_words(limits: Limits, words: str, value: float) -> None:
+def test_limits_are_said_in_words(limits: Range, words: str, value: float) -> None:
     assert Knob("k", kinds=frozenset({"float"}), limits=limits).problem(value) == f"k must be {words}, got {value}"
 
 
@@ -221,5 +221,5 @@ def test_every_plugin_can_be_read(kind: str) -> None:
 def test_the_training_recipe_has_a_type_and_a_text_for_every_knob() -> None:
     found = Source(Path(registry.__file__).parent / "cohort" / "recipe.py").fields("TrainingRecipe")
     assert found is not None
-    assert found.knobs["learning_rate"].limits == Limits(0, open_low=True)
+    assert found.knobs["learning_rate"].limits == Range(0, open_low=True)
     assert all(knob.doc and (knob.kinds or knob.options) for knob in found.knobs.values())

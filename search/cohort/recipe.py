@@ -16,25 +16,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from hpo.search.errors import UserError
-
-
-@dataclass(frozen=True)
-class Range:
-    """Values a number may take: ``low <= value <= high``, without ``low`` itself if ``open_low``."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return above and below
-
-    def __str__(self) -> str:
-        return f"{'(' if self.open_low else '['}{self.low:g}, {self.high:g}{')' if self.open_high else ']'}"
-
+from hpo.search.objective.knobs import Range
 
 POSITIVE = Range(0, open_low=True)
 AT_LEAST_0 = Range(0)
@@ -210,7 +192,7 @@ class TrainingRecipe:
             if options and value not in options:
                 raise UserError(f"{name}: {value!r} is not one of {', '.join(map(str, options))}")
             if limits is not None and (not isinstance(value, (int, float)) or value not in limits):
-                raise UserError(f"{name}: {value!r} is not in {limits}")
+                raise UserError(f"{name} must be {limits}, got {value!r}")
         if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
             raise UserError("nesterov: true needs a momentum above 0")
         if self.weight_timescale and self.optimizer not in DECOUPLED:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Limits
+from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Range
 
 if TYPE_CHECKING:
     from hpo.search.objective.source import Source
@@ -22,7 +22,7 @@ def knob_of(name: str, annotation: ast.expr | None, default: ast.expr | None, fi
     """Knob of a parameter or field; ``find`` looks up the names in its annotation."""
     kinds, options, limits = set[str](), list[Any](), None
     for part in _parts(annotation, find):
-        if isinstance(part, Limits):
+        if isinstance(part, Range):
             limits = part
         elif isinstance(part, ast.Subscript) and _last(part.value) == "Literal":
             items = part.slice.elts if isinstance(part.slice, ast.Tuple) else [part.slice]
@@ -75,7 +75,7 @@ def parsed(annotation: ast.expr) -> ast.expr:
     return annotation
 
 
-def _parts(annotation: ast.expr | None, find: Find, depth: int = 0) -> Iterator[ast.expr | Limits]:
+def _parts(annotation: ast.expr | None, find: Find, depth: int = 0) -> Iterator[ast.expr | Range]:
     """Members of a union, names of type aliases followed; limits of ``Annotated`` among them."""
     node = ast.Name("Any") if annotation is None else parsed(annotation)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
@@ -105,7 +105,7 @@ def _parts(annotation: ast.expr | None, find: Find, depth: int = 0) -> Iterator[
     yield node
 
 
-def _limits(node: ast.expr, find: Find, depth: int) -> Limits | None:
+def _limits(node: ast.expr, find: Find, depth: int) -> Range | None:
     """``Range(0, 1, open_high=True)``, or a name that stands for such a call."""
     if isinstance(node, (ast.Name, ast.Attribute)) and depth < 8:
         found = find(node)
@@ -119,7 +119,7 @@ def _limits(node: ast.expr, find: Find, depth: int) -> Limits | None:
     values = {name: _number(value) for name, value in given.items()}
     if UNKNOWN in values.values():
         return None
-    return Limits(**{str(name): value for name, value in values.items()})
+    return Range(**{str(name): value for name, value in values.items()})
 
 
 def _number(node: ast.expr) -> Any:
@@ -129,7 +129,7 @@ def _number(node: ast.expr) -> Any:
     return math.inf if ast.unparse(node) == "math.inf" else literal(node)
 
 
-def _last(node: ast.expr | Limits) -> str:
+def _last(node: ast.expr | Range) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""

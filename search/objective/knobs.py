@@ -19,7 +19,7 @@ _WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false",
 
 
 @dataclass(frozen=True)
-class Limits:
+class Range:
     """Numbers a knob takes: ``low`` to ``high``, without the ends that are open."""
 
     low: float = -math.inf
@@ -34,7 +34,7 @@ class Limits:
     def __str__(self) -> str:
         """The limits in words.
 
-        >>> str(Limits(0, open_low=True)), str(Limits(0, 1, open_high=True)), str(Limits(0, 1))
+        >>> str(Range(0, open_low=True)), str(Range(0, 1, open_high=True)), str(Range(0, 1))
         ('above 0', 'at least 0 and below 1', 'from 0 to 1')
         """
         low = f"{'above' if self.open_low else 'at least'} {self.low:g}"
@@ -63,7 +63,7 @@ class Knob:
     default: Any = REQUIRED
     kinds: frozenset[str] = frozenset()
     options: tuple[Any, ...] = ()
-    limits: Limits | None = None
+    limits: Range | None = None
     doc: str = ""
 
     def accepts(self, value: Any) -> bool:
@@ -91,7 +91,7 @@ class Knob:
     def problem(self, value: Any) -> str:
         """What is wrong with a value, or nothing.
 
-        >>> Knob("dropout", kinds=frozenset({"float"}), limits=Limits(0, 1, open_high=True)).problem(1)
+        >>> Knob("dropout", kinds=frozenset({"float"}), limits=Range(0, 1, open_high=True)).problem(1)
         'dropout must be at least 0 and below 1, got 1'
         """
         if not self.accepts(value):
