@@ -29,21 +29,6 @@ def to_distribution(domain: Domain) -> BaseDistribution:
     return FloatDistribution(domain.low, last(domain), log=domain.log, step=domain.step)
 
 
-def to_domain(distribution: BaseDistribution) -> Domain:
-    """Say an Optuna distribution as a domain.
-
-    Raises:
-        TypeError: the distribution is of a kind that Optuna no longer makes.
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        return Choice(tuple(distribution.choices))
-    if isinstance(distribution, IntDistribution):
-        return Int(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-    if isinstance(distribution, FloatDistribution):
-        return Float(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-    raise TypeError(f"{type(distribution).__name__} is neither float, int nor categorical")
-
-
 def to_internal(domain: Domain, value: Scalar) -> float:
     """Say a value as the number that Optuna's storages keep: a choice by its place in the list.
 

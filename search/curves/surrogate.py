@@ -29,7 +29,6 @@ from hpo.search.curves.shapes import ShapeCovariance
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-WEIGHTS = ("g0", "gS", "gG", "w0", "wS", "wG", "v0", "vS", "vG", "noise")
 _JITTER = 1e-8
 _SQRT5 = 5.0**0.5
 
