@@ -128,7 +128,7 @@ def _executor(study: Study, objective: Objective, progress: Progress) -> Iterato
     executor = build_executor(plugin, task_of(study), study.workers)
     try:
         yield executor
-        for note in getattr(executor, "notes", ()):
+        for note in executor.notes:
             progress.say(note)
     finally:
         executor.close()

@@ -150,7 +150,7 @@ def _serve(pipe: Connection, executor: Executor) -> None:
             executor.evict(rest[0], keep=rest[1])
         else:
             news = executor.advance()
-            notes = [note for note in getattr(executor, "notes", ()) if note not in told]
+            notes = [note for note in executor.notes if note not in told]
             told.update(notes)
             pipe.send(Reply(news, notes))
 

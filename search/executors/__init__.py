@@ -17,7 +17,7 @@ behind catch up before the others move, so that a resumed study equals an uninte
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -102,9 +102,15 @@ Event: TypeAlias = "Point | Finished | Failed | Lost"
 
 
 class Executor(abc.ABC):
-    """Trains up to ``lanes`` trials at a time."""
+    """Trains up to ``lanes`` trials at a time.
+
+    Attributes:
+        lanes: how many.
+        notes: what the user should know about how trials are trained, each sentence once.
+    """
 
     lanes: int = 1
+    notes: Sequence[str] = ()
 
     @abc.abstractmethod
     def admit(self, job: Job) -> None:
