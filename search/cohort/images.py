@@ -6,7 +6,7 @@ going from lanes to groups and back copies nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from hpo.search.cohort.initialization import Init, initialize
 from hpo.search.cohort.layers import Layer
 from hpo.search.cohort.network import Parameter, Shape
+from hpo.search.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ class Conv2d(Layer):
         weight = (self.channels, shape[0], self.kernel, self.kernel)
         return list(initialize(weight, prod(weight[1:]), self.init, self.gain, generator))
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Convolve all lanes in one kernel."""
-        weight, bias = values
+        weight, bias = next(values), next(values)
         y = F.conv2d(_grouped(x), weight.flatten(0, 1), bias.flatten(), padding=self.kernel // 2, groups=len(x))
         return _lanes(y, len(x))
 
@@ -57,7 +58,7 @@ class MaxPool2d(Layer):
         """Half the height and width, at least 1."""
         return (shape[0], *(max(1, side // 2) for side in shape[1:]))
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Pool all lanes in one kernel."""
         window = [min(2, side) for side in x.shape[-2:]]
         return _lanes(F.max_pool2d(_grouped(x), window), len(x))
@@ -73,16 +74,16 @@ class GroupNorm(Layer):
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         """Gain and bias per channel."""
         if shape[0] % self.groups:
-            raise ValueError(f"{shape[0]} channels cannot be cut into {self.groups} groups")
+            raise UserError(f"{shape[0]} channels cannot be cut into {self.groups} groups")
         return (Parameter("weight", shape[:1], matrix=False), Parameter("bias", shape[:1], matrix=False))
 
     def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
         """Gain 1, bias 0."""
         return [torch.ones(shape[0]), torch.zeros(shape[0])]
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Normalize all lanes in one kernel."""
-        gain, bias = (value.flatten() for value in values)
+        gain, bias = next(values).flatten(), next(values).flatten()
         return _lanes(F.group_norm(_grouped(x), self.groups * len(x), gain, bias, self.epsilon), len(x))
 
 

@@ -1,15 +1,15 @@
 """Layers described by plain values and run for all lanes at a time; an objective's ``build`` returns a ``Sequential``.
 
 Input sizes are not written down: they follow from the data, layer by layer. ``Linear()`` without a width gives as
-many outputs as the data has classes or targets.
+many outputs as the data has classes or targets. Layers for images are in ``images``, for sequences in ``sequence``.
 """
 
 from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hpo.search.cohort.initialization import Init, initialize
 from hpo.search.cohort.network import Network, Parameter, Shape
+from hpo.search.errors import UserError
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -29,10 +30,10 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Layer(abc.ABC):
-    """One step of a forward pass; by default it has no parameters and keeps the shape."""
+    """One step of a forward pass; by default it has no parameters, drops nothing and keeps the shape."""
 
-    def sized(self, outputs: int) -> Layer:
-        """The same layer with sizes left open set to the number of outputs."""
+    def sized(self, outputs: int, symbols: int) -> Layer:
+        """The same layer with open sizes set by the data: its outputs, and its symbols (0 where it has none)."""
         return self
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
@@ -43,13 +44,20 @@ class Layer(abc.ABC):
         """Shape of a sample after this layer."""
         return shape
 
+    def dropouts(self, shape: Shape) -> tuple[tuple[Shape, float], ...]:
+        """Shape per sample and rate of each place where activations are dropped."""
+        return ()
+
     def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
         """Fresh weights of one lane."""
         return []
 
     @abc.abstractmethod
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
-        """Map [K, B, ...] to [K, B, ...]."""
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Map [K, B, ...] to [K, B, ...], taking the layer's own parameters and masks from the iterators.
+
+        ``masks`` is None where nothing is dropped.
+        """
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,9 @@ class Linear(Layer):
     init: Init = "torch"
     gain: float = 1.0
 
-    def sized(self, outputs: int) -> Layer:
+    def sized(self, outputs: int, symbols: int) -> Layer:
         """Take the number of outputs as width where none is given."""
-        return self if self.width is not None else Linear(outputs, self.bias, self.init, self.gain)
+        return self if self.width is not None else replace(self, width=outputs)
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         """Weight [in, out] and bias [out]."""
@@ -80,10 +88,11 @@ class Linear(Layer):
         weight, bias = initialize((self._width, shape[-1]), shape[-1], self.init, self.gain, generator)
         return [weight.t().contiguous(), bias] if self.bias else [weight.t().contiguous()]
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Multiply lane by lane in one batched kernel."""
+        weight = next(values)
         flat = x.flatten(1, -2) if x.dim() > 3 else x
-        y = torch.baddbmm(values[1].unsqueeze(1), flat, values[0]) if self.bias else torch.bmm(flat, values[0])
+        y = torch.baddbmm(next(values).unsqueeze(1), flat, weight) if self.bias else torch.bmm(flat, weight)
         return y.view(*x.shape[:-1], y.shape[-1]) if x.dim() > 3 else y
 
     @property
@@ -98,7 +107,7 @@ class Activation(Layer):
 
     name: str = "relu"
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Apply it."""
         return _ACTIVATIONS[self.name](x)
 
@@ -109,9 +118,13 @@ class Dropout(Layer):
 
     rate: float = field(default=0.0, compare=False)
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def dropouts(self, shape: Shape) -> tuple[tuple[Shape, float], ...]:
+        """All that comes in."""
+        return ((shape, self.rate),)
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Multiply by the mask, which already holds the factor 1/(1 - rate)."""
-        return x * values[0] if values else x
+        return x if masks is None else x * next(masks)
 
 
 @dataclass(frozen=True)
@@ -128,10 +141,10 @@ class LayerNorm(Layer):
         """Gain 1, bias 0."""
         return [torch.ones(shape[-1]), torch.zeros(shape[-1])]
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Normalize in one kernel, then scale lane by lane."""
         between = (1,) * (x.dim() - 2)
-        gain, bias = (value.view(value.shape[0], *between, value.shape[1]) for value in values)
+        gain, bias = (value.view(value.shape[0], *between, value.shape[1]) for value in (next(values), next(values)))
         return torch.addcmul(bias, F.layer_norm(x, x.shape[-1:], eps=self.epsilon), gain)
 
 
@@ -143,58 +156,120 @@ class Flatten(Layer):
         """One dimension."""
         return (math.prod(shape),)
 
-    def forward(self, values: Sequence[Tensor], x: Tensor) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Keep lanes and samples apart."""
         return x.flatten(2)
 
 
 @dataclass(frozen=True)
-class Sequential:
-    """Layers one after another, as ``torch.nn.Sequential``, not yet bound to the shape of the data."""
+class _Chain(Layer):
+    """Layers one after another; parameters are named by the layer's place, as in ``torch.nn.Sequential``."""
 
     layers: tuple[Layer, ...]
 
+    def sized(self, outputs: int, symbols: int) -> Layer:
+        """Size each."""
+        return replace(self, layers=tuple(layer.sized(outputs, symbols) for layer in self.layers))
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        """Those of all layers, in order."""
+        return tuple(
+            replace(parameter, name=f"{at}.{parameter.name}")
+            for at, (layer, own) in enumerate(self._along(shape))
+            for parameter in layer.parameters(own)
+        )
+
+    def shape(self, shape: Shape) -> Shape:
+        """Shape after the last."""
+        for layer in self.layers:
+            shape = layer.shape(shape)
+        return shape
+
+    def dropouts(self, shape: Shape) -> tuple[tuple[Shape, float], ...]:
+        """Those of all layers, in order."""
+        return tuple(place for layer, own in self._along(shape) for place in layer.dropouts(own))
+
+    def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
+        """Draw layer by layer from one generator, so that equal layers of equal seeds start equal."""
+        return [value for layer, own in self._along(shape) for value in layer.initial(own, generator)]
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Run the layers."""
+        for layer in self.layers:
+            x = layer.forward(values, x, masks)
+        return x
+
+    def _along(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
+        """Each layer with the shape of its input."""
+        for layer in self.layers:
+            yield layer, shape
+            shape = layer.shape(shape)
+
+
+@dataclass(frozen=True)
+class Sequential(_Chain):
+    """Layers one after another, as ``torch.nn.Sequential``; what ``build`` returns, or a part of another."""
+
+
+@dataclass(frozen=True)
+class Residual(_Chain):
+    """Layers around which their input is added to their output (He et al. 2016).
+
+    A pre-LN transformer block is two of them (Xiong et al. 2020): ``Residual((LayerNorm(), Attention()))`` and
+    ``Residual((LayerNorm(), Linear(4 * width), Activation("gelu"), Linear(width)))``, each with a ``Dropout`` at its
+    end where the recipe has one.
+    """
+
+    def shape(self, shape: Shape) -> Shape:
+        """Keep the shape.
+
+        Raises:
+            UserError: the layers change it.
+        """
+        if (after := super().shape(shape)) != shape:
+            raise UserError(f"Residual cannot add its input to its output: {list(shape)} became {list(after)}")
+        return shape
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Run the layers and add."""
+        return x + super().forward(values, x, masks)
+
 
 class Stack(Network):
-    """A ``Sequential`` bound to the shape of the data."""
+    """A ``Sequential`` bound to the data."""
 
-    def __init__(self, model: Sequential, inputs: Shape, outputs: int) -> None:
-        self._layers = tuple(layer.sized(outputs) for layer in model.layers)
-        self._shapes = [inputs]
-        for layer in self._layers:
-            self._shapes.append(layer.shape(self._shapes[-1]))
-        if self._shapes[-1] != (outputs,):
-            raise ValueError(f"the last layer gives {self._shapes[-1]} per sample, the data needs {(outputs,)}")
-        named = [
-            Parameter(f"{at}.{p.name}", p.shape, p.matrix, p.transposed)
-            for at, layer in enumerate(self._layers)
-            for p in layer.parameters(self._shapes[at])
-        ]
-        # rows hold matrices first; `_places` has, for each layer, where its parameters stand in a row
-        ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
-        order = iter([ranked.index(i) for i in range(len(named))])
-        counts = [len(layer.parameters(shape)) for layer, shape in zip(self._layers, self._shapes, strict=False)]
-        self._places = [[next(order) for _ in range(count)] for count in counts]
-        self._ranked = ranked
-        self.key = (self._layers, inputs)
-        self.parameters = tuple(named[i] for i in ranked)
-        dropouts = [(self._shapes[at], layer) for at, layer in enumerate(self._layers) if isinstance(layer, Dropout)]
+    def __init__(self, model: Sequential, inputs: Shape, outputs: Shape, symbols: int = 0) -> None:
+        """Find the sizes.
+
+        Args:
+            model: as ``build`` returned it.
+            inputs: shape of a sample.
+            outputs: shape that the data needs per sample.
+            symbols: how many different ones the inputs hold; 0 where they are real numbers.
+
+        Raises:
+            UserError: layers do not fit the data or one another.
+        """
+        self._model = model.sized(outputs[-1], symbols)
+        self._inputs = inputs
+        if (given := self._model.shape(inputs)) != outputs:
+            raise UserError(f"the last layer gives {list(given)} per sample, the data needs {list(outputs)}")
+        named = self._model.parameters(inputs)
+        # rows hold matrices first; `_places` has, for each parameter in the layers' order, where it stands in a row
+        self._ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
+        self._places = [self._ranked.index(i) for i in range(len(named))]
+        self.key = (self._model, inputs)
+        self.parameters = tuple(named[i] for i in self._ranked)
+        dropouts = self._model.dropouts(inputs)
         self.sites = tuple(shape for shape, _ in dropouts)
-        self.rates = tuple(layer.rate for _, layer in dropouts)
+        self.rates = tuple(rate for _, rate in dropouts)
 
     def initial(self, seed: int) -> list[Tensor]:
-        """Draw layer by layer from one generator, so that equal layers of equal seeds start equal."""
-        generator = torch.Generator().manual_seed(seed)
-        used = [v for at, layer in enumerate(self._layers) for v in layer.initial(self._shapes[at], generator)]
-        return [used[i] for i in self._ranked]
+        """Draw from one generator."""
+        drawn = self._model.initial(self._inputs, torch.Generator().manual_seed(seed))
+        return [drawn[i] for i in self._ranked]
 
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Run the layers."""
-        mask = iter(masks or ())
-        x = inputs
-        for layer, places in zip(self._layers, self._places, strict=True):
-            if isinstance(layer, Dropout):
-                x = layer.forward([next(mask)], x) if masks is not None else x
-            else:
-                x = layer.forward([values[place] for place in places], x)
-        return x
+        ordered = (values[place] for place in self._places)
+        return self._model.forward(ordered, inputs, None if masks is None else iter(masks))

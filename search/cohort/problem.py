@@ -128,7 +128,7 @@ class Problem:
             torch.manual_seed(derive_seed(filled["seed"], "weights"))
             made, _ = call(self._module.build, filled)
         if isinstance(made, Sequential):
-            return Stack(made, data.shape, data.outputs)
+            return Stack(made, data.shape, (data.outputs,))
         if isinstance(made, torch.nn.Module):
             return ModuleNetwork(made.to(self.device), data.train.inputs[:2], self._alone)
         raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
