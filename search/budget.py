@@ -42,19 +42,21 @@ class Budget:
     minutes: float | None = None
     target: float | None = None
 
-    def may_start(self, spent: Spent) -> bool:
-        """Whether another trial may start.
-
-        >>> Budget(trials=2).may_start(Spent(trials=1)), Budget(trials=2).may_start(Spent(trials=2))
-        (True, False)
-        """
-        return (self.trials is None or spent.trials < self.trials) and self.may_go_on(spent)
-
     def may_go_on(self, spent: Spent) -> bool:
-        """Whether running trials may take another step; running out of ``trials`` stops none of them."""
-        return (self.steps is None or spent.steps < self.steps) and (
-            self.minutes is None or spent.seconds < self.minutes * 60
-        )
+        """Whether trials may take another step; running out of ``trials`` stops none of them."""
+        return self.steps_left(spent) != 0 and (self.minutes is None or spent.seconds < self.minutes * 60)
+
+    def trials_left(self, spent: Spent) -> int | None:
+        """How many trials the limit of ``trials`` lets start, None for any number.
+
+        >>> Budget(trials=2).trials_left(Spent(trials=1)), Budget(steps=9).trials_left(Spent(trials=1))
+        (1, None)
+        """
+        return None if self.trials is None else max(0, self.trials - spent.trials)
+
+    def steps_left(self, spent: Spent) -> int | None:
+        """How many points may still be recorded, None for any number."""
+        return None if self.steps is None else max(0, self.steps - spent.steps)
 
     def reached(self, spent: Spent, *, maximize: bool) -> bool:
         """Whether the target value has been reached."""

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from hpo.search.budget import Spent
 from hpo.search.entry import Entry
 from hpo.search.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
 from hpo.search.executors import Event, Executor, Failed, Finished, Job, Lost, Point
@@ -109,8 +110,7 @@ class Loop:
                 self.ledger.move(self.ledger[turn.number], "running")
                 self._admit(self.ledger[turn.number])
                 continue
-            free = not self.study.repeats and self.ledger.only_retries()  # they do not count
-            if not (free or self.study.budget.may_start(spent)) or self.ledger.exhausted():
+            if self._trials_left(spent) == 0:
                 return
             entry = self.ledger.start(turn.point, self.rules.make_sampler)
             if entry is None:
@@ -271,8 +271,15 @@ class Loop:
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 
+    def _trials_left(self, spent: Spent) -> int | None:
+        """Trials that may still be started; a retry of a failed one does not count."""
+        if self.ledger.exhausted():
+            return 0
+        left = self.study.budget.trials_left(spent)
+        return 1 if left == 0 and not self.study.repeats and self.ledger.only_retries() else left
+
     def _view(self) -> View:
-        steps = self.study.budget.steps
+        spent = self.ledger.spent(self.elapsed)
         return View(
             space=self.study.space,
             fixed=self.study.fixed,
@@ -281,7 +288,8 @@ class Loop:
             horizon=self.rules.horizon(self.study.fixed),
             trials=self.ledger.views,
             lanes=self.executor.lanes,
-            steps_left=None if steps is None else max(0, steps - self.ledger.points),
+            steps_left=self.study.budget.steps_left(spent),
+            trials_left=self._trials_left(spent),
             memo=self._memo,
         )
 

@@ -13,13 +13,9 @@ SPENT = st.builds(Spent, trials=st.integers(0, 2000), steps=st.integers(0, 2000)
 
 
 @given(BUDGETS, SPENT)
-def test_a_trial_may_start_only_while_running_ones_may_go_on(budget: Budget, spent: Spent) -> None:
-    assert budget.may_go_on(spent) or not budget.may_start(spent)
-
-
-@given(BUDGETS, SPENT)
 def test_the_whole_is_spent_exactly_when_nothing_may_start(budget: Budget, spent: Spent) -> None:
-    assert (budget.fraction(spent) == 1.0) == (not budget.may_start(spent))
+    may_start = budget.trials_left(spent) != 0 and budget.may_go_on(spent)
+    assert (budget.fraction(spent) == 1.0) == (not may_start)
     assert 0.0 <= budget.fraction(spent) <= 1.0
 
 
@@ -30,7 +26,9 @@ def test_running_out_of_trials_stops_none_that_runs() -> None:
 
 
 def test_no_limit_is_never_used_up() -> None:
-    assert Budget().may_start(Spent(10**9, 10**9, 1e12))
+    spent = Spent(10**9, 10**9, 1e12)
+    assert Budget().may_go_on(spent)
+    assert Budget().trials_left(spent) is Budget().steps_left(spent) is None
     assert Budget().fraction(Spent(10**9)) == 0.0
 
 

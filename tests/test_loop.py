@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import optuna
@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from hpo.search import phase, studyfile
 from hpo.search.budget import Budget
+from hpo.search.curves.thaw import Settings
 from hpo.search.entry import Entry
 from hpo.search.errors import DataError, EverythingFailed, Interrupted
 from hpo.search.executors import Event, Executor, Job, Point, Task
@@ -21,7 +22,8 @@ from hpo.search.ledger import Ledger
 from hpo.search.loop import Loop
 from hpo.search.objective.live import live
 from hpo.search.objective.training import Run, Trainer
-from hpo.search.policies import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View
+from hpo.search.policies import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View, Wait
+from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.policies.straight import Straight
 from hpo.search.rules import Rules, Silent
 from hpo.search.store import Store, open_store
@@ -80,7 +82,10 @@ class Fickle(Policy):
     def next(self, view: View) -> Turn:
         rng = random.Random(sum(len(trial.curve) for trial in view.trials))
         paused = [trial.number for trial in view.trials if trial.state == "paused"]
-        return Resume(rng.choice(paused)) if paused and (len(paused) > 3 or rng.random() < 0.5) else Start()
+        full = view.trials_left == 0
+        if paused and (full or len(paused) > 3 or rng.random() < 0.5):
+            return Resume(rng.choice(paused))
+        return Wait() if full else Start()
 
     def judge(self, view: View, number: int) -> Verdict:
         return Pause() if random.Random(number + len(view.trials[number].curve)).random() < 0.5 else Continue()
@@ -146,8 +151,38 @@ def test_exactly_the_wanted_trials_are_run_in_any_number_of_lanes(trials: int, l
     found = search(study_of(budget=Budget(trials=trials)), open_store(":memory:"), lanes, Fickle() if fickle else None)
     assert len(found) == trials
     assert all(trial.state.is_finished() for trial in found)
-    if not fickle:
-        assert points(found) == 6 * trials
+    assert points(found) == 6 * trials
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    trials=st.none() | st.integers(1, 12),
+    steps=st.integers(1, 60),
+    lanes=st.integers(1, 5),
+    policy=st.sampled_from([Straight, Fickle, lambda: FreezeThaw(Settings(starts=3, uniform=5, near=5))]),
+)
+def test_steps_are_spent_to_the_last_on_no_more_than_the_wanted_trials(
+    trials: int | None, steps: int, lanes: int, policy: Callable[[], Policy]
+) -> None:
+    found = search(study_of(budget=Budget(trials, steps)), open_store(":memory:"), lanes, policy())
+    assert trials is None or len(found) <= trials
+    assert points(found) == (steps if trials is None else min(steps, 6 * trials))
+    assert all(trial.state.is_finished() for trial in found)
+
+
+@settings(max_examples=10, deadline=None)
+@given(trials=st.integers(1, 12), lanes=st.integers(1, 5))
+def test_freeze_thaw_starts_the_wanted_trials_and_ends_by_itself(trials: int, lanes: int) -> None:
+    policy = FreezeThaw(Settings(starts=3, uniform=5, near=5))
+    found = search(study_of(budget=Budget(trials=trials)), open_store(":memory:"), lanes, policy)
+    assert len(found) == trials
+    assert all(trial.state.is_finished() for trial in found)
+
+
+def test_what_is_left_is_known_where_the_space_is_used_up() -> None:
+    space = {"x": {"choice": [0.1, 0.2, 0.3]}}
+    found = search(study_of(search=space, budget=Budget(steps=18)), open_store(":memory:"), 2, Fickle())
+    assert (len(found), points(found)) == (3, 18)
 
 
 @settings(max_examples=25, deadline=None)

@@ -704,8 +704,7 @@ class TestTheReference:
             assert f"`{name}`" in text or f"{name}: {{" in text, f"{name} is missing"
 
 
-@pytest.mark.parametrize("budget", ["", "budget: {trials: 60}\n"])
-def test_freeze_thaw_needs_to_know_when_to_end(tmp_path: Path, budget: str) -> None:
-    with pytest.raises(StudyFileError, match="does not say when to end") as caught:
-        study(tmp_path, HEAD + "search: {learning_rate: {float: [0.001, 0.1]}}\n" + budget + "sampler: freeze-thaw\n")
-    assert "budget: {steps: 1000}" in str(caught.value)
+@pytest.mark.parametrize(("budget", "trials"), [("", 50), ("budget: {trials: 60}\n", 60)])
+def test_freeze_thaw_is_content_with_a_number_of_trials(tmp_path: Path, budget: str, trials: int) -> None:
+    read_back = study(tmp_path, HEAD + RATE + budget + "sampler: freeze-thaw\n")
+    assert read_back.budget == Budget(trials=trials)

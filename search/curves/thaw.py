@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from hpo.search.curves.acquisition import log_expected_improvement
 from hpo.search.curves.history import History, Units
@@ -145,6 +146,13 @@ class Model:
         rows, trial = self._marked(options.rows, 0.0), self._place(options.trial)
         mean, variance = self._posterior.predict(rows, trial, steps)
         return log_expected_improvement(mean, variance, 1.0 - self._centre)
+
+    def chance(self, options: Options) -> Array:
+        """Probability that each curve ends above the best value so far."""
+        rows, trial = self._marked(options.rows, 0.0), self._place(options.trial)
+        mean, variance = self._posterior.predict(rows, trial, options.limits)
+        chance: Array = ndtr((mean - (1.0 - self._centre)) / np.sqrt(variance))
+        return chance
 
     def smoothed(self, rows: Array, known: Array, values: Array) -> Array:
         """Average of the known recipes' values, weighted by the recipes' likeness."""

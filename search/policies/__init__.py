@@ -56,6 +56,7 @@ class View:
         trials: by number, every trial that was started.
         lanes: how many trials the executor trains at a time.
         steps_left: steps left in the budget, None when it is not counted in steps.
+        trials_left: trials that may still be started, None for any number.
         memo: what the policy last asked to be kept; empty at first.
         prior: the user's guess of good values, for any of the knobs.
         earlier: trials of earlier studies of the same space.
@@ -69,6 +70,7 @@ class View:
     trials: Sequence[TrialView]
     lanes: int = 1
     steps_left: int | None = None
+    trials_left: int | None = None
     memo: Mapping[str, Any] = field(default_factory=dict)
     prior: Mapping[str, Scalar] = field(default_factory=dict)
     earlier: Sequence[TrialView] = ()
@@ -76,7 +78,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a new trial at ``point``; None asks the study's sampler for one."""
+    """Start a new trial at ``point``; None asks the study's sampler for one. Where none may be started it is a Wait."""
 
     point: Mapping[str, Scalar] | None = None
     memo: Mapping[str, Any] | None = None
@@ -92,7 +94,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Leave the lane empty until another trial has news; only allowed while one is running."""
+    """Leave the lane empty until another trial has news; while none is running this ends the search."""
 
     memo: Mapping[str, Any] | None = None
 

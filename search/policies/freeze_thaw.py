@@ -3,7 +3,8 @@
 What it does: starts a handful of recipes for one step each; from then on, whenever a lane is free, a Gaussian process
 over (recipe, step) predicts how every paused curve and every candidate recipe would go on, and the one with the
 highest expected improvement of the best value, a random number of steps ahead, trains the next step. It replaces
-sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others disappoint.
+sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others disappoint. Where
+only ``trials`` limits the search, it ends when no paused one has a 5 % chance to become the best by its end.
 When to use it: whenever trials yield curves; it gains most when a complete trial is long compared with its first
 informative point. Not for objectives that cannot be paused, nor for several goals.
 Options: ``of`` = none, a sampler for new recipes in place of the surrogate; ``per`` = ``step`` or ``second``, what
@@ -43,6 +44,7 @@ REQUIRES = ("one goal",)
 
 _UNKNOWN_HORIZON = 32
 _WARM_STARTS = 3  # the best recipe of the earlier study sets the scale; it and two others replace a first look around
+_HOPELESS = 0.05  # chance to beat the best by the end, below which a trial is not worth more than the search's end
 _BELIEF = 10.0  # trials after which the user's prior is half forgotten, as in piBO
 
 
@@ -104,11 +106,16 @@ class FreezeThaw(Policy):
         earlier = [self._know(trial, encoding, sign, horizon, "earlier") for trial in view.earlier]
         guess = {**min(earlier, key=lambda k: k.best).trial.values, **view.prior} if earlier else view.prior
         candidates = Candidates(view.space, encoding.units([guess])[0])
-        started = len(known)
-        if started < (_WARM_STARTS if earlier else self._settings.starts) or not observed:
+        started, may_start = len(known), view.trials_left != 0
+        for k in known:
+            if k.trial.state == "paused" and not k.length:  # it was interrupted before its first point
+                return Resume(k.trial.number)
+        if may_start and (started < (_WARM_STARTS if earlier else self._settings.starts) or not observed):
             first = self._first_look(view, candidates, tried)
             if first is not None:
                 return first
+        if not observed:
+            return Wait()
         running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
         model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
         if running:
@@ -117,8 +124,8 @@ class FreezeThaw(Policy):
         best = sorted(observed, key=lambda k: k.best)
         paused = [k for k in best if k.trial.state == "paused" or k.trial.number == judged]
         paused = [k for k in paused if k.steps < _limit(k.trial.values, horizon)][: self._settings.paused]
-        units = candidates.uniform(rng, self._settings.uniform)
-        if self._own_recipes:
+        units = candidates.uniform(rng, self._settings.uniform if may_start else 0)
+        if self._own_recipes and may_start:
             parents = encoding.units([k.trial.values for k in best[: self._settings.parents]])
             units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
         new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
@@ -128,7 +135,11 @@ class FreezeThaw(Policy):
         score[len(paused) :] += candidates.belief(units) * _BELIEF / (_BELIEF + started)
         if self._per_second:
             score -= self._log_seconds(model, options, observed)
+        if not may_start and view.steps_left is None:  # nothing else says when to end
+            score[model.chance(options) < _HOPELESS] = -np.inf
         for chosen in np.argsort(-score, kind="stable"):
+            if score[chosen] == -np.inf:
+                break
             if chosen < len(paused):
                 return Resume(paused[chosen].trial.number, memo)
             if not self._own_recipes:
@@ -136,7 +147,7 @@ class FreezeThaw(Policy):
             point = self._untried(view, tried, [units[chosen - len(paused)]])
             if point is not None:
                 return Start(point, memo)
-        return Wait(memo) if running else Start(None, memo)
+        return Wait(memo) if running or not may_start else Start(None, memo)
 
     def _first_look(self, view: View, candidates: Candidates, tried: Set[Any]) -> Start | None:
         """Start a recipe of an even spread; None when the space holds no other."""

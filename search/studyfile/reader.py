@@ -144,9 +144,6 @@ class _Reader:
         check_limits(
             limits, goals if goals_clean else [], objective, knobs.epochs, None if repeats else size, self.mistakes
         )
-        if sampler is not None and file_kind("sampler", sampler.name) == "policy" and not set(limits) - {"trials"}:
-            problem = f"{sampler.name} comes back to paused trials, so a number of trials does not say when to end"
-            self._wrong(self._at("budget") or self._at("sampler") or self.root, problem, "budget: {steps: 1000}")
         grid = sampler is not None and sampler.name == "grid"
         study = Study(
             name=self._name(stem), objective=objective.reference if objective else "", goals=tuple(goals),
