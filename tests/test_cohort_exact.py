@@ -114,12 +114,12 @@ def reference(lane: Lane) -> tuple[torch.nn.Module, list[float]]:
             if recipe.clip_norm:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
             for group in optimizer.param_groups:
-                group["lr"] = rates(recipe, step, step + 1, total)[0]
+                group["lr"] = rates(recipe, [step], total)[0]
             optimizer.step()
             if recipe.l1:
                 with torch.no_grad():
                     for p in matrices:
-                        p.copy_(p.sign() * (p.abs() - rates(recipe, step, step + 1, total)[0] * recipe.l1).clamp(min=0))
+                        p.copy_(p.sign() * (p.abs() - rates(recipe, [step], total)[0] * recipe.l1).clamp(min=0))
             step += 1
         curve.append(summed / len(x))
     dropped.mask = None

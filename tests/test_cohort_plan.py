@@ -18,7 +18,7 @@ COUNTS = st.integers(1, 200)
 
 @given(COUNTS, st.integers(1, 70), st.integers(1, 5))
 def test_every_sample_is_used_once_and_windows_have_their_own_item_count(count: int, batch: int, steps: int) -> None:
-    cut = layout(count, batch, steps, micro_size(batch))
+    cut = layout(count, batch * steps, batch, micro_size(batch))
     real = cut.real > 0
     assert cut.places[real].tolist() == list(range(count))
     for window in range(cut.steps):
@@ -92,14 +92,14 @@ SCHEDULES = {
 def test_a_schedule_follows_its_scheduler_in_torch_at_every_step(name: str) -> None:
     recipe, scheduler = SCHEDULES[name]
     recipe = TrainingRecipe(**{**vars(recipe), "learning_rate": 0.1})
-    own = rates(recipe, 0, 50, 50)
+    own = rates(recipe, range(50), 50)
     assert own == pytest.approx(torch_rates(scheduler, 50), abs=1e-9)
 
 
 @given(st.sampled_from(["constant", "step", "exponential", "linear", "cosine"]), st.floats(0, 0.9), st.integers(1, 300))
 def test_rates_rise_to_the_full_rate_then_never_rise_again(schedule: str, warmup: float, total: int) -> None:
     recipe = TrainingRecipe(learning_rate=1.0, schedule=schedule, warmup=warmup)
-    found = rates(recipe, 0, total, total)
+    found = rates(recipe, range(total), total)
     peak = max(round(warmup * total) - 1, 0)
     assert found[peak] == 1.0
     assert found[: peak + 1] == sorted(found[: peak + 1])

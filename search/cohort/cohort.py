@@ -49,7 +49,7 @@ class Cohort:
             mean = float(np.average(by_step, weights=cut.items[cut.ends]))
             lane.noise.add(measured)
             scores_now = {f"val_{name}": value for name, value in scored.items()}
-            lane.metrics = {"train_loss": mean, **scores_now, **lane.noise.metrics()}
+            lane.metrics = {"train_loss": mean, **scores_now, **lane.measured()}
             lane.scored_at(scored["loss"])
 
     def _gather(self, lanes: Sequence[Lane]) -> None:

@@ -103,7 +103,8 @@ class Epoch:
     def _update(self, at: int) -> Callable[[float], None]:
         """One lane's optimizer step on its own rows, as a function of the rate."""
         lane, gradient = self._lanes[at], self._gradient[at]
-        step = optimizers.bind({**lane.rows, "gradient": gradient, "count": self._counts[at]}, lane.trial.recipe)
+        rows = {**lane.rows, "gradient": gradient, "count": self._counts[at]}
+        step = optimizers.bind(rows, lane.trial.recipe, self._network.parameters)
         return self._penalties.around(at, step, lane.rows["weights"], gradient)
 
     def _train(self) -> list[NDArray[np.float64]]:

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from hpo.search.cohort import optimizers
 from hpo.search.cohort.gradient_noise import NoiseRecord
-from hpo.search.cohort.order import Layout, layout, micro_size
+from hpo.search.cohort.growth import Growth
+from hpo.search.cohort.order import Layout, layout
+from hpo.search.cohort.plan import Plan
 from hpo.search.cohort.problem import Trial
 from hpo.search.cohort.schedules import rates
 from hpo.search.recipe import derive_seed
@@ -33,6 +35,7 @@ class Lane:
         lowest: lowest validation loss so far, and the epoch that reached it.
         averaged: how often weights were added to the average.
         noise: gradient noise of the run so far.
+        growth: how far the effective batch has followed it, where the recipe asks for that.
     """
 
     number: int
@@ -45,15 +48,13 @@ class Lane:
     lowest: tuple[float, int] = (math.inf, 0)
     averaged: int = 0
     noise: NoiseRecord = field(default_factory=NoiseRecord)
+    growth: Growth = field(default_factory=Growth)
 
     def __post_init__(self) -> None:
         network, recipe, device = self.trial.network, self.trial.recipe, self.trial.data.device
-        self.micro = recipe.batch_size if network.ragged else micro_size(recipe.batch_size)
-        epochs = range(recipe.epochs)
-        if recipe.batch_schedule == "fixed":
-            self.total = self.layout(0).steps * len(epochs)
-        else:
-            self.total = sum(self.layout(epoch).steps for epoch in epochs)
+        self.batch, self.micro = self.trial.cut
+        self.plan = Plan(recipe, len(self.trial.data.train))
+        self._begun = 0  # steps before this epoch
         weights = [value.reshape(-1).to(device) for value in network.initial(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
         kept = [*optimizers.memory(recipe)]
@@ -73,7 +74,7 @@ class Lane:
         """Whether the curve is complete."""
         recipe = self.trial.recipe
         patient = not recipe.patience or self.epoch - self.lowest[1] < recipe.patience
-        return self.epoch >= recipe.epochs or not patient
+        return self.plan.share(self.epoch, self.step) >= 1 or not patient
 
     @property
     def scored(self) -> Tensor:
@@ -85,15 +86,30 @@ class Lane:
         """The weights to keep at the end: the best ones where the recipe is patient."""
         return self.rows["best"] if self.trial.recipe.patience else self.scored
 
-    def layout(self, epoch: int | None = None) -> Layout:
-        """How an epoch is cut; the coming one by default."""
-        recipe = self.trial.recipe
-        steps = recipe.accumulation(self.epoch if epoch is None else epoch)
-        return layout(len(self.trial.data.train), recipe.batch_size, steps, self.micro)
+    @property
+    def window(self) -> int:
+        """Samples of one optimizer step in the coming epoch: the effective batch."""
+        return self.plan.window(self.epoch, self.growth.factor)
+
+    def layout(self) -> Layout:
+        """How the coming epoch is cut."""
+        cut = layout(len(self.trial.data.train), self.window, self.batch, self.micro)
+        left = self.plan.left(self._begun)
+        return cut.first(left) if 0 < left < cut.steps else cut
 
     def rates(self, steps: int) -> list[float]:
-        """Learning rates of the coming steps."""
-        return rates(self.trial.recipe, self.step, self.step + steps, self.total)
+        """Learning rates of the coming epoch's steps."""
+        places = self.plan.places(self.epoch, self._begun, steps, self.window)
+        return rates(self.trial.recipe, places, self.plan.total)
+
+    def measured(self) -> dict[str, float]:
+        """What the epoch just trained tells of its batch, beside its scores."""
+        recipe, found = self.trial.recipe, self.noise.metrics()
+        if recipe.batch_size == "auto":
+            found["micro_batch"] = float(self.micro)
+        if recipe.batch_schedule == "noise":
+            found["effective_batch"] = float(self.window)
+        return found
 
     def stepped(self) -> None:
         """Count an optimizer step, which the exponential average follows."""
@@ -104,12 +120,15 @@ class Lane:
     def ended_epoch(self) -> None:
         """Let the even average follow an epoch's end, before the scores are taken."""
         recipe = self.trial.recipe
-        if recipe.average == "swa" and self.epoch >= math.floor(recipe.average_start * recipe.epochs):
+        if recipe.average == "swa" and self.plan.share(self.epoch + 1, self.step) > recipe.average_start:
             self._average(1 / (self.averaged + 1))
 
     def scored_at(self, loss: float) -> None:
         """Count an epoch, and remember its weights if they are the best so far."""
         self.epoch += 1
+        self._begun = self.step
+        if self.trial.recipe.batch_schedule == "noise":
+            self.growth.follow(self.trial.recipe, self.noise)
         if loss < self.lowest[0]:
             self.lowest = (loss, self.epoch)
             if self.trial.recipe.patience:

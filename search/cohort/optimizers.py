@@ -1,5 +1,7 @@
 """Update rules, applied to one lane's row of weights after its window; each lane has its own rule and settings.
 
+Muon (see ``muon``) is the only one that needs to know which parameters a row holds; the others take it as a vector.
+
 On the CPU a row is updated by torch's fused kernels, which keep it in the cache: several times faster than one
 elementwise operation after another over all lanes. They are private functions of torch, so each has a plain
 counterpart that is used where they are missing and on other devices.
@@ -10,13 +12,15 @@ Weight decay is not among them: see ``penalties``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hpo.search.cohort import muon
+from hpo.search.cohort.network import Parameter
 from hpo.search.cohort.recipe import TrainingRecipe
 
 Rows = Mapping[str, Tensor]
@@ -61,6 +65,7 @@ _RULES: dict[str, tuple[_Rule, tuple[str, ...]]] = {
     "adamw": (adam, ("mean", "square")),
     "rmsprop": (rmsprop, ("square",)),
     "lion": (lion, ("mean",)),
+    "muon": (adam, ("mean", "square")),  # of what it leaves to AdamW
 }
 
 
@@ -71,8 +76,24 @@ def memory(recipe: TrainingRecipe) -> tuple[str, ...]:
     return _RULES[recipe.optimizer][1]
 
 
-def bind(rows: Rows, recipe: TrainingRecipe) -> Callable[[float], None]:
-    """The update of one lane's row, as a function of the learning rate."""
+def bind(rows: Rows, recipe: TrainingRecipe, parameters: Sequence[Parameter]) -> Callable[[float], None]:
+    """The update of one lane's row, which holds these parameters, as a function of the learning rate."""
+    if recipe.optimizer != "muon":
+        return _bind(rows, recipe)
+    first, left = muon.bind(rows, recipe, parameters), []
+    for place in muon.spans(parameters)[1]:
+        part = {name: row if name == "count" else row[place] for name, row in rows.items()}
+        left.append(_bind(part, recipe))
+
+    def step(rate: float) -> None:
+        first(rate)
+        for update in left:
+            update(rate * recipe.adam_share)
+
+    return step
+
+
+def _bind(rows: Rows, recipe: TrainingRecipe) -> Callable[[float], None]:
     if rows["weights"].device.type == "cpu":
         fused = _fused(rows, recipe)
         if fused is not None:
@@ -86,7 +107,7 @@ def _fused(rows: Rows, recipe: TrainingRecipe) -> Callable[[float], None] | None
     if recipe.optimizer == "sgd" and _FUSED_SGD is not None:
         common |= {"momentum": recipe.momentum, "nesterov": recipe.nesterov, "dampening": 0.0, "is_first_step": False}
         kernel = partial(_FUSED_SGD, weights, gradient, [rows["mean"]] if recipe.momentum else [], **common)
-    elif recipe.optimizer in ("adam", "adamw") and _FUSED_ADAM is not None:
+    elif recipe.optimizer in ("adam", "adamw", "muon") and _FUSED_ADAM is not None:
         common |= {"beta1": recipe.beta1, "beta2": recipe.beta2, "eps": recipe.epsilon, "amsgrad": False}
         state: tuple[list[Tensor], ...] = ([rows["mean"]], [rows["square"]], [], [rows["count"]])
         kernel = partial(_FUSED_ADAM, weights, gradient, *state, **common)

@@ -1,13 +1,13 @@
 """Which samples a lane sees when: its own order of each epoch, cut into windows and micro-batches.
 
-A window is the samples of one optimizer step, ``batch_size x accumulation_steps`` of them, fewer at the epoch's end.
-Every sample of an epoch is used once; none is dropped.
+A window is the samples of one optimizer step, the effective batch, fewer at the epoch's end. Every sample of an epoch
+is used once; none is dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -68,33 +68,40 @@ class Layout:
         """Optimizer steps in the epoch."""
         return int(self.window[-1]) + 1
 
+    def first(self, steps: int) -> Layout:
+        """The part of the epoch up to so many optimizer steps; the whole of it where there are no more."""
+        kept = slice(int(np.searchsorted(self.window, steps)))
+        return Layout(*(getattr(self, item.name)[kept] for item in fields(self)))
+
 
 @lru_cache(maxsize=256)
-def layout(count: int, batch_size: int, accumulation_steps: int, micro: int) -> Layout:
-    """Cut an epoch.
+def layout(count: int, window: int, batch_size: int, micro: int) -> Layout:
+    """Cut an epoch of ``count`` samples into windows, these into batches of at most ``batch_size``, these into ticks.
 
-    >>> cut = layout(count=10, batch_size=3, accumulation_steps=2, micro=2)
+    >>> cut = layout(count=10, window=6, batch_size=3, micro=2)
     >>> cut.items.tolist(), cut.ends.tolist()
     ([6, 6, 6, 6, 4, 4, 4], [False, False, False, True, False, False, True])
     """
-    pieces = list(_pieces(count, batch_size, accumulation_steps, micro))
+    pieces = list(_pieces(count, window, batch_size, micro))
     places = np.zeros((len(pieces), micro), dtype=np.int64)
     real = np.zeros((len(pieces), micro), dtype=np.float32)
     for tick, (_, start, stop) in enumerate(pieces):
         places[tick, : stop - start] = np.arange(start, stop)
         real[tick, : stop - start] = 1.0
-    window = np.array([number for number, _, _ in pieces], dtype=np.int64)
-    items = np.bincount(window, weights=real.sum(axis=1))[window].astype(np.int64)
-    change = np.flatnonzero(np.diff(window))
+    number = np.array([number for number, _, _ in pieces], dtype=np.int64)
+    items = np.bincount(number, weights=real.sum(axis=1))[number].astype(np.int64)
+    change = np.flatnonzero(np.diff(number))
     ends, begins = np.zeros(len(pieces), dtype=bool), np.zeros(len(pieces), dtype=bool)
     ends[change], begins[change + 1] = True, True
     ends[-1], begins[0] = True, True
-    return Layout(places, real, window, items, ends, begins)
+    return Layout(places, real, number, items, ends, begins)
 
 
-def _pieces(count: int, batch_size: int, accumulation_steps: int, micro: int) -> Iterator[tuple[int, int, int]]:
+def _pieces(count: int, window: int, batch_size: int, micro: int) -> Iterator[tuple[int, int, int]]:
     """Window number, start and stop of each kernel call, in order."""
-    for batch, start in enumerate(range(0, count, batch_size)):
-        stop = min(start + batch_size, count)
-        for first in range(start, stop, micro):
-            yield batch // accumulation_steps, first, min(first + micro, stop)
+    for number, begin in enumerate(range(0, count, window)):
+        end = min(begin + window, count)
+        for start in range(begin, end, batch_size):
+            stop = min(start + batch_size, end)
+            for first in range(start, stop, micro):
+                yield number, first, min(first + micro, stop)

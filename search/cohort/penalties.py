@@ -1,5 +1,7 @@
 """What happens to gradients and weights around the optimizer's step, each lane by its own recipe.
 
+Under Muon the decay and L1 of what it leaves to AdamW go by AdamW's learning rate.
+
 In order, as with torch.nn.utils.clip_grad_norm_ and torch.optim: the gradient's norm is clipped; an L2 term is added
 (weight decay of SGD, Adam and RMSprop); decoupled weight decay shrinks the matrices; noise is added to the gradient;
 the optimizer steps; L1 thresholds the matrices. Operations over all lanes leave the rows that do not step as they are,
@@ -16,6 +18,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo.search.cohort import muon
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.order import generator
 from hpo.search.cohort.recipe import DECOUPLED
@@ -39,9 +42,10 @@ class Penalties:
         clips = np.array([recipe.clip_norm or np.inf for recipe in recipes])
         decays = np.array([recipe.decay_of(len(data.train)) for recipe in recipes])
         decoupled = np.array([recipe.optimizer in DECOUPLED for recipe in recipes])
+        self._own = np.where([recipe.optimizer == "muon" for recipe in recipes], decays, 0.0)  # at rates of its own
         self._clips = _table(np.where(steps, clips, np.inf), np.inf, data.device)
         self._l2 = _table(np.where(steps, np.where(decoupled, 0.0, decays), 0.0), 0.0, data.device)
-        self._shrink = _table(1 - rates * np.where(decoupled, decays, 0.0), 1.0, data.device)
+        self._shrink = _table(1 - rates * np.where(decoupled, decays - self._own, 0.0), 1.0, data.device)
 
     def before(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         """Clip, decay; rows are [lanes, size], the first lanes of the epoch."""
@@ -60,18 +64,26 @@ class Penalties:
         """The update of one lane's rows [size] with its noise before and its thresholding after."""
         lane = self._lanes[at]
         recipe = lane.trial.recipe
-        if not recipe.gradient_noise and not recipe.l1:
+        decay = float(self._own[at])
+        if not recipe.gradient_noise and not recipe.l1 and not decay:
             return update
-        random, matrices = generator(recipe.seed, "gradient noise", lane.epoch), weights[: self._decayed]
+        random = generator(recipe.seed, "gradient noise", lane.epoch)
+        matrices = [(weights[: self._decayed], 1.0)]
+        if recipe.optimizer == "muon":
+            own, left = muon.spans(lane.trial.network.parameters)
+            places = [(own, 1.0), *((place, recipe.adam_share) for place in left)]
+            matrices = [(weights[: self._decayed][place], share) for place, share in places]
 
         def penalized(rate: float) -> None:
             if recipe.gradient_noise:  # Neelakantan et al. 2015, eq. 1 with gamma 0.55
                 deviation = recipe.gradient_noise / (1 + lane.step) ** 0.275
                 drawn = torch.from_numpy(random.standard_normal(len(gradient), dtype=np.float32))
                 gradient.add_(drawn.to(gradient.device), alpha=deviation)
+            for matrix, share in matrices if decay else ():
+                matrix.mul_(1 - rate * share * decay)
             update(rate)
-            if recipe.l1:
-                matrices.copy_(F.softshrink(matrices, rate * recipe.l1))
+            for matrix, share in matrices if recipe.l1 else ():
+                matrix.copy_(F.softshrink(matrix, rate * share * recipe.l1))
 
         return penalized
 

@@ -17,6 +17,8 @@ from hpo.search.cohort.data import Data, Splits
 from hpo.search.cohort.layers import Sequential, Stack
 from hpo.search.cohort.module import ModuleNetwork
 from hpo.search.cohort.network import Network
+from hpo.search.cohort.order import micro_size
+from hpo.search.cohort.plan import Plan
 from hpo.search.cohort.recipe import TrainingRecipe
 from hpo.search.errors import UserError
 from hpo.search.executors import Task
@@ -76,12 +78,34 @@ class Trial:
         found = []
         if self.network.alone:
             found.append(f"lanes are trained one by one: {self.network.alone}")
-        if self.network.ragged and self.recipe.accumulation_steps > 1:
+        if self.network.ragged and self.recipe.first_batch > self.cut[0]:
             found.append(
                 "accumulation is not equivalent to a larger batch with BatchNorm: "
                 "its statistics are those of each micro-batch; GroupNorm or LayerNorm have no such effect"
             )
-        return found
+        return found + Plan(self.recipe, len(self.data.train)).notes
+
+    @property
+    def cut(self) -> tuple[int, int]:
+        """Most samples in a micro-batch, and rows of a kernel call, which takes one or a piece of one.
+
+        A batch that follows its own noise is cut in two at least, so that there is something to compare.
+
+        Raises:
+            UserError: it cannot be, because normalization over the micro-batch makes its size matter.
+        """
+        first, asked = self.recipe.first_batch, self.recipe.batch_size
+        batch = first if asked == "auto" else min(asked, first)
+        measured = self.recipe.batch_schedule == "noise"
+        if self.network.ragged:
+            if measured and batch == first:
+                raise UserError(
+                    "batch_schedule: noise compares the micro-batches of a step, here a single one, which BatchNorm "
+                    "forbids to split: give accumulation_steps: 2 or more, or use GroupNorm or LayerNorm"
+                )
+            return batch, batch
+        rows = micro_size(batch)
+        return batch, micro_size(-(-first // 2)) if measured and batch == first and rows >= first else rows
 
     @property
     def key(self) -> Hashable:

@@ -24,7 +24,7 @@ AT_LEAST_1 = Range(1)
 FRACTION = Range(0, 1)
 BELOW_1 = Range(0, 1, open_high=True)
 
-DECOUPLED = frozenset({"adamw", "lion"})
+DECOUPLED = frozenset({"adamw", "lion", "muon"})
 """Optimizers under which weight decay is decoupled from the gradient."""
 
 
@@ -39,18 +39,29 @@ class TrainingRecipe:
     patience: Annotated[int, AT_LEAST_0] = 0
     """Epochs without a lower validation loss after which training ends, keeping the best weights. [epochs; 0: never]"""
 
-    batch_size: Annotated[int, AT_LEAST_1] = 32
-    """Samples in one micro-batch. [samples; *own cohort* through the size of its kernels, which is chosen from it]"""
+    max_steps: Annotated[int, AT_LEAST_0] = 0
+    """Optimizer steps after which the run ends, within an epoch if need be, unless its epochs end before; schedules
+    spread over whichever comes first. [steps; 0: epochs alone]"""
+
+    batch_size: Annotated[int | Literal["auto"], AT_LEAST_1] = 32
+    """Samples in one micro-batch; ``auto`` is the largest that fits the study's memory limit, and needs
+    ``effective_batch``. [samples; *own cohort* through the size of its kernels, which is chosen from it]"""
 
     accumulation_steps: Annotated[int, AT_LEAST_1] = 1
     """Micro-batches whose gradients make one optimizer step; the effective batch is the product. [micro-batches; 1]"""
 
-    batch_schedule: Literal["fixed", "step", "linear"] = "fixed"
-    """Growth of the effective batch over the epochs, by accumulation: none, doubling at even spaces, or even growth.
-    [fixed; Smith et al. 2018]"""
+    effective_batch: Annotated[int, AT_LEAST_0] = 0
+    """Samples of one optimizer step, in place of ``accumulation_steps``: as many micro-batches of at most
+    ``batch_size`` as it takes, the last of them with what is left. [samples; 0: batch_size x accumulation_steps]"""
+
+    batch_schedule: Literal["fixed", "step", "linear", "noise"] = "fixed"
+    """Growth of the effective batch over the epochs, by accumulation: none, doubling at even spaces, even growth, or
+    doubling while the gradient noise scale measured in the run allows it (see ``growth``). [fixed; Smith et al. 2018;
+    noise: McCandlish et al. 2018]"""
 
     batch_growth: Annotated[float, AT_LEAST_1] = 4.0
-    """The last epoch's effective batch relative to the first one's, unless ``batch_schedule`` is fixed. [factor; 1]"""
+    """The last epoch's effective batch relative to the first one's, unless ``batch_schedule`` is fixed; under noise
+    the most it may become. [factor; 1]"""
 
     # --- learning rate ---------------------------------------------------------------------------------------------
     learning_rate: Annotated[float, POSITIVE] = 3e-3
@@ -87,18 +98,22 @@ class TrainingRecipe:
     """Share of the steps after the warm-up in which ``wsd`` falls to the floor. [fraction; 0; Hu et al. 2024]"""
 
     # --- optimizer -------------------------------------------------------------------------------------------------
-    optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "lion"] = "adamw"
-    """Update rule. [SGD: Sutskever et al. 2013; Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019;
-    RMSprop: Tieleman and Hinton 2012; Lion: Chen et al. 2023]"""
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "lion", "muon"] = "adamw"
+    """Update rule. Muon trains the matrices between the first and the last one, AdamW the rest at ``adam_rate``.
+    [SGD: Sutskever et al. 2013; Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019; RMSprop: Tieleman and
+    Hinton 2012; Lion: Chen et al. 2023; Muon: Jordan et al. 2024]"""
+
+    adam_rate: Annotated[float, POSITIVE] = 3e-4
+    """Highest learning rate under Muon of what Muon leaves to AdamW; it follows the same course. [per step]"""
 
     momentum: Annotated[float, BELOW_1] = 0.9
-    """Momentum of SGD. [fraction; 0]"""
+    """Momentum of SGD; of Muon, always in Nesterov's form there, 0.95 in its reference. [fraction; 0]"""
 
     nesterov: bool = False
     """Nesterov's form of SGD's momentum. [false; Nesterov 1983 as in Sutskever et al. 2013]"""
 
     beta1: Annotated[float, BELOW_1] = 0.9
-    """Decay of the mean of gradients in Adam and AdamW; weight of the past in Lion's step. [fraction]"""
+    """Decay of the mean of gradients in Adam, AdamW and Muon's AdamW; weight of the past in Lion's step. [fraction]"""
 
     beta2: Annotated[float, BELOW_1] = 0.999
     """Decay of the mean of squared gradients in Adam, AdamW and RMSprop; of the mean in Lion. [fraction]"""
@@ -115,7 +130,7 @@ class TrainingRecipe:
     # --- regularization --------------------------------------------------------------------------------------------
     weight_decay: Annotated[float, AT_LEAST_0] = 0.01
     """Decay of weight matrices, never of biases and normalization gains: decoupled (times the learning rate) under
-    AdamW and Lion, an L2 term of the gradient under SGD, Adam and RMSprop. [1/step; 0]"""
+    AdamW, Lion and Muon, an L2 term of the gradient under SGD, Adam and RMSprop. [1/step; 0]"""
 
     weight_timescale: Annotated[float, AT_LEAST_0] = 0.0
     """Epochs over which decoupled weight decay forgets, in place of ``weight_decay``, which is then effective batch /
@@ -187,44 +202,87 @@ class TrainingRecipe:
     """Seed of the initial weights, the order of samples and everything else random in the run."""
 
     def __post_init__(self) -> None:
-        for name, (limits, options) in _limits().items():
-            value = getattr(self, name)
-            if options and value not in options:
-                raise UserError(f"{name}: {value!r} is not one of {', '.join(map(str, options))}")
-            if limits is not None and (not isinstance(value, (int, float)) or value not in limits):
-                raise UserError(f"{name} must be {limits}, got {value!r}")
+        for name, values in _values().items():
+            values.check(name, getattr(self, name))
         if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
             raise UserError("nesterov: true needs a momentum above 0")
         if self.weight_timescale and self.optimizer not in DECOUPLED:
             raise UserError(f"weight_timescale needs decoupled weight decay ({', '.join(sorted(DECOUPLED))})")
+        self._check_batch()
 
-    def accumulation(self, epoch: int) -> int:
-        """Micro-batches per optimizer step in an epoch, counted from 0.
+    def _check_batch(self) -> None:
+        """Refuse a batch that is said twice or not at all, and one whose noise cannot be measured."""
+        if self.effective_batch and self.accumulation_steps != 1:
+            raise UserError(
+                f"effective_batch: {self.effective_batch} and accumulation_steps: {self.accumulation_steps} both say "
+                "how many samples make a step: drop accumulation_steps, which follows from the other and batch_size"
+            )
+        if self.batch_size == "auto" and not self.effective_batch:
+            raise UserError(
+                "batch_size: auto chooses only how a step is cut, so the samples of a step must be said: "
+                "add effective_batch, such as effective_batch: 128"
+            )
+        if self.batch_schedule != "noise":
+            return
+        if self.first_batch == 1:
+            raise UserError(
+                "batch_schedule: noise compares samples within a step: let it begin with a batch of 2 or more"
+            )
+        if self.class_weight != "none":
+            raise UserError(
+                "batch_schedule: noise cannot measure under class_weight, which changes what a sample's gradient is: "
+                "use resample: balanced, or another batch_schedule"
+            )
 
-        >>> recipe = TrainingRecipe(epochs=5, batch_schedule="step", batch_growth=4)
-        >>> [recipe.accumulation(epoch) for epoch in range(5)]
-        [1, 1, 2, 2, 4]
+    @property
+    def first_batch(self) -> int:
+        """Samples of one optimizer step in the first epoch: the effective batch before it grows."""
+        return self.step_samples(1.0)
+
+    def step_samples(self, factor: float) -> int:
+        """Samples of one optimizer step when the effective batch has grown by a factor.
+
+        >>> TrainingRecipe(batch_size=8, accumulation_steps=3).step_samples(1.5)
+        32
+        >>> TrainingRecipe(batch_size="auto", effective_batch=100).step_samples(1.5)
+        150
         """
-        done = epoch / max(1, self.epochs - 1)
-        factor = 1.0
+        if self.batch_size == "auto" or self.effective_batch:
+            return round(self.effective_batch * factor)
+        return self.batch_size * round(self.accumulation_steps * factor)
+
+    def growth(self, epoch: int, epochs: int) -> float:
+        """Factor on the effective batch that the schedule asks for in an epoch of a run of so many, counted from 0.
+
+        It is 1 under ``noise``, where a lane's own measurements decide.
+
+        >>> recipe = TrainingRecipe(batch_schedule="step", batch_growth=4)
+        >>> [recipe.growth(epoch, 5) for epoch in range(5)]
+        [1.0, 1.0, 2.0, 2.0, 4.0]
+        """
         if self.batch_schedule == "linear":
-            factor += (self.batch_growth - 1) * done
-        elif self.batch_schedule == "step":
+            return 1 + (self.batch_growth - 1) * epoch / max(1, epochs - 1)
+        if self.batch_schedule == "step":
             doublings = math.log2(self.batch_growth)
-            factor = 2 ** min(doublings, math.floor(epoch / self.epochs * (math.floor(doublings) + 1)))
-        return max(1, round(self.accumulation_steps * factor))
+            return float(2 ** min(doublings, math.floor(epoch / epochs * (math.floor(doublings) + 1))))
+        return 1.0
 
     @property
     def peak_rate(self) -> float:
         """Highest learning rate, with the coupling to the (first) effective batch."""
-        ratio = self.batch_size * self.accumulation_steps / self.reference_batch
+        ratio = self.first_batch / self.reference_batch
         return self.learning_rate * {"none": 1.0, "sqrt": math.sqrt(ratio), "linear": ratio}[self.coupling]
+
+    @property
+    def adam_share(self) -> float:
+        """Learning rate of what Muon leaves to AdamW, relative to Muon's."""
+        return self.adam_rate / self.learning_rate
 
     def decay_of(self, samples: int) -> float:
         """Weight decay for this many training samples (Wang and Aitchison 2025, section 3)."""
         if not self.weight_timescale:
             return self.weight_decay
-        return self.batch_size * self.accumulation_steps / (self.peak_rate * samples * self.weight_timescale)
+        return self.first_batch / (self.peak_rate * samples * self.weight_timescale)
 
     @classmethod
     def names(cls) -> frozenset[str]:
@@ -241,30 +299,44 @@ class TrainingRecipe:
         >>> TrainingRecipe.take({"learning_rate": 0.1, "width": 64}).learning_rate
         0.1
         """
-        numbers = _numbers()
-        chosen = {}
-        for name in cls.names() & set(knobs):
-            value = knobs[name]
-            if name in numbers and isinstance(value, float) and value.is_integer() and numbers[name] is int:
-                value = int(value)
-            elif name in numbers and (isinstance(value, bool) or not isinstance(value, (int, numbers[name]))):
-                raise UserError(f"{name}: {value!r} is not {'a whole number' if numbers[name] is int else 'a number'}")
-            chosen[name] = value
+        whole = {name for name, values in _values().items() if values.number is int}
+        chosen = {name: knobs[name] for name in cls.names() & set(knobs)}
+        for name, value in chosen.items():
+            if name in whole and isinstance(value, float) and value.is_integer():
+                chosen[name] = int(value)
         return cls(**chosen)
 
 
+@dataclass(frozen=True)
+class _Values:
+    """What a field takes: numbers of a type within limits, and single values."""
+
+    number: type[int] | type[float] | None
+    limits: Range | None
+    options: tuple[Any, ...]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise a UserError for a value that the field does not take."""
+        if value in self.options:
+            return
+        kinds = (int, float) if self.number is float else (int,)
+        if self.number is None or isinstance(value, bool) or not isinstance(value, kinds):
+            words = {int: ["a whole number"], float: ["a number"], None: []}[self.number]
+            options = "one of " * (len(self.options) > 1) + ", ".join(self.options)
+            raise UserError(f"{name}: {value!r} is not {' or '.join([*words, options] if options else words)}")
+        if self.limits is not None and value not in self.limits:
+            raise UserError(f"{name} must be {self.limits}, got {value!r}")
+
+
 @cache
-def _limits() -> dict[str, tuple[Range | None, tuple[Any, ...]]]:
-    found: dict[str, tuple[Range | None, tuple[Any, ...]]] = {}
+def _values() -> dict[str, _Values]:
+    found = {}
     for name, hint in typing.get_type_hints(TrainingRecipe, include_extras=True).items():
-        if typing.get_origin(hint) is Annotated:
-            found[name] = (hint.__metadata__[0], ())
-        elif typing.get_origin(hint) is Literal:
-            found[name] = (None, typing.get_args(hint))
+        annotated = typing.get_origin(hint) is Annotated
+        plain, limits = (hint.__origin__, hint.__metadata__[0]) if annotated else (hint, None)
+        members = [plain] if typing.get_origin(plain) in (None, Literal) else typing.get_args(plain)
+        number = next((member for member in members if member in (int, float)), None)
+        options = [value for m in members if typing.get_origin(m) is Literal for value in typing.get_args(m)]
+        if number or options:
+            found[name] = _Values(number, limits, tuple(options))
     return found
-
-
-@cache
-def _numbers() -> dict[str, type[int] | type[float]]:
-    hints = typing.get_type_hints(TrainingRecipe)
-    return {name: hint for name, hint in hints.items() if hint in (int, float)}

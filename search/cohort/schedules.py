@@ -1,7 +1,8 @@
 """Learning rate as a function of the optimizer step, relative to the highest rate.
 
-Steps count from 0 to ``total - 1``. The first ``round(warmup * total)`` steps rise linearly, the last of them at the
-full rate; ``u`` in [0, 1) is the share of the remaining steps already done, as in the schedulers of torch.
+Steps count from 0 to ``total - 1``; they may be fractions where their number follows from the run (see ``plan``), so
+that a schedule goes by the share of samples seen. The first ``round(warmup * total)`` steps rise linearly, the last of
+them at the full rate; ``u`` in [0, 1) is the share of the remaining steps already done, as in the schedulers of torch.
 
 Pure: no torch.
 """
@@ -9,7 +10,7 @@ Pure: no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hpo.search.cohort.recipe import TrainingRecipe
 
@@ -60,7 +61,7 @@ _SCHEDULES: dict[str, Callable[[float, TrainingRecipe], float]] = {
 }
 
 
-def one_cycle(recipe: TrainingRecipe, at: int, total: int) -> float:
+def one_cycle(recipe: TrainingRecipe, at: float, total: int) -> float:
     """Rise from 1/25 and fall to 1/250000 along cosines (Smith and Topin 2018), as torch's OneCycleLR does.
 
     The rise takes ``warmup`` of all steps, 0.3 where there is none.
@@ -72,7 +73,7 @@ def one_cycle(recipe: TrainingRecipe, at: int, total: int) -> float:
     return max(recipe.floor, 1 / 250000 + (1 - 1 / 250000) * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def factor(recipe: TrainingRecipe, at: int, total: int) -> float:
+def factor(recipe: TrainingRecipe, at: float, total: int) -> float:
     """Learning rate of optimizer step ``at`` of ``total``, relative to the highest.
 
     >>> recipe = TrainingRecipe(schedule="linear", warmup=0.5)
@@ -83,12 +84,12 @@ def factor(recipe: TrainingRecipe, at: int, total: int) -> float:
         return one_cycle(recipe, at, total)
     rising = round(recipe.warmup * total)
     if at < rising:
-        return (at + 1) / rising
+        return min(1.0, (at + 1) / rising)
     u = (at - rising) / max(1, total - rising)
     return max(recipe.floor, _SCHEDULES[recipe.schedule](u, recipe))
 
 
-def rates(recipe: TrainingRecipe, start: int, stop: int, total: int) -> list[float]:
-    """Learning rates of the optimizer steps from ``start`` up to ``stop`` of ``total``."""
+def rates(recipe: TrainingRecipe, steps: Iterable[float], total: int) -> list[float]:
+    """Learning rates of optimizer steps of ``total``."""
     peak = recipe.peak_rate
-    return [peak * factor(recipe, at, total) for at in range(start, stop)]
+    return [peak * factor(recipe, at, total) for at in steps]
