@@ -29,6 +29,7 @@ def propose(
     make_sampler: Callable[[int], BaseSampler],
     *,
     seed: int,
+    start: Mapping[str, Scalar] = {},
     tried: Collection[str] = (),
     repeats: bool = False,
 ) -> dict[str, Scalar]:
@@ -36,7 +37,7 @@ def propose(
 
     Where the sampler proposes a recipe that was tried before it is asked again, up to 20 times or until it has
     proposed the same one three times; then an untried point is drawn at random, and in a finite space from a list of
-    what is left.
+    what is left. Where the trial is to start at given values, the first draw has them and the sampler the rest.
 
     Args:
         study: the study in memory, with every trial so far.
@@ -45,6 +46,7 @@ def propose(
         fixed: the other knobs.
         make_sampler: makes the sampler for an attempt, counted from 0.
         seed: the study's seed.
+        start: values that some knobs are given, unless that recipe was tried before.
         tried: digests, without the seed knob, of the recipes not to be tried again.
         repeats: whether a recipe may be tried again all the same.
 
@@ -58,8 +60,9 @@ def propose(
     proposed: Counter[str] = Counter()
     for attempt in range(_ATTEMPTS):
         sampler = make_sampler(attempt)
-        point = _draw(study, trial, space, fixed, sampler)
-        if repeats or getattr(sampler, "untried", False) or key(point) not in tried:
+        given = start if attempt == 0 else {}
+        point = _draw(study, trial, space, fixed, sampler, given)
+        if repeats or (getattr(sampler, "untried", False) and not given) or key(point) not in tried:
             return point
         proposed[key(point)] += 1
         if proposed[key(point)] == _SAME:
@@ -86,9 +89,14 @@ def record(study: Study, trial: FrozenTrial, space: Space, point: Mapping[str, S
 
 
 def _draw(
-    study: Study, trial: FrozenTrial, space: Space, fixed: Mapping[str, Any], sampler: BaseSampler
+    study: Study,
+    trial: FrozenTrial,
+    space: Space,
+    fixed: Mapping[str, Any],
+    sampler: BaseSampler,
+    given: Mapping[str, Scalar],
 ) -> dict[str, Scalar]:
-    """One draw, knob by knob; knobs under the same condition are drawn jointly where the sampler can."""
+    """One draw, knob by knob; those not given that are under the same condition jointly where the sampler can."""
     # A study object remembers the trials it has listed until its own `ask`, which is not used: take a new one.
     view = Study(study_name=study.study_name, storage=study._storage, sampler=sampler)
     sampler.before_trial(view, trial)
@@ -101,6 +109,9 @@ def _draw(
         if not parameter.active(known):
             continue
         name, domain, when = parameter.name, parameter.domain, parameter.when
+        if name in given:
+            point[name] = known[name] = snap(domain, given[name])
+            continue
         if name in jointly and when not in asked:
             asked.add(when)
             group = {peer.name for peer in space if peer.when == when}

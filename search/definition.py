@@ -25,17 +25,22 @@ from hpo.search.study import Study
 _PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")
 
 
-def definition(study: Study, objective: Objective) -> dict[str, Any]:
-    """Everything about a study that its trials depend on, as plain data."""
+def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> dict[str, Any]:
+    """Everything about a study that its trials depend on, as plain data.
+
+    ``taken`` says how many trials of each earlier study it was given as evidence.
+    """
     sampler, policy = sampler_and_policy(study)
     return {
-        "objective": _portable(objective, study.folder),
+        "objective": portable(objective, study.folder),
         "goals": [str(goal) for goal in study.goals],
         "fixed": dict(study.fixed),
         "data": data_digest(study, objective),
         "seed": study.seed,
         "space": {p.name: {"domain": _plain(p.domain), "when": [[n, list(v)] for n, v in p.when]} for p in study.space},
         "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
+        "prior": dict(study.prior),
+        "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
         "source": _source_digest(objective),
         "versions": versions(),
@@ -81,9 +86,10 @@ def compare(
         if before.get(name) != after.get(name):
             breaks.append(f"fixed {name}: {_show(before.get(name, 'default'))} -> {_show(after.get(name, 'default'))}")
     breaks += _space_breaks(old.get("space", {}), new["space"], trials)
-    for key in ("sampler", "pruner"):
-        if old.get(key) != new.get(key):
-            notes.append(f"{key}: {old.get(key)} before, {new.get(key)} from now on")
+    for key in ("sampler", "prior", "warm_start", "pruner"):
+        before, after = _named(old.get(key)), _named(new.get(key))
+        if before != after:
+            notes.append(f"{key}: {before} before, {after} from now on")
     if old.get("source") != new.get("source") and old.get("objective") == new.get("objective"):
         notes.append("the objective's source has changed since earlier trials; if it trains differently, use --fresh")
     return breaks, notes
@@ -145,7 +151,7 @@ def _domain(plain: Mapping[str, Any]) -> Domain:
     return Float(**settings) if plain["kind"] == "float" else Int(**settings)
 
 
-def _portable(objective: Objective, folder: Path) -> str:
+def portable(objective: Objective, folder: Path) -> str:
     """The reference without the machine's folders, so that a study can be moved with its files."""
     if objective.kind != "file" or objective.path is None:
         return objective.reference
@@ -161,6 +167,17 @@ def _source_digest(objective: Objective) -> str | None:
     if objective.kind == "builtin" or objective.path is None:
         return None
     return hashlib.sha256(objective.path.read_bytes()).hexdigest()[:12]
+
+
+def _named(setting: Any) -> str:
+    """A plug-in, a prior, or the trials that were taken of each earlier study, in words.
+
+    >>> _named({"lr-batch": 40, "first try": 12}), _named({})
+    ('lr-batch 40, first try 12', 'none')
+    """
+    if isinstance(setting, Mapping):
+        setting = ", ".join(f"{name} {value}" for name, value in setting.items())
+    return str(setting or "none")
 
 
 def _show(value: Any) -> str:

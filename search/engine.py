@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from hpo.search import definition as defining
+from hpo.search import evidence
 from hpo.search.dashboard.annotate import annotate
 from hpo.search.errors import HpoError, StoreError
 from hpo.search.executors import Executor
@@ -52,12 +53,14 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
     objective = describe(study.objective, study.folder)
     for note in _data_notes(study, objective):
         progress.say(note)
+    if fresh or study.name not in store.names():
+        evidence.require(study, store)  # before anything is written or deleted
     if fresh:
         for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
             if name in store.names():
                 store.delete(name)
     with store.session(study.name, study.directions) as session:
-        _open(study, objective, session, progress)
+        _open(study, objective, store, session, progress)
         try:
             with _executor(study, objective, progress) as executor:
                 context = Context(study, objective, store, executor, progress)
@@ -91,9 +94,10 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     return data.load(spec, task_of(study).split_seed).notes
 
 
-def _open(study: Study, objective: Objective, session: Session, progress: Progress) -> None:
+def _open(study: Study, objective: Objective, store: Store, session: Session, progress: Progress) -> None:
     """Store what the study is, or check that it still is what the stored trials belong to."""
-    new = defining.definition(study, objective)
+    taken = evidence.settle(study, objective, store, session.study, progress.say)
+    new = defining.definition(study, objective, taken)
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get("definition")
     trials = session.study.get_trials(deepcopy=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search import ask
+from hpo.search import ask, evidence
 from hpo.search.budget import Spent
 from hpo.search.entry import Entry, Tally
 from hpo.search.errors import SpaceExhausted
@@ -45,6 +45,7 @@ class Ledger:
         retries: trials that repeat a failed one; they do not count against the budget.
         best: the complete trial with the best first goal.
         seconds: what earlier runs took.
+        evidence: what was known before the first trial.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Ledger:
         self.retries = 0
         self.best: Entry | None = None
         self.seconds = float(self.facts().get("seconds", 0.0))
+        self.evidence = evidence.recall(study, session.study)
         self._recipe = recipe
         self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
         self._failures: dict[str, list[int]] = {}  # numbers of those that have, by recipe key
@@ -116,7 +118,7 @@ class Ledger:
             if point is None:
                 point = ask.propose(
                     self.optuna, trial, study.space, study.fixed, lambda attempt: make_sampler(number, attempt),
-                    seed=study.seed, tried=self._tried, repeats=study.repeats,
+                    seed=study.seed, start=self.evidence.start(number), tried=self._tried, repeats=study.repeats,
                 )  # fmt: skip
         except SpaceExhausted as error:
             entry = Entry(number, trial_id, {}, {}, "")

@@ -291,6 +291,8 @@ class Loop:
             steps_left=self.study.budget.steps_left(spent),
             trials_left=self._trials_left(spent),
             memo=self._memo,
+            prior=self.study.prior,
+            earlier=self.ledger.evidence.earlier,
         )
 
     def _keep(self, memo: Mapping[str, Any] | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from hpo.search.budget import Budget
 from hpo.search.recipe import derive_seed
-from hpo.search.space import Space
+from hpo.search.space import Scalar, Space
 
 Aggregate = Literal["best", "last", "mean"]
 
@@ -77,6 +77,8 @@ class Study:
         goals: one, or several for a Pareto front.
         space: what may vary.
         fixed: knobs with one value.
+        prior: the user's guess of good values, for any of the searched knobs.
+        warm_start: names of earlier studies in the store whose trials count as evidence.
         data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
         folder: folder of the study file, to which its paths are relative.
         text: the study file's text, overrides applied, for the record.
@@ -90,6 +92,8 @@ class Study:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
     sampler: Plugin | None = None
+    prior: Mapping[str, Scalar] = field(default_factory=dict)
+    warm_start: tuple[str, ...] = ()
     pruner: Plugin | None = None
     executor: Plugin | None = None
     workers: int = 1

@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("registry", "study", "studyfile.yaml12"),
     ("objective.annotations", "objective.source", "objective.live", "lifeline"),
     ("objective.describe",),
-    ("studyfile.overrides", "studyfile.space", "studyfile.goals"),
+    ("studyfile.overrides", "studyfile.space", "studyfile.goals", "studyfile.evidence"),
     ("studyfile.budget", "studyfile.knobs", "studyfile.plugins"),
     ("studyfile.reader", "studyfile.schema"),
 )

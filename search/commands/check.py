@@ -40,6 +40,10 @@ def summary(study: Study) -> str:
         lines.append(f"  search   {parameter.name}: {shown}{when}")
     if study.fixed:
         lines.append(f"  fixed    {text.recipe(study.fixed)}")
+    if study.prior:
+        lines.append(f"  prior    {text.recipe(study.prior)}")
+    if study.warm_start:
+        lines.append(f"  warm     start from {', '.join(study.warm_start)}")
     budget = study.budget
     limits = [
         ("trials", budget.trials),

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from hpo.search.store import Store
     from hpo.search.study import Study
 
-_KEYS = ("sampler", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage", "name", "goal")
+_KEYS = (
+    "sampler", "prior", "warm_start", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage",
+    "name", "goal",
+)  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +46,8 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     ):
         group.add_argument(f"--{name}", metavar="N", help=f"budget: {name} {what}")
     for name in _KEYS:
-        group.add_argument(f"--{name}", metavar="VALUE", help=f"the study's {name}, spelled as in the file")
+        flag = f"--{name.replace('_', '-')}"
+        group.add_argument(flag, metavar="VALUE", help=f"the study's {name}, spelled as in the file")
     group.add_argument(
         "--set",
         action="append",

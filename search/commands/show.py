@@ -61,6 +61,9 @@ def main(arguments: argparse.Namespace) -> int:
     if found.definition:
         known = found.definition
         console.print(f"\nsampler {known.get('sampler')}, pruner {known.get('pruner')}, seed {known.get('seed')}")
+        beforehand = text.known(known.get("prior", {}), known.get("warm_start", {}))
+        if beforehand:
+            console.print(f"known before: {beforehand}", markup=False)
         versions = found.definition.get("versions", {})
         console.print("made with " + ", ".join(f"{name} {version}" for name, version in versions.items()))
     extra = [trial for trial in found.trials if trial.seconds]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search.dashboard.attributes import save_note, save_plot
 from hpo.search.dashboard.note import Summary, markdown
-from hpo.search.report import batch
+from hpo.search.report import batch, text
 from hpo.search.report.plots import Tried, rate_and_batch
 from hpo.search.report.study import StudyReport, summarize
 from hpo.search.store.changes import Snapshot
@@ -33,7 +33,9 @@ def annotate(stored: Stored, study: Study) -> None:
     trials = stored.get_trials(deepcopy=False)
     verdict = stored.user_attrs.get("winner")
     told = batch.lines(_report(stored, study, trials)) if verdict is not None else ()
-    save_note(stored, markdown(_summary(study, trials, verdict, told)))
+    definition = stored.user_attrs.get("definition") or {}
+    beforehand = text.known(definition.get("prior", {}), definition.get("warm_start", {}))
+    save_note(stored, markdown(_summary(study, trials, verdict, beforehand, told)))
     if len(study.goals) > 1:
         return
     figure = rate_and_batch(
@@ -54,7 +56,11 @@ def _report(stored: Stored, study: Study, trials: Sequence[FrozenTrial]) -> Stud
 
 
 def _summary(
-    study: Study, trials: Sequence[FrozenTrial], verdict: Mapping[str, Any] | None, told: Sequence[str]
+    study: Study,
+    trials: Sequence[FrozenTrial],
+    verdict: Mapping[str, Any] | None,
+    beforehand: str,
+    told: Sequence[str],
 ) -> Summary:
     counts = Counter(trial.state.name for trial in trials)
     return Summary(
@@ -67,6 +73,7 @@ def _summary(
         _best(study, trials),
         verdict,
         study.text,
+        beforehand,
         told,
     )
 

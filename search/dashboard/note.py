@@ -23,6 +23,7 @@ class Summary:
         best: number and value of the best complete trial; None with several goals.
         verdict: the study's attribute ``winner``; None while it is not decided.
         file: the study file.
+        known: what was known before the first trial; see ``report.text.known``.
         batch: what the trials tell of batch size, a line each; see ``report.batch``.
     """
 
@@ -35,6 +36,7 @@ class Summary:
     best: tuple[int, float] | None = None
     verdict: Mapping[str, Any] | None = None
     file: str = ""
+    known: str = ""
     batch: Sequence[str] = ()
 
 
@@ -42,6 +44,8 @@ def markdown(summary: Summary) -> str:
     """Write the note."""
     parts = [f"# {_plain(summary.name)}", _plain(summary.question)]
     facts = {"goal": ", ".join(summary.goals)}
+    if summary.known:
+        facts["known before"] = _plain(summary.known)
     if summary.verdict is not None:
         facts |= _outcome(summary, summary.verdict)
     parts.append(_table(["", ""], [[name, value] for name, value in facts.items()]))

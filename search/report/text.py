@@ -60,6 +60,16 @@ def recipe(point: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in rounded.items())
 
 
+def known(prior: Mapping[str, Any], taken: Mapping[str, int]) -> str:
+    """What a study knew before its first trial: the prior, and how many trials it took of each earlier study.
+
+    >>> known({"learning_rate": 0.003}, {"lr-batch": 40})
+    "the prior learning_rate 0.003; 40 trials of 'lr-batch'"
+    """
+    parts = [f"the prior {recipe(prior)}"] if prior else []
+    return "; ".join([*parts, *(f"{count} trials of {name!r}" for name, count in taken.items())])
+
+
 _HEADLINE = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")
 
 

@@ -30,7 +30,7 @@ def overlay(root: Node, overrides: Iterable[tuple[str, str]], mistakes: list[Mis
 
 def _replace(root: Node, key: str, text: str, mistakes: list[Mistake]) -> Node:
     section, _, name = key.rpartition(".")
-    flag = f"--{name}"
+    flag = f"--{name.replace('_', '-')}"
     node = _words(text, flag) if key in _TEXT else _parse(text, flag, mistakes)
     return _put(root, name, node) if not section else _into(root, section, name, node)
 
@@ -42,13 +42,14 @@ def _set(root: Node, text: str, mistakes: list[Mistake]) -> Node:
     if not separator or not knob:
         raise StudyFileError([Mistake(f"--set takes KNOB=VALUE, got {text!r}", _EXAMPLE, "--set", text)])
     node = _parse(value, f"--set {knob}", mistakes)
-    for section in ("search", "fixed"):
+    searched = isinstance(node.value, dict)
+    for section in ("search", "fixed") if searched else ("search", "fixed", "prior"):
         held = _values(root).get(section)
         if held is not None and isinstance(held.value, dict) and knob in held.value:
             rest = {name: item for name, item in held.value.items() if name != knob}
             keys = {name: place for name, place in held.keys.items() if name != knob}
             root = _put(root, section, _with(held, rest, keys), root.keys.get(section))
-    return _into(root, "search" if isinstance(node.value, dict) else "fixed", knob, node)
+    return _into(root, "search" if searched else "fixed", knob, node)
 
 
 def _parse(text: str, flag: str, mistakes: list[Mistake]) -> Node:

@@ -1,9 +1,9 @@
 """From a study file to a Study: every mistake found in one pass, each with its place and the likely meaning.
 
 Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` is this and no more. One file reads each
-part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobfile`` objective, knobs and data,
-``spacefile`` ranges and conditions, ``goalfile`` goals, ``budgetfile`` budget and confirm, ``pluginfile`` samplers,
-pruners and executors.
+part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective, knobs and data, ``space``
+ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers, pruners and executors,
+``evidence`` prior and warm start.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hpo.search.space import Space
 from hpo.search.store.location import parse_location
 from hpo.search.study import Goal, Plugin, Study
 from hpo.search.studyfile.budget import TRIALS, budget_of, check_limits, read_confirm, read_limits
+from hpo.search.studyfile.evidence import read_prior, read_warm_start
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
@@ -28,8 +29,8 @@ from hpo.search.studyfile.plugins import check_requirements, file_kind, options_
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 
 KEYS = (
-    "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "pruner", "executor", "workers",
-    "confirm", "repeats", "seed", "device", "storage",
+    "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
+    "pruner", "executor", "workers", "confirm", "repeats", "seed", "device", "storage",
 )  # fmt: skip
 """Every key of a study file."""
 
@@ -145,10 +146,13 @@ class _Reader:
             limits, goals if goals_clean else [], objective, knobs.epochs, None if repeats else size, self.mistakes
         )
         grid = sampler is not None and sampler.name == "grid"
+        name = self._name(stem)
         study = Study(
-            name=self._name(stem), objective=objective.reference if objective else "", goals=tuple(goals),
+            name=name, objective=objective.reference if objective else "", goals=tuple(goals),
             space=knobs.space, question=question, fixed=knobs.fixed,
-            budget=budget_of(limits, size if grid else min(TRIALS, size or TRIALS)), sampler=sampler, pruner=pruner,
+            budget=budget_of(limits, size if grid else min(TRIALS, size or TRIALS)), sampler=sampler,
+            prior=read_prior(self._at("prior"), self._at("search"), knobs.space, knobs.fixed, self.mistakes),
+            warm_start=read_warm_start(self._at("warm_start"), name, self.mistakes), pruner=pruner,
             executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
             device=self._device(), storage=self._storage(), repeats=repeats, folder=folder,

@@ -79,6 +79,11 @@ def _properties(objectives: list[Objective]) -> Schema:
         "data": _say({"type": ["string", "object", "null"]}, "Name of a bundled data set, or {kind: options}."),
         "budget": _budget(),
         "sampler": _say({"$ref": "#/$defs/sampler"}, "What proposes recipes; tpe without it."),
+        "prior": _say({"type": ["object", "null"], "additionalProperties": _SCALAR}, "A guess of good values."),
+        "warm_start": _say(
+            {"anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": {"type": "string"}}]},
+            "Name of an earlier study in the store whose trials count as evidence, or a list of them.",
+        ),
         "pruner": _say({"$ref": "#/$defs/pruner"}, "What stops weak trials early."),
         "executor": _say({"$ref": "#/$defs/executor"}, "What trains; chosen by the objective and workers without it."),
         "workers": _say({"type": "integer", "minimum": 1, "maximum": 4096, "default": 1}, "Worker processes."),
@@ -169,12 +174,14 @@ def _objective_rule(objective: Objective) -> Schema:
     knobs = {name: knob for name, knob in objective.signature.knobs.items() if name not in FILLED or name == "seed"}
     closed: Schema = {} if objective.signature.open else {"propertyNames": {"enum": sorted(knobs)}}
     searched = {name: {"$ref": "#/$defs/parameter", "description": knob.doc} for name, knob in knobs.items()}
+    values = {name: _knob(knob, "") for name, knob in knobs.items()}
     return {
         "if": {"properties": {"objective": {"const": objective.reference}}, "required": ["objective"]},
         "then": {
             "properties": {
                 "search": {"properties": searched, **closed},
-                "fixed": {"properties": {name: _knob(knob, "") for name, knob in knobs.items()}, **closed},
+                "fixed": {"properties": values, **closed},
+                "prior": {"properties": values, **closed},
             }
         },
     }
