@@ -21,6 +21,7 @@ Metrics are ``val_`` and the scikit-learn name, losses positive: ``val_accuracy`
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from hpo.objectives.estimators.source import constructor, estimators
@@ -117,7 +118,7 @@ def train(
     scoring: str | None = None,
     **parameters: Any,
 ) -> Generator[dict[str, float], None, Model]:
-    """Train a scikit-learn estimator; the model is returned when the curve is complete.
+    """Train a scikit-learn estimator; the model is returned when the curve is complete, and can go back to any point.
 
     Args:
         estimator: class name, ``RandomForestClassifier``, or the path of another package's, ``package.Class``.
@@ -165,15 +166,21 @@ def train(
 
     if kind is not None:
         prepared = curves.holdout(dataset, nonnegative)
-        steps: Iterator[Any]
-        if kind == "passes":
-            steps = curves.passes(model, prepared, epochs, seed, class_weight, classes)
-        else:
-            steps = curves.growth(model, prepared, kind, epochs, class_weight)
+
+        def learn() -> Iterator[Any]:
+            fresh = clone(model)
+            if kind == "passes":
+                return curves.passes(fresh, prepared, epochs, seed, class_weight, classes)
+            return curves.growth(fresh, prepared, kind, epochs, class_weight)
+
+        def learned(steps: int) -> tuple[Any, Any]:
+            *_, fitted = islice(learn(), steps)
+            return prepared.prepare, fitted
+
         fitted = model
-        for fitted in steps:
+        for fitted in learn():
             yield points(fitted, prepared)
-        return Model(dataset, lambda: (prepared.prepare, fitted))
+        return Model(dataset, lambda: (prepared.prepare, fitted), learned)
 
     for index in range(folds):
         part = curves.fold(dataset, index, folds, split_seed, nonnegative)

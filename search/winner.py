@@ -16,7 +16,7 @@ from hpo.search.errors import EverythingFailed
 from hpo.search.executors import Job
 from hpo.search.ledger import Ledger
 from hpo.search.loop import Loop
-from hpo.search.objective.training import Trainer, failure
+from hpo.search.objective.training import Trainer, failure, kept
 from hpo.search.phase import Context, drive, drop_scratch, horizon_of, scratch_of, task_of
 from hpo.search.recipe import canonical
 from hpo.search.rules import Rules
@@ -83,11 +83,11 @@ def _test(context: Context, recipe: Mapping[str, Any]) -> dict[str, float] | Non
     trainer = Trainer(task_of(context.study))
     run = trainer.start(Job(0, recipe))
     try:
-        for _ in run:
-            pass
-        if not hasattr(run.fitted, "test"):
+        points = [(run.step, point) for point in run]
+        model, _ = kept(run.fitted, context.study.goals, points)
+        if not hasattr(model, "test"):
             return None
-        scores = run.fitted.test().items()
+        scores = model.test().items()
     except Exception as error:  # the objective's own; the search stands without it
         context.progress.say(f"the winner could not be tested: {failure(0, error, trainer.objective).reason}")
         return None

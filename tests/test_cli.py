@@ -133,6 +133,24 @@ def test_compare_gives_every_variant_the_same_steps(place, capsys):
     assert {len(curve) for variant in variants for curve in variant["curves"]} == {20}
 
 
+def test_the_model_that_is_saved_is_the_one_whose_score_is_reported(place, capsys):
+    fixed = "{estimator: HistGradientBoostingRegressor, max_iter: 40, epochs: 8, learning_rate: 0.5}"
+    Path("greedy.yaml").write_text(
+        "objective: sklearn\ndata: diabetes\ngoal: minimize val_rmse\nsearch: {max_leaf_nodes: {choice: [8, 16]}}\n"
+        f"fixed: {fixed}\nbudget: {{trials: 2}}\nsampler: grid\npruner: none\n"
+    )
+    assert main(["run", "--study", "greedy.yaml", "--quiet"]) == 0
+    assert main(["export", "greedy", "--output", "greedy-best.yaml"]) == 0
+    about = parse(Path("greedy-best.yaml").read_text()).plain()["about"]
+    capsys.readouterr()
+    assert main(["train", "greedy-best.yaml", "--output", "model"]) == 0
+    assert "keeping the model as it was at step " in capsys.readouterr().out
+    written = json.loads(Path("model/metrics.json").read_text())
+    values = [value for _, value in written["curve"]]
+    assert written["validation"]["val_rmse"] == min(values) < values[-1]
+    assert {name: written["test"][name] for name in about["test"]} == about["test"]
+
+
 def test_nothing_is_overwritten_without_being_asked(place, capsys):
     main(["run", "--study", "bowl.yaml", "--quiet"])
     assert main(["export", "bowl", "--output", "best.yaml"]) == 0

@@ -253,6 +253,27 @@ def test_without_skops_the_model_is_a_pickle_and_says_so(tmp_path: Path, monkeyp
     assert np.sqrt(((predicted - model.dataset.test.y) ** 2).mean()) == pytest.approx(model.test()["rmse"])
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"estimator": "HistGradientBoostingRegressor", "learning_rate": 0.5, "max_iter": 30},
+        {"estimator": "GradientBoostingRegressor", "learning_rate": 1.0, "n_estimators": 7, "epochs": 4},
+        {"estimator": "MLPRegressor", "hidden_layer_sizes": 20, "learning_rate_init": 0.1, "epochs": 6},
+    ],
+)
+def test_a_model_goes_back_to_any_point_of_its_curve(knobs: dict[str, Any]) -> None:
+    points, model = run(**knobs, data="diabetes", seed=2)
+    for step, point in enumerate(points, 1):
+        found = model.at(step).evaluate(model.dataset.validation)
+        assert {f"val_{name}": value for name, value in found.items()} == point
+    assert {f"val_{name}": value for name, value in model.evaluate(model.dataset.validation).items()} == points[-1]
+
+
+def test_the_model_of_a_cross_validation_belongs_to_no_point() -> None:
+    _, model = run(estimator="GaussianNB", data="iris")
+    assert model.at(2) is model
+
+
 def test_the_model_of_a_cross_validation_is_fitted_when_first_used() -> None:
     _, model = run(estimator="GaussianNB", data="iris")
     assert model._fitted is None

@@ -15,7 +15,8 @@ import torch
 from hpo.search.errors import UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
 from hpo.search.objective.live import live
-from hpo.search.objective.training import Trainer, as_metrics
+from hpo.search.objective.training import Trainer, as_metrics, kept
+from hpo.search.study import Goal
 
 
 def trainer(function: Callable[..., Any]) -> Trainer:
@@ -65,6 +66,43 @@ def test_what_a_generator_returns_is_what_was_fitted() -> None:
     run = trainer(function).start(Job(0, {}))
     assert list(run) == [{"value": 1.0}]
     assert run.fitted == "the model"
+
+
+class Reversible:
+    """A model that can go back."""
+
+    def __init__(self, step: int = 4) -> None:
+        self.step = step
+
+    def at(self, step: int) -> Reversible:
+        return Reversible(step)
+
+
+@pytest.mark.parametrize(
+    ("goals", "step"),
+    [
+        ((Goal("loss", "minimize"),), 2),
+        ((Goal("loss", "minimize", "best"),), 2),
+        ((Goal("accuracy", "maximize"),), 3),
+        ((Goal("error", "minimize"),), 4),
+        ((Goal("loss", "minimize", "last"),), 4),
+        ((Goal("loss", "minimize", "mean"),), 4),
+        ((Goal("loss", "minimize"), Goal("accuracy", "maximize")), 4),
+    ],
+)
+def test_the_model_kept_is_the_one_whose_score_is_the_value(goals: tuple[Goal, ...], step: int) -> None:
+    points = [
+        (1, {"loss": math.nan, "accuracy": 0.1, "error": 3.0}),
+        (2, {"loss": 0.2, "accuracy": 0.2, "error": 2.0}),
+        (3, {"loss": 0.4, "accuracy": 0.9, "error": 2.0}),
+        (4, {"loss": 0.3, "accuracy": 0.8, "error": 1.0}),
+    ]
+    model, metrics = kept(Reversible(), goals, points)
+    assert model.step == step
+    assert metrics is points[step - 1][1]
+    assert kept("cannot go back", goals, points) == ("cannot go back", points[-1][1])
+    folds = [(number, {**point, "fold": number}) for number, point in points]
+    assert kept(Reversible(), goals, folds)[0].step == 4
 
 
 def test_a_dataclass_takes_its_own_fields() -> None:

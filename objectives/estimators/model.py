@@ -25,10 +25,13 @@ class Model:
     Attributes:
         dataset: what it was trained on.
         fit: gives the fitted preparation and the fitted estimator.
+        refit: gives them as they were after so many points of the curve, by training again; None for a model that
+            belongs to no point, because the points were folds.
     """
 
     dataset: Dataset
     fit: Callable[[], tuple[Any, Any]]
+    refit: Callable[[int], tuple[Any, Any]] | None = None
     _fitted: tuple[Any, Any] | None = field(default=None, repr=False)
 
     @property
@@ -37,6 +40,11 @@ class Model:
         if self._fitted is None:
             self._fitted = self.fit()
         return self._fitted
+
+    def at(self, step: int) -> Model:
+        """The model as it was at a point of its curve; itself where the points were folds."""
+        refit = self.refit
+        return self if refit is None else Model(self.dataset, lambda: refit(step))
 
     def test(self) -> dict[str, Any]:
         """Metrics on the test part, with the confusion matrix [true, predicted] of a classifier."""

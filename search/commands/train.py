@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.errors import UserError
 from hpo.search.report import text
+from hpo.search.study import Goal
+from hpo.search.studyfile.goals import AGGREGATES
 
 if TYPE_CHECKING:
     from hpo.search.report.recipefile import RecipeFile
@@ -46,15 +49,14 @@ def main(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.output or Path(f"{exported.study}-model".replace(" ", "-"))
     if folder.exists() and not arguments.force:
         raise UserError(f"{folder} exists; choose another with --output, or write into it with --force")
-    metric = exported.goals[0].split()[-1]
     recipe = dict(exported.recipe)
     if arguments.seed is not None:
         recipe["seed"] = arguments.seed
     task = exported.task if arguments.data is None else _other_data(exported, arguments.data)
-    curve, last, fitted = _train(task, recipe, metric)
+    curve, scored, fitted = _train(task, recipe, [_goal(goal) for goal in exported.goals])
     if arguments.data is None and arguments.seed is None:
         _compare(exported, curve)
-    metrics: dict[str, Any] = {"recipe": recipe, "curve": curve, "validation": last}
+    metrics: dict[str, Any] = {"recipe": recipe, "curve": curve, "validation": scored}
     if hasattr(fitted, "test"):
         metrics["test"] = fitted.test()
         print("test split: " + _scores(metrics["test"]))
@@ -70,13 +72,17 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _train(task: Any, recipe: dict[str, Any], metric: str) -> tuple[list[tuple[int, float]], dict[str, float], Any]:
+def _train(
+    task: Any, recipe: dict[str, Any], goals: Sequence[Goal]
+) -> tuple[list[tuple[int, float]], Mapping[str, float], Any]:
+    """Train; gives the curve, and the model that its value stands for with the metrics of its point."""
     from hpo.search.executors import Job
-    from hpo.search.objective.training import VALUE, Trainer
+    from hpo.search.objective.training import VALUE, Trainer, kept
 
+    metric = goals[0].metric
     run = Trainer(task).start(Job(0, recipe))
     curve: list[tuple[int, float]] = []
-    last: dict[str, float] = {}
+    points: list[tuple[int, Mapping[str, float]]] = []
     for point in run:
         step = run.step
         point.pop("step", None)
@@ -84,11 +90,21 @@ def _train(task: Any, recipe: dict[str, Any], metric: str) -> tuple[list[tuple[i
         if value is None:
             raise UserError(f"the objective yields no metric {metric!r}")
         curve.append((step, value))
-        last = point
+        points.append((step, point))
         print(
             f"step {step}: " + ", ".join(f"{name} {text.short(number)}" for name, number in point.items()), flush=True
         )
-    return curve, last, run.fitted
+    fitted, scored = kept(run.fitted, goals, points)
+    if fitted is not run.fitted:
+        step = next(step for step, point in points if point is scored)
+        print(f"keeping the model as it was at step {step}, its best point")
+    return curve, scored, fitted
+
+
+def _goal(written: str) -> Goal:
+    words = written.split()
+    aggregate = next((known for known in AGGREGATES if known in words[1:-1]), None)
+    return Goal(words[-1], "maximize" if words[0] == "maximize" else "minimize", aggregate)
 
 
 def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:

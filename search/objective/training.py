@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +22,7 @@ from hpo.search.errors import DataError, UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
 from hpo.search.objective.command import CommandFailed, run_command
 from hpo.search.objective.describe import FILLED, Objective, describe, import_module
+from hpo.search.study import Goal
 
 VALUE = "value"
 """Metric name of an objective that yields or returns a bare number."""
@@ -61,6 +62,34 @@ class Run:
             except (Exception, SystemExit) as error:
                 told = f"{type(error).__name__}: {error}"
                 warnings.warn(f"stopping a trial early, its objective raised {told}", RuntimeWarning, stacklevel=2)
+
+
+def kept(
+    fitted: Any, goals: Sequence[Goal], points: Sequence[tuple[int, Mapping[str, float]]]
+) -> tuple[Any, Mapping[str, float]]:
+    """The model that a trial's value stands for, and the metrics of its point.
+
+    Where the value is the best point's, a model with ``at(step)`` goes back to that point; any other stays as training
+    left it.
+
+    Args:
+        fitted: what the objective returned.
+        goals: of the study.
+        points: (step, metrics) of the whole curve.
+    """
+    goal, last = goals[0], points[-1][1] if points else {}
+    if (
+        not points
+        or len(goals) > 1
+        or goal.aggregate not in (None, "best")
+        or "fold" in last
+        or not hasattr(fitted, "at")
+    ):
+        return fitted, last
+    sign = -1.0 if goal.maximize else 1.0
+    values = [sign * metrics.get(goal.metric, metrics.get(VALUE, math.nan)) for _, metrics in points]
+    best = min(range(len(points)), key=lambda i: (math.isnan(values[i]), values[i]))
+    return (fitted if best == len(points) - 1 else fitted.at(points[best][0])), points[best][1]
 
 
 def _step(metrics: Mapping[str, float], last: int) -> int:
