@@ -104,10 +104,6 @@ class Arrays:
         X = np.clip(self._transform(part.X), -LARGEST, LARGEST)
         return Part(np.ascontiguousarray(X, dtype=np.float32), y, part.rows, part.groups)
 
-    def original(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Predictions of a regression in original units."""
-        return y.astype(float) * self.y_scale + self.y_mean
-
 
 @lru_cache(maxsize=8)
 def prepared(dataset: Dataset) -> Arrays:
