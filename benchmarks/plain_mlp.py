@@ -1,6 +1,6 @@
 """The built-in MLP's training as people write it by hand: one model, a plain PyTorch loop, the same recipe and data.
 
-What peers.py gives to Optuna, Ray Tune and Syne Tune, none of which trains anything itself.
+What peers.py and live.py give to Optuna, Ray Tune and Syne Tune, none of which trains anything itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ EPOCHS = 20
 WARMUP = 0.05
 
 
-def tensors() -> tuple[torch.Tensor, ...]:
-    """Train and validation parts of digits, split as the study lr-batch splits them."""
-    arrays = data.arrays(data.load("digits", derive_seed(0, "split")))
+def tensors(seed: int = 0) -> tuple[torch.Tensor, ...]:
+    """Train and validation parts of digits, split as the study lr-batch with this seed splits them."""
+    arrays = data.arrays(data.load("digits", derive_seed(seed, "split")))
     pairs = (arrays.train, arrays.validation)
     return tuple(torch.as_tensor(part) for pair in pairs for part in (pair.X.reshape(len(pair.X), -1), pair.y))
 
