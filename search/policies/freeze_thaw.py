@@ -155,6 +155,8 @@ class FreezeThaw(Policy):
             return Start()
         started, seed = len(view.trials), derive_seed(view.seed, "spread")
         point = self._untried(view, tried, (candidates.spread(i, seed) for i in range(started, started + 100)))
+        if point is not None and not started:
+            point |= {name: value for name, value in view.prior.items() if name in point}  # as it is, not rounded
         return None if point is None else Start(point)
 
     def _model(
