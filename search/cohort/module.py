@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,6 +48,9 @@ class ModuleNetwork(Network):
         if own not in known:
             known[own] = _reason(module) or self._trial(sample)
         self.alone = known[own]
+        self._first_facts = _facts(module)
+        tensors = [*self._first, *module.parameters(), *module.buffers()]
+        self.held = sum(tensor.nbytes for tensor in tensors)
 
     def initial(self, seed: int) -> list[Tensor]:
         """The weights that ``build`` gave the module, which was seeded before."""
@@ -65,6 +68,27 @@ class ModuleNetwork(Network):
             return self._call([value[0] for value in values], inputs[0], [mask[0] for mask in given]).unsqueeze(0)
         outputs: Tensor = vmap(self._call)(list(values), inputs, given)
         return outputs
+
+    def state(self) -> Mapping[str, Tensor] | None:
+        """Buffers and frozen parameters; None where the module holds more that may have changed.
+
+        Of lanes that share kernels none has a module of its own, so nothing in it can be a lane's.
+        """
+        if not self.alone:
+            return {}
+        facts = _facts(self.module)
+        return None if facts is None or facts != self._first_facts else self._untrained()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Put buffers and frozen parameters in their places."""
+        own = self._untrained()
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(value)
+
+    def _untrained(self) -> dict[str, Tensor]:
+        frozen = {name: value for name, value in self.module.named_parameters() if not value.requires_grad}
+        return {**frozen, **dict(self.module.named_buffers())}
 
     def state_dict(self, row: Tensor) -> dict[str, Tensor]:
         """The module's own state, buffers included, with the lane's weights."""
@@ -167,6 +191,24 @@ def fingerprint(module: nn.Module) -> Hashable:
     for tensor in [*module.buffers(), *fixed]:
         words.append(hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest())
     return "\n".join(words)
+
+
+def _facts(module: nn.Module) -> dict[str, str] | None:
+    """What a module holds beside the values of its tensors; None where that cannot be told."""
+    facts = {name: str(tuple(value.shape)) for name, value in [*module.named_parameters(), *module.named_buffers()]}
+    bare = vars(nn.Module()).keys()
+    for name, part in module.named_modules():
+        if isinstance(part, _Dropped):
+            continue
+        if any(value for key, value in vars(part).items() if key.endswith("_hooks") and key in bare):
+            return None
+        for key, value in vars(part).items():
+            if key not in bare:
+                words = _plain(value)
+                if words is None:
+                    return None
+                facts[f"{name}.{key}"] = words
+    return facts
 
 
 def _plain(value: Any) -> str | None:

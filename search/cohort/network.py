@@ -7,7 +7,7 @@ tensor [K, *S]; inputs are [K, B, *input shape]; outputs are [K, B, number of ou
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -49,6 +49,7 @@ class Network(abc.ABC):
         rates: this lane's dropout rate at each site.
         alone: why lanes of this network cannot share kernels; empty when they can.
         ragged: whether a micro-batch must hold real samples only, because samples influence one another.
+        held: bytes that this object itself keeps in memory.
     """
 
     key: Hashable
@@ -57,6 +58,7 @@ class Network(abc.ABC):
     rates: tuple[float, ...]
     alone: str = ""
     ragged: bool = False
+    held: int = 0
 
     def mode(self, training: bool) -> None:  # noqa: B027  most networks are told by the masks alone
         """Announce training or evaluation to layers that behave differently."""
@@ -68,6 +70,13 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Outputs [K, B, outputs]; ``masks`` is None in evaluation and where no lane has dropout."""
+
+    def state(self) -> Mapping[str, Tensor] | None:
+        """What training changes in this object itself, such as running statistics; None where that cannot be told."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027  most networks have no state
+        """Go on from the state of another object that was made for the same recipe."""
 
     @property
     def size(self) -> int:

@@ -47,11 +47,12 @@ class Spread(Executor):
         notes: what the user should know about how trials are trained, each sentence once.
     """
 
-    def __init__(self, task: Task, workers: int, lanes: int) -> None:
+    def __init__(self, task: Task, workers: int, lanes: int, paused_memory: int) -> None:
         self.lanes = workers * lanes
         self.notes: list[str] = []
         self._task = task
         self._each = lanes
+        self._options = {"lanes": lanes, "paused_memory": paused_memory}
         self._places = [_Place() for _ in range(workers)]
 
     def admit(self, job: Job) -> None:
@@ -62,7 +63,7 @@ class Spread(Executor):
         place = min(free, key=lambda place: (job.number not in place.kept, bool(place.news), len(place.numbers)))
         if place.worker is None or (place.worker.dead and not place.numbers):
             place.end()
-            place.worker = Worker(self._task, "cohort", {"lanes": self._each})
+            place.worker = Worker(self._task, "cohort", self._options)
         for other in self._places:  # state held by a full worker is given up; the trial catches up elsewhere
             if other is not place and job.number in other.kept:
                 other.kept.discard(job.number)

@@ -3,7 +3,9 @@
 What it does: lanes whose networks and micro-batches have the same shape share their kernels; others form a cohort of
 their own. A freed lane takes the next trial at the next epoch. Curves are the same as from training each trial alone.
 When to use it: for small models, where a step costs mostly overhead; it is what studies of ``mlp`` and ``cnn`` use.
-Options: ``lanes`` = 16, trials that a process trains at a time; ``workers`` = the study's, processes of one core each.
+Options: ``lanes`` = 16, trials that a process trains at a time; ``workers`` = the study's, processes of one core each;
+``paused_memory`` = 512, MiB of paused trials that a process keeps in memory. Beyond that the longest paused go to an
+unnamed file in ``.hpo``, and come back to the last bit; what the disk cannot hold trains again up to where it was.
 Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """
 
@@ -15,6 +17,7 @@ from typing import Literal
 
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.lane import Lane
+from hpo.search.cohort.paused import Paused
 from hpo.search.cohort.problem import Problem
 from hpo.search.cohort.spread import Spread
 from hpo.search.errors import UserError
@@ -25,13 +28,14 @@ from hpo.search.objective.training import Trainer, failure
 _LANES = 16  # more gain little once the overhead is shared, and crowd the cache
 
 
-def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1) -> Executor:
+def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1, paused_memory: int = 512) -> Executor:
     """Open a cohort for an objective that the suite trains, or one in each of several worker processes.
 
     Args:
         task: objective, data and device.
         lanes: trials that a process trains at a time; ``auto`` is 16.
         workers: processes; with one, training is done in this.
+        paused_memory: MiB of paused trials that a process keeps in memory rather than on disk.
 
     Raises:
         UserError: the objective does its own training.
@@ -44,9 +48,11 @@ def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1)
         raise UserError(f"a cohort needs at least one lane, not {count}")
     if workers < 1:
         raise UserError(f"a cohort needs at least one worker, not {workers}")
+    if paused_memory < 0:
+        raise UserError(f"paused_memory is a number of MiB, from 0 on, not {paused_memory}")
     if workers > 1:
-        return Spread(task, workers, count)
-    return CohortExecutor(Problem(trainer.module, task), trainer.objective, count)
+        return Spread(task, workers, count, paused_memory)
+    return CohortExecutor(Problem(trainer.module, task), trainer.objective, count, paused_memory << 20)
 
 
 class CohortExecutor(Executor):
@@ -56,26 +62,25 @@ class CohortExecutor(Executor):
         notes: what the user should know about how trials are trained, each sentence once.
     """
 
-    def __init__(self, problem: Problem, objective: Objective, lanes: int) -> None:
+    def __init__(self, problem: Problem, objective: Objective, lanes: int, paused_memory: int) -> None:
+        """Train up to ``lanes`` trials, and hold at most ``paused_memory`` bytes of paused ones in memory."""
         self.lanes = lanes
         self.notes: list[str] = []
-        self._problem = problem
         self._objective = objective
         self._places: list[tuple[Lane, Job] | None] = [None] * lanes
-        self._kept: dict[int, Lane] = {}
+        self._paused = Paused(paused_memory, lambda job: Lane(job.number, problem.trial(job.recipe)), self._note)
         self._cohorts: dict[Hashable, Cohort] = {}
         self._refused: list[Event] = []
 
     def admit(self, job: Job) -> None:
         """Give a trial a lane; a recipe that cannot be trained is reported by the next ``advance``."""
-        lane = self._kept.pop(job.number, None)
-        if lane is None:
-            try:
-                lane = Lane(job.number, self._problem.trial(job.recipe))
-            except Exception as error:  # of the user's build or data: this trial's end, not the study's
-                self._refused.append(failure(job.number, error, self._objective))
-                return
-        self.notes += [note for note in lane.trial.notes if note not in self.notes]
+        try:
+            lane = self._paused.take(job)
+        except Exception as error:  # of the user's build or data: this trial's end, not the study's
+            self._refused.append(failure(job.number, error, self._objective))
+            return
+        for note in lane.trial.notes:
+            self._note(note)
         self._places[self._places.index(None)] = (lane, job)
 
     def advance(self) -> list[Event]:
@@ -101,15 +106,19 @@ class CohortExecutor(Executor):
                 self._places[place] = None
                 if keep:
                     busy[0].detach()
-                    self._kept[number] = busy[0]
+                    self._paused.put(busy[0])
         if not keep:
-            self._kept.pop(number, None)
+            self._paused.drop(number)
 
     def close(self) -> None:
         """Drop all lanes."""
         self._places = [None] * self.lanes
-        self._kept.clear()
+        self._paused.clear()
         self._cohorts.clear()
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _busy(self) -> list[tuple[Lane, Job]]:
         return [busy for busy in self._places if busy is not None]
