@@ -72,11 +72,11 @@ class Fitted:
         return self._report(data.part("given", inputs, targets))
 
     def predict(self, inputs: Any) -> Tensor:
-        """Probabilities [n, classes], or values [n] in the target's own units."""
+        """Probabilities [n, ..., classes], or values [n] in the target's own units."""
         data = self.trial.data
         outputs = self._outputs(as_tensor(inputs).to(data.device))
         if data.task == "classification":
-            return outputs.softmax(dim=1).cpu()
+            return outputs.softmax(dim=-1).cpu()
         return (outputs.squeeze(1).double() * data.deviation + data.mean).cpu()
 
     def save(self, folder: Path) -> list[Path]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,16 +21,19 @@ Array: TypeAlias = NDArray[Any]
 
 _NAMES = ("train", "validation", "test")
 
+_NEEDED = {"classification": "[n], or [n, positions] where each token has a class", "regression": "[n]"}
+
 
 @dataclass(frozen=True, eq=False)
 class Splits:
     """Arrays that an objective's ``data`` returns.
 
     Attributes:
-        train, validation: (inputs [n, ...], targets [n]).
+        train, validation: (inputs [n, ...], targets [n]); classes may also be [n, positions], one per token.
         test: a function that returns the same for the test part, called when it is scored; None when there is none.
         task: ``classification`` (whole-number targets from 0) or ``regression``.
         classes: number of classes; 0 for regression.
+        symbols: number of symbols (token ids from 0) where inputs are whole numbers; 0 counts those that occur.
         labels: name of each class, for reports.
         preprocessing: what was done to raw data before, as plain JSON data; saved beside the weights.
         prepare: makes inputs and targets of other rows, as the objective's data reads them; None when they come ready.
@@ -42,6 +46,7 @@ class Splits:
     test: Callable[[], tuple[Any, Any]] | None
     task: Task
     classes: int = 0
+    symbols: int = 0
     labels: tuple[Any, ...] = ()
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Any], tuple[Any, Any]] | None = None
@@ -63,8 +68,7 @@ class Splits:
                 "data must return {'train': (X, y), 'validation': (X, y), 'test': (X, y)} "
                 "or the arrays X_train, y_train, X_validation, y_validation[, X_test, y_test]"
             )
-        targets = as_tensor(found["train"][1])
-        whole = not targets.is_floating_point()
+        whole = not as_tensor(found["train"][1]).is_floating_point()
         every = torch.cat([as_tensor(part[1]).flatten() for part in found.values()])
         return cls(
             found["train"],
@@ -72,6 +76,7 @@ class Splits:
             (lambda: found["test"]) if "test" in found else None,
             "classification" if whole else "regression",
             int(every.max()) + 1 if whole else 0,
+            _symbols([as_tensor(part[0]) for part in found.values()]),
         )
 
 
@@ -80,17 +85,31 @@ class Part:
     """Samples on the device.
 
     Attributes:
-        inputs: [n, ...], float32 unless they were whole numbers.
-        targets: class numbers (int64) or standardized values (float32), [n].
-        wanted: the outputs that a perfect network gives, [n, outputs]: 1 for the class and 0 else, or the value.
+        inputs: [n, ...], float32, or int64 where they were whole numbers.
+        targets: class numbers (int64) or standardized values (float32), [n]; or the class of each token,
+            [n, positions].
+        classes: how many; 0 for values.
     """
 
     inputs: Tensor
     targets: Tensor
-    wanted: Tensor
+    classes: int
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def wanted(self, index: Tensor) -> Tensor:
+        """The outputs that a perfect network gives for samples [m]: 1 for the class and 0 else, or the value."""
+        if self.targets.dim() > 1:  # a table of all samples would be as large as tokens x classes
+            return self._one_hot(self.targets.index_select(0, index))
+        return self._table.index_select(0, index)
+
+    @cached_property
+    def _table(self) -> Tensor:
+        return self._one_hot(self.targets) if self.classes else self.targets.unsqueeze(1)
+
+    def _one_hot(self, targets: Tensor) -> Tensor:
+        return F.one_hot(targets, self.classes).float()
 
 
 class Data:
@@ -109,18 +128,26 @@ class Data:
         if splits.task == "regression":
             raw = np.asarray(splits.train[1], dtype=np.float64)
             self.mean, self.deviation = float(raw.mean()), float(raw.std()) or 1.0
+        self.symbols = splits.symbols
         self.train = self.part("train", *splits.train)
         self.validation = self.part("validation", *splits.validation)
+        self.symbols = self.symbols or _symbols([self.train.inputs, self.validation.inputs])
 
     @property
     def classes(self) -> Array | None:
-        """Class of each training sample, None for regression."""
-        return self.train.targets.cpu().numpy() if self.task == "classification" else None
+        """Class of each training sample; None for regression, and where each token has one."""
+        single = self.task == "classification" and self.train.targets.dim() == 1
+        return self.train.targets.cpu().numpy() if single else None
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network gives per sample."""
+        """How many numbers the network gives per target."""
         return self.splits.classes if self.task == "classification" else 1
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what the network gives per sample: the outputs, of each position where each has a target."""
+        return (*self.train.targets.shape[1:], self.outputs)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -146,16 +173,32 @@ class Data:
             x = x.float()
             if not bool(torch.isfinite(x).all()):
                 raise DataError(f"the {name} part's inputs hold NaN or infinite values")
+        else:
+            x = x.long()
+            if self.symbols and not 0 <= int(x.min()) <= int(x.max()) < self.symbols:
+                raise DataError(f"the {name} part's inputs are not all in 0..{self.symbols - 1}")
+        y = y.flatten() if y.numel() == len(y) else y
+        if y.dim() > (1 if self.task == "regression" else 2):
+            raise DataError(
+                f"the {name} part's targets have shape {list(y.shape)}; {self.task} needs {_NEEDED[self.task]}"
+            )
         if self.task == "regression":
-            y = ((y.double().flatten() - self.mean) / self.deviation).float()
+            y = ((y.double() - self.mean) / self.deviation).float()
             if not bool(torch.isfinite(y).all()):
                 raise DataError(f"the {name} part's targets hold NaN or infinite values")
         else:
-            y = y.long().flatten()
+            y = y.long()
             if int(y.min()) < 0 or int(y.max()) >= self.splits.classes:
                 raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}")
-        wanted = F.one_hot(y, self.splits.classes).float() if self.task == "classification" else y.unsqueeze(1)
-        return Part(x.to(self.device).contiguous(), y.to(self.device), wanted.to(self.device))
+        return Part(x.to(self.device).contiguous(), y.to(self.device), self.splits.classes)
+
+
+def _symbols(inputs: Sequence[Tensor]) -> int:
+    """One more than the highest symbol; 0 where inputs are real numbers, pixels or below 0."""
+    if any(x.is_floating_point() or x.dtype == torch.uint8 for x in inputs):
+        return 0
+    every = torch.cat([x.flatten() for x in inputs])
+    return int(every.max()) + 1 if len(every) and int(every.min()) >= 0 else 0
 
 
 def as_tensor(values: Any) -> Tensor:

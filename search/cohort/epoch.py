@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -135,7 +136,8 @@ class Epoch:
 
     def _backward(self, tick: int, lanes: int, values: list[Tensor]) -> Sequence[Tensor]:
         """Record the tick's loss; return the gradient of its share in the window's mean."""
-        inputs = self._take(self._data.train.inputs, self._index, tick, lanes)
+        train = self._data.train
+        inputs = self._take(partial(torch.index_select, train.inputs, 0), self._index, tick, lanes)
         if self._augmentation:
             self._augmentation.apply(inputs)
         masks = self._masks.at(tick, lanes) if self._masks is not None else None
@@ -146,25 +148,28 @@ class Epoch:
             inputs, share = inputs[:, :real], share[:, :real]
             masks = masks and [mask[:, :real] for mask in masks]
         with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
-            outputs = self._network.forward(values, inputs, masks)
+            outputs = self._network.forward(values, inputs, masks).flatten(1, -2)
         with torch.no_grad():
+            tokens = outputs.shape[1] // real  # of each sample, where each has a target
+            if tokens > 1:
+                share = share.repeat_interleave(tokens, dim=1) / tokens
             if self._own_loss is not None:
-                targets = self._data.train.targets[self._target[tick, :lanes]]
-                each, gradient = losses.users(outputs, targets[:, :real], self._own_loss)
+                targets = train.targets[self._target[tick, :lanes]]
+                each, gradient = losses.users(outputs, targets[:, :real].flatten(1), self._own_loss)
             else:
-                wanted = self._take(self._data.train.wanted, self._target, tick, lanes)[:, :real]
+                wanted = self._take(train.wanted, self._target, tick, lanes)[:, :real].flatten(1, -2)
                 each, gradient = self._loss(outputs.float() if self._bfloat16 else outputs, wanted)
             self._record[tick, :lanes] = (each * share).sum(dim=1)
         return torch.autograd.grad(outputs, values, gradient.mul_(share.unsqueeze(2)).to(outputs.dtype))
 
-    def _take(self, source: Tensor, index: Tensor, tick: int, lanes: int) -> Tensor:
-        """Rows of a training tensor for all lanes, [lanes, micro, ...], mixed with their partners'."""
-        shape = (lanes, -1, *source.shape[1:])
-        taken = source.index_select(0, index[tick, :lanes].flatten()).view(shape)
+    def _take(self, source: Callable[[Tensor], Tensor], index: Tensor, tick: int, lanes: int) -> Tensor:
+        """Rows of the training part for all lanes, [lanes, micro, ...], mixed with their partners'."""
+        taken = source(index[tick, :lanes].flatten())
+        taken = taken.view(lanes, -1, *taken.shape[1:])
         if self._partner is None:
             return taken
-        other = source.index_select(0, self._partner[tick, :lanes].flatten()).view(shape)
-        part = self._part[tick, :lanes].view(lanes, -1, *[1] * (source.dim() - 1))
+        other = source(self._partner[tick, :lanes].flatten()).view(taken.shape)
+        part = self._part[tick, :lanes].view(lanes, -1, *[1] * (taken.dim() - 2))
         return taken * part + other * (1 - part)
 
     def _step(self, tick: int, weights: Tensor, gradient: Tensor) -> None:

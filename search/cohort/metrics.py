@@ -10,23 +10,25 @@ from torch import Tensor
 from hpo.search.cohort.data import Data, Part
 from hpo.search.cohort.losses import entropy
 
-_ROWS = 512  # samples per evaluation call; fixed, so that bits do not depend on the other lanes
+_ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do not depend on the other lanes
 
 
 def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int) -> Tensor:
-    """Outputs [lanes, n, outputs] of a forward pass that takes [lanes, B, ...]."""
-    pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in torch.split(inputs, _ROWS)]
+    """Outputs [lanes, n, ..., outputs] of a forward pass that takes [lanes, B, ...]."""
+    rows = _ROWS if inputs.is_floating_point() else max(1, _ROWS // inputs[0].numel())
+    pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in torch.split(inputs, rows)]
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
 def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
-    """Scores of each lane.
+    """Scores of each lane; where each token has a target, tokens count as samples.
 
     Classification: ``loss`` (mean cross-entropy), ``accuracy``, ``balanced_accuracy`` (mean recall over the classes
     present), ``f1_macro`` (average over the classes present or predicted). Regression: ``loss`` (mean squared error
     of the standardized target), and ``rmse``, ``mae``, ``r2`` in the target's own units.
     """
-    columns = _classes(outputs, part.targets) if data.task == "classification" else _values(outputs, part, data)
+    outputs, targets = outputs.flatten(1, -2), part.targets.flatten()
+    columns = _classes(outputs, targets) if data.task == "classification" else _values(outputs, targets, data)
     names = list(columns)
     table = torch.stack([columns[name].double() for name in names], dim=1).tolist()
     return [dict(zip(names, row, strict=True)) for row in table]
@@ -49,10 +51,10 @@ def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _values(outputs: Tensor, part: Part, data: Data) -> dict[str, Tensor]:
-    off = outputs.squeeze(2) - part.targets
+def _values(outputs: Tensor, targets: Tensor, data: Data) -> dict[str, Tensor]:
+    off = outputs.squeeze(2) - targets
     loss = off.square().mean(dim=1)
-    spread = (part.targets - part.targets.mean()).square().mean().clamp(min=1e-12)
+    spread = (targets - targets.mean()).square().mean().clamp(min=1e-12)
     return {
         "loss": loss,
         "rmse": loss.sqrt() * data.deviation,

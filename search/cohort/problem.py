@@ -152,7 +152,7 @@ class Problem:
             torch.manual_seed(derive_seed(filled["seed"], "weights"))
             made, _ = call(self._module.build, filled)
         if isinstance(made, Sequential):
-            return Stack(made, data.shape, (data.outputs,))
+            return Stack(made, data.shape, data.output_shape, data.symbols)
         if isinstance(made, torch.nn.Module):
             return ModuleNetwork(made.to(self.device), data.train.inputs[:2], self._alone)
         raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
@@ -172,14 +172,22 @@ def _fits(recipe: TrainingRecipe, data: Data) -> None:
     """Refuse knobs that mean nothing for this data.
 
     Raises:
-        UserError: a loss of regression for classes, noise on whole numbers, or image augmentation without images.
+        UserError: a loss of regression for classes, noise on whole numbers, image augmentation without images, or
+            a balance of classes where each token has one.
     """
     if data.task == "classification" and recipe.loss != "auto":
         raise UserError(f"loss: {recipe.loss} is for regression, and the data has classes: leave it auto")
     blended = [n for n in ("mixup", "input_noise", "feature_masking") if getattr(recipe, n)]
-    if blended and not data.train.inputs.is_floating_point():
-        raise UserError(f"{blended[0]} needs inputs that are real numbers, and these are {data.train.inputs.dtype}")
-    if len(data.shape) != 3 and (moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]):
+    real = data.train.inputs.is_floating_point()
+    if blended and not real:
+        raise UserError(f"{blended[0]} needs inputs that are real numbers, and these are whole ones, such as token ids")
+    balanced = [n for n in ("class_weight", "resample") if getattr(recipe, n) != "none"]
+    balanced += ["label_noise"] if recipe.label_noise else []
+    if balanced and data.train.targets.dim() > 1:
+        raise UserError(f"{balanced[0]} needs one target per sample, and here each token has one")
+    if (len(data.shape) != 3 or not real) and (
+        moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]
+    ):
         raise UserError(f"{moved[0]} needs images [channels, height, width], and a sample here is {list(data.shape)}")
 
 
