@@ -110,6 +110,30 @@ def test_a_kept_trial_goes_on_where_it_stopped(executor: Executor) -> None:
     assert [event.metrics["loss"] for event in seen if isinstance(event, Point)] == whole
 
 
+@pytest.mark.parametrize("make", [inline.make, lambda task, paused: processes.make(task, workers=1, paused=paused)])
+def test_of_more_paused_trials_than_are_held_the_longest_paused_are_trained_again(
+    task: Task, tmp_path: Path, make: Callable[..., Executor]
+) -> None:
+    whole = [curve(inline.make(task), job(number)) for number in range(4)]
+    executor = make(task, paused=2)
+    for number in range(4):
+        executor.admit(job(number, mode="tidy"))
+        next_of(executor, number)
+        executor.evict(number, keep=True)
+    executor.admit(job(9))  # a worker has done what it was told before
+    next_of(executor, 9)
+    executor.evict(9)
+    assert (tmp_path / "tidied").read_text() == "1"  # 0 and 1 were closed, in this order
+    assert [curve(executor, job(number, done=1, mode="tidy")) for number in range(4)] == [own[1:] for own in whole]
+    executor.close()
+
+
+@pytest.mark.parametrize("make", [inline.make, processes.make])
+def test_what_is_held_is_a_number_of_trials(task: Task, make: Callable[..., Executor]) -> None:
+    with pytest.raises(UserError, match="paused is a number of trials"):
+        make(task, paused=-1)
+
+
 def test_an_evicted_trial_frees_its_lane_and_starts_afresh(executor: Executor) -> None:
     executor.admit(job(1))
     first = next_of(executor, 1)

@@ -4,14 +4,14 @@ An executor has lanes and four verbs. The search loop does not know which one it
 
     admit(job)       start the trial, or take a kept one up again, in a free lane
     advance()        block until at least one admitted trial has news; return the news in lane order
-    evict(number)    stop a trial now; with keep=True its state stays in memory for a later admit
+    evict(number)    stop a trial now; with keep=True its state is held for a later admit, where there is room
     close()          release everything; safe to call twice, and after any exception
 
 Each file defines ``make(task, **options) -> Executor``.
 
-An executor catches up by itself: a job that says ``done=5`` is trained through its points up to step 5 without
-reporting them, because they are recorded already. Where several lanes move in step (cohort), lanes that are
-behind catch up before the others move, so that a resumed study equals an uninterrupted one.
+An executor catches up by itself: a job that says ``done=5`` and whose state is not held is trained through its points
+up to step 5 without reporting them, because they are recorded already. Where several lanes move in step (cohort), lanes
+that are behind catch up before the others move, so that a resumed study equals an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Task:
         split_seed: seed of the train / validation / test split.
         folder: the study file's folder; relative paths and a command's working directory.
         device: ``cpu``, ``cuda``, ``mps`` or ``auto``; for objectives that the suite trains.
+        memory_limit: MiB that a trial under ``batch_size: auto`` may take; None for a share of what the device has.
         silence: seconds without a point after which a command line counts as hung.
     """
 
@@ -40,6 +41,7 @@ class Task:
     split_seed: int = 0
     folder: str = "."
     device: str = "cpu"
+    memory_limit: int | None = None
     silence: float = 600.0
 
 
@@ -122,7 +124,7 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def evict(self, number: int, *, keep: bool = False) -> None:
-        """Free the trial's lane; with ``keep`` hold its state so that ``admit`` goes on where it stopped."""
+        """Free the trial's lane; with ``keep`` hold its state, where there is room, for a later ``admit``."""
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -2,11 +2,14 @@
 
 What it does: advances the trial's generator; a kept trial is a suspended generator.
 When to use it: one core, notebooks, debugging. Same seed, same study, to the last bit.
+Options: ``paused`` = 64, suspended trials held at a time. Beyond that the longest paused is closed; when it comes back
+it trains again up to where it was, from its checkpoint where it has one.
 Cost: none beyond the training itself.
 """
 
 from __future__ import annotations
 
+from hpo.search.errors import UserError
 from hpo.search.executors import Event, Executor, Job, Point, Task
 from hpo.search.objective.training import Run, Trainer
 
@@ -14,9 +17,11 @@ from hpo.search.objective.training import Run, Trainer
 class Inline(Executor):
     """One lane, here."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, paused: int) -> None:
+        """Hold up to ``paused`` suspended trials."""
         self._trainer = Trainer(task)
-        self._runs: dict[int, Run] = {}
+        self._paused = paused
+        self._runs: dict[int, Run] = {}  # the longest paused first
         self._job: Job | None = None
 
     def admit(self, job: Job) -> None:
@@ -40,8 +45,15 @@ class Inline(Executor):
         """Free the lane; close the generator unless it is kept."""
         if self._job is not None and self._job.number == number:
             self._job = None
-        if not keep and number in self._runs:
-            self._runs.pop(number).close()
+        if number not in self._runs:
+            return
+        run = self._runs.pop(number)
+        if not keep:
+            run.close()
+            return
+        self._runs[number] = run
+        if len(self._runs) > self._paused:
+            self._runs.pop(next(iter(self._runs))).close()
 
     def close(self) -> None:
         """Close every generator."""
@@ -50,6 +62,16 @@ class Inline(Executor):
             self.evict(number)
 
 
-def make(task: Task) -> Inline:
-    """Make the executor; it has no options."""
-    return Inline(task)
+def make(task: Task, *, paused: int = 64) -> Inline:
+    """Make the executor.
+
+    Args:
+        task: what is trained.
+        paused: suspended trials that are held at a time; others train again up to where they were.
+
+    Raises:
+        UserError: ``paused`` is negative, or the objective cannot be imported.
+    """
+    if paused < 0:
+        raise UserError(f"paused is a number of trials, from 0 on, not {paused}")
+    return Inline(task, paused)

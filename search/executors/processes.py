@@ -3,7 +3,9 @@
 What it does: ``workers`` processes, one thread each, every one with the data loaded once; a trial waits at each point
 for the word to go on, so nothing is trained that was to be stopped.
 When to use it: several cores, objectives that crash or leak, trials that take seconds or more.
-Options: ``workers`` = the study's, how many.
+Options: ``workers`` = the study's, how many; ``paused`` = 64, suspended trials that a worker holds at a time. Beyond
+that the longest paused is closed; when it comes back it trains again up to where it was, from its checkpoint where it
+has one.
 Cost: about two seconds of start per worker (importing torch or sklearn), a tenth of a millisecond per point.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
+from hpo.search.errors import UserError
 from hpo.search.executors import Event, Executor, Job, Lost, Point, Task
 from hpo.search.worker import GRACE, Worker, WorkerDied
 
@@ -35,9 +38,10 @@ class _Lane:
 class Processes(Executor):
     """Lanes in processes of their own, each trained inline there."""
 
-    def __init__(self, task: Task, workers: int) -> None:
+    def __init__(self, task: Task, workers: int, paused: int) -> None:
+        """Train in ``workers`` processes, each of which holds up to ``paused`` suspended trials."""
         self.lanes = workers
-        self._task = task
+        self._task, self._options = task, {"paused": paused}
         self._lanes: list[_Lane | None] = [None] * workers
 
     def admit(self, job: Job) -> None:
@@ -50,7 +54,7 @@ class Processes(Executor):
         if lane is None or lane.worker.dead:
             if lane is not None:
                 lane.end()
-            lane = self._lanes[index] = _Lane(Worker(self._task, "inline"))
+            lane = self._lanes[index] = _Lane(Worker(self._task, "inline", self._options))
         for other in self._lanes:  # state held by a busy worker is given up; the trial catches up elsewhere
             if other is not None and other is not lane and job.number in other.kept:
                 other.kept.discard(job.number)
@@ -122,6 +126,17 @@ class Processes(Executor):
         return list(reply.news)
 
 
-def make(task: Task, *, workers: int = 2) -> Processes:
-    """Make the executor with so many worker processes."""
-    return Processes(task, workers)
+def make(task: Task, *, workers: int = 2, paused: int = 64) -> Processes:
+    """Make the executor.
+
+    Args:
+        task: what is trained.
+        workers: processes, each of which trains a trial at a time.
+        paused: suspended trials that a worker holds at a time; others train again up to where they were.
+
+    Raises:
+        UserError: ``paused`` is negative.
+    """
+    if paused < 0:
+        raise UserError(f"paused is a number of trials, from 0 on, not {paused}")
+    return Processes(task, workers, paused)
