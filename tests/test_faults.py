@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -192,15 +193,46 @@ def test_a_full_disk_ends_the_command_and_the_study_goes_on_when_there_is_room(t
         assert [after.trials[trial.number].values for trial in stand] == [trial.values for trial in stand]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
-    write(tmp_path)
-    tmp_path.chmod(0o555)
-    try:
-        done = run(tmp_path)
-    finally:
-        tmp_path.chmod(0o755)
-    assert done.returncode in (2, 4)
+@pytest.mark.parametrize("storage", ["hpo.db", "hpo.journal"])
+def test_a_folder_that_may_not_be_written_is_told_at_once(tmp_path: Path, storage: str) -> None:
+    write(tmp_path, storage=f"there/{storage}")
+    folder = tmp_path / "there"
+    folder.mkdir()
+    folder.chmod(0o555)
+
+    def obey() -> None:
+        """Give up the privilege by which root writes anywhere (PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)."""
+        if os.geteuid() == 0 and ctypes.CDLL(None).prctl(24, 1, 0, 0, 0):
+            os._exit(77)
+
+    done = run(tmp_path, preexec=obey)
+    if done.returncode == 77:
+        pytest.skip("root cannot give up its privilege here")
+    assert done.returncode == 2
+    assert f"no permission to write in the folder {folder}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("missing", "there is no folder"),
+        ("model.py", "there is no folder"),
+        pytest.param(
+            "/proc",
+            "nothing can be written in the folder",
+            marks=pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("storage", ["hpo.db", "hpo.journal"])
+def test_a_place_where_nothing_can_be_written_is_told_at_once(
+    tmp_path: Path, folder: str, said: str, storage: str
+) -> None:
+    write(tmp_path, storage=f"{folder}/{storage}")
+    done = run(tmp_path)
+    assert done.returncode == 2
+    assert f"{said} {tmp_path / folder}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

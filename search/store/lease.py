@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import StoreError, UserError
+from hpo.search.errors import UserError
+from hpo.search.store.location import unwritable
 
 _PATIENCE = 0.3  # seconds; `holder` and the journal look at a lock by taking it for an instant
 
@@ -23,7 +24,8 @@ class Lease:
     The lock file lies in a hidden folder beside the store; it is empty of meaning when nobody holds its lock.
 
     Raises:
-        UserError: another process runs the study, or the folder cannot be written.
+        UserError: another process runs the study, or the folder is missing or not ours to write.
+        StoreError: nothing can be written in the folder for another reason, such as a full disk.
     """
 
     def __init__(self, store: Path, name: str) -> None:
@@ -91,12 +93,8 @@ def _locked(path: Path, store: Path) -> int | None:
         try:
             path.parent.mkdir(exist_ok=True)
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except PermissionError:
-            raise UserError(f"{store}: no permission to write in the folder {store.parent}") from None
-        except FileNotFoundError:
-            raise UserError(f"{store}: there is no folder {store.parent}") from None
         except OSError as error:
-            raise StoreError(f"{store}: cannot make the lock file {path}: {error.strerror}") from error
+            raise unwritable(str(store), store.parent, error) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The one who held it may have removed the file in between: the lock of a removed file is worth nothing.

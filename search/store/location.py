@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from hpo.search.errors import UserError
+from hpo.search.errors import HpoError, StoreError, UserError
 
 _SQLITE = (".db", ".sqlite", ".sqlite3")
 _JOURNAL = (".journal", ".log")
@@ -73,3 +74,13 @@ def _without_password(rest: str) -> str:
     host = parts.hostname or query.get("host", "")
     user = user or query.get("user")
     return f"postgresql://{f'{user}@' if user else ''}{host}{f':{port}' if port else ''}{parts.path}"
+
+
+def unwritable(store: str, folder: Path, error: OSError) -> HpoError:
+    """What is told when a store's files cannot be made in their folder."""
+    if isinstance(error, PermissionError):
+        return UserError(f"{store}: no permission to write in the folder {folder}")
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)) and not folder.is_dir():
+        return UserError(f"{store}: there is no folder {folder}")
+    told = f"{store}: nothing can be written in the folder {folder}: {error.strerror}"
+    return UserError(told) if error.errno in (errno.ENOENT, errno.EROFS) else StoreError(told)

@@ -20,6 +20,7 @@ from hpo.search.store import sql
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import Lease, holder
+from hpo.search.store.location import unwritable
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -118,6 +119,7 @@ class SQLite(Backend):
 
         Raises:
             UserError: the folder is missing or not ours to write, or the file holds something else.
+            StoreError: nothing can be written in the folder for another reason, such as a full disk.
         """
         if self._ready():
             return
@@ -125,10 +127,8 @@ class SQLite(Backend):
         try:
             folder.mkdir(exist_ok=True)
             lock = os.open(folder / f"{self.path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:
-            raise UserError(f"{self.display}: there is no folder {self.path.parent}") from None
-        except PermissionError:
-            raise UserError(f"{self.display}: no permission to write in the folder {self.path.parent}") from None
+        except OSError as error:
+            raise unwritable(self.display, self.path.parent, error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self._ready():
