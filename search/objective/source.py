@@ -26,6 +26,7 @@ from hpo.search.registry import module_file
 
 _PLAIN = (*vars(builtins), "Any", "Callable", "Iterable", "Mapping", "Path", "Sequence")
 _DEEPEST = 8
+_ARGUMENT = re.compile(r"^ *(\w+): (.+(?:\n {8,}\S.*)*)", re.MULTILINE)
 
 
 class Source:
@@ -276,5 +277,5 @@ def _source(path: Path | None) -> Source | None:
 
 def _argument_doc(docstring: str, name: str) -> str:
     """A parameter's line under ``Args:``, with its continuation lines."""
-    found = re.search(rf"^[ ]*{re.escape(name)}: (.+(?:\n {{8,}}\S.*)*)", docstring, re.MULTILINE)
-    return " ".join(found[1].split()) if found else ""
+    found = next((line for line in _ARGUMENT.finditer(docstring) if line[1] == name), None)
+    return " ".join(found[2].split()) if found else ""
