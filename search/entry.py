@@ -62,7 +62,8 @@ class Entry:
         tallies: for each goal, its curve summed up.
         metrics: all metrics of the last point.
         values: its value for each goal, once it is complete.
-        seconds: what its points cost; those before an interruption are estimated by the first one after it.
+        seconds: what its points cost, as stored.
+        unstored: what they cost beyond that, too little to be worth storing yet.
         retry_of: the failed trial of the same recipe that this one repeats.
         attempts: how often it was taken up again after a death under it, without a new point since.
     """
@@ -78,6 +79,7 @@ class Entry:
     metrics: dict[str, float] = field(default_factory=dict)
     values: tuple[float, ...] = ()
     seconds: float = 0.0
+    unstored: float = 0.0
     reason: str = ""
     retry_of: int | None = None
     attempts: int = 0

@@ -33,6 +33,9 @@ _ENDS: dict[State, TrialState] = {
 }
 _STATES = {optuna_state: state for state, optuna_state in _ENDS.items()}
 
+_WORTH_STORING = 1e-3
+"""Seconds of training that are stored with the next point; doing so costs a hundredth of that."""
+
 
 class Ledger:
     """Every trial of one study.
@@ -138,9 +141,15 @@ class Ledger:
         return entry
 
     def point(
-        self, entry: Entry, step: int, values: tuple[float, ...], judged: int, metrics: Mapping[str, float]
+        self,
+        entry: Entry,
+        step: int,
+        values: tuple[float, ...],
+        judged: int,
+        metrics: Mapping[str, float],
+        seconds: float = 0.0,
     ) -> None:
-        """Record a point: one value for each goal, the ``judged`` one on the curve, and all its metrics."""
+        """Record a point: one value for each goal, the ``judged`` one on the curve, all its metrics, and its cost."""
         entry.curve.append((step, values[judged]))
         telling = len(metrics) > 1 or len(entry.metrics) > 1  # else the goal's alone, which is on the curve
         entry.metrics = dict(metrics)
@@ -155,6 +164,8 @@ class Ledger:
             self.note(entry, "metrics", entry.metrics)
         if entry.attempts:
             self.count_attempts(entry, 0)
+        entry.unstored += seconds
+        self._store_seconds(entry, _WORTH_STORING)
         self._refresh(entry)
 
     def count_attempts(self, entry: Entry, attempts: int) -> None:
@@ -167,7 +178,7 @@ class Ledger:
         if entry.state != state:
             self.storage.set_trial_system_attr(entry.trial_id, "paused", state == "paused")
             if state == "paused":
-                self._note_seconds(entry)
+                self._store_seconds(entry)
             self._change(entry, state)
 
     def end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
@@ -184,7 +195,7 @@ class Ledger:
             self.note(entry, "evidence", dict(evidence))
         if len(entry.metrics) == 1:
             self.note(entry, "metrics", entry.metrics)
-        self._note_seconds(entry)
+        self._store_seconds(entry)
         self.storage.set_trial_state_values(entry.trial_id, _ENDS[state], values)
         self._change(entry, state)
         if state == "complete":
@@ -202,8 +213,11 @@ class Ledger:
         """Store how long the study has run in all."""
         self.note_study("seconds", round(self.seconds + elapsed, 3))
 
-    def _note_seconds(self, entry: Entry) -> None:
-        self.note(entry, "train_seconds", round(entry.seconds, 4))
+    def _store_seconds(self, entry: Entry, least: float = 0.0) -> None:
+        """Store what a trial has cost; policies see what is stored, so that a restart changes no decision."""
+        if entry.unstored > least:
+            entry.seconds, entry.unstored = round(entry.seconds + entry.unstored, 6), 0.0
+            self.note(entry, "train_seconds", entry.seconds)
 
     def _load(self, trial: FrozenTrial) -> None:
         attrs, point = trial.user_attrs, dict(trial.params)

@@ -164,9 +164,8 @@ class Loop:
                 self.executor.evict(entry.number)
                 self._end(entry, "failed", f"{goal.metric} is {value} at step {event.step}")
                 return
-        entry.seconds = event.seconds + (entry.seconds or event.seconds * len(entry.curve))
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        self.ledger.point(entry, event.step, values, self.rules.judged, finite)
+        self.ledger.point(entry, event.step, values, self.rules.judged, finite, event.seconds)
         self.observer.moved(entry)
         verdict = self._verdict(entry)
         self._keep(verdict.memo)

@@ -123,3 +123,21 @@ def test_what_is_read_back_is_what_was_known(goals: tuple[Goal, ...], losses: li
         assert again.value(goals) == entry.value(goals)
         known = {"state", "curve", "point", "recipe", "key", "tallies"} | ({"metrics"} if len(goals) == 1 else set())
         assert {name: getattr(again, name) for name in known} == {name: getattr(entry, name) for name in known}
+
+
+@given(costs=st.lists(st.floats(0.0, 0.003), min_size=1, max_size=12), state=st.sampled_from(["running", "paused"]))
+def test_what_the_points_cost_is_stored_to_the_millisecond_and_policies_see_what_is_stored(
+    costs: list[float], state: Any
+) -> None:
+    store = open_store(":memory:")
+    with open_ledger(store) as session:
+        ledger = ledger_of(session)
+        entry = start(ledger, 2)
+        for step, seconds in enumerate(costs, start=1):
+            ledger.point(entry, step, (0.5,), 0, {"loss": 0.5}, seconds)
+        ledger.move(entry, state)
+        seen = ledger.views[0].seconds
+        session.commit()
+    with open_ledger(store) as session:
+        assert ledger_of(session).views[0].seconds == seen
+    assert seen == pytest.approx(sum(costs), abs=1.1e-3 if state == "running" else 1e-4)

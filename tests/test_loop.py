@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -76,6 +77,14 @@ class Lanes(Executor):
             self.evict(number)
 
 
+class Timed(Lanes):
+    """Lanes in which the cost of a step depends on the recipe and on nothing else."""
+
+    def advance(self) -> list[Event]:
+        costs = {number: 0.002 + 0.01 * float(job.recipe["x"]) for number, job in self._jobs.items()}
+        return [replace(e, seconds=costs[e.number]) if isinstance(e, Point) else e for e in super().advance()]
+
+
 class Fickle(Policy):
     """Pauses after every point and goes on with any trial at random."""
 
@@ -101,12 +110,17 @@ def study_of(objective: Any = train, budget: Budget | None = None, **changes: An
 
 
 def search(
-    study: Study, store: Store, lanes: int = 1, policy: Policy | None = None, observer: Silent | None = None
+    study: Study,
+    store: Store,
+    lanes: int = 1,
+    policy: Policy | None = None,
+    observer: Silent | None = None,
+    executor_of: Callable[[Task, int], Executor] = Lanes,
 ) -> list[FrozenTrial]:
     """Run the loop by itself; returns the stored trials."""
     with store.session("study", study.directions) as session:
         ledger = Ledger(study, session, study.recipe)
-        executor = Lanes(phase.task_of(study), lanes)
+        executor = executor_of(phase.task_of(study), lanes)
         rules = Rules(
             policy=policy or Straight(),
             pruner=optuna.pruners.NopPruner(),
@@ -139,6 +153,22 @@ class Stopping(Silent):
         self.left -= 1
         if self.left == 0 and self.loop is not None:
             self.loop.stop = True
+
+
+class Killed(BaseException):
+    """What a SIGKILL is to the process it happens to."""
+
+
+class Killing(Silent):
+    """Kills in the middle of recording the last of so many points."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def moved(self, entry: Entry) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
 
 
 def points(trials: list[FrozenTrial]) -> int:
@@ -242,6 +272,22 @@ def test_a_stopped_search_goes_on_to_the_same_end(after: int, lanes: int) -> Non
     assert [(t.params, t.values, t.intermediate_values) for t in found] == [
         (t.params, t.values, t.intermediate_values) for t in whole
     ]
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_what_a_kill_leaves_of_the_measured_times_gives_the_same_decisions(lanes: int) -> None:
+    def go(store: Store, after: int = 0) -> list[FrozenTrial]:
+        policy = FreezeThaw(Settings(starts=3, uniform=10, near=10), per_second=True)
+        return search(study_of(budget=Budget(steps=45)), store, lanes, policy, Killing(after), Timed)
+
+    whole, killed = go(open_store(":memory:")), open_store(":memory:")
+    for after in (9, 4, 13):
+        with pytest.raises(Killed):
+            go(killed, after)
+    found = [(t.params, t.intermediate_values, t.user_attrs.get("train_seconds", 0.0)) for t in go(killed)]
+    assert found == [(t.params, t.intermediate_values, t.user_attrs.get("train_seconds", 0.0)) for t in whole]
+    spent = [len(t.intermediate_values) * (0.002 + 0.01 * t.params["x"]) for t in whole]
+    assert [seconds for _, _, seconds in found] == pytest.approx(spent, abs=1e-5)
 
 
 def _stored(store: Store) -> list[FrozenTrial]:
