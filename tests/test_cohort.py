@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.objectives import mlp
+from hpo.objectives import data, mlp
 from hpo.search.cohort import train_alone
 from hpo.search.errors import UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
@@ -137,17 +137,33 @@ def test_an_objective_that_trains_by_itself_is_refused(tmp_path: Any) -> None:
         make(Task(str(file)))
 
 
+def trained(knobs: dict[str, Any]) -> tuple[list[dict[str, float]], Any]:
+    """A whole curve and the model at its end."""
+    training, points = train_alone(mlp, TASK, knobs), []
+    while True:
+        try:
+            points.append(next(training))
+        except StopIteration as end:
+            return points, end.value
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_fitted_model_goes_back_to_any_epoch(patience: int) -> None:
+    knobs = {"width": 8, "depth": 1, "epochs": 6, "seed": 1, "learning_rate": 0.3, "patience": patience}
+    points, fitted = trained(knobs)
+    losses = [point["val_loss"] for point in points]
+    assert fitted.epoch == (1 + losses.index(min(losses)) if patience else len(points))
+    rows = data.load("iris").validation
+    for step, loss in enumerate(losses, 1):
+        assert fitted.at(step).evaluate(rows)["loss"] == pytest.approx(loss)
+    assert fitted.at(fitted.epoch) is fitted
+
+
 def test_a_fitted_model_is_saved_scored_and_read_back_by_torch(tmp_path: Any) -> None:
     import torch
     from safetensors.torch import load_file
 
-    training = train_alone(mlp, TASK, {"width": 8, "depth": 1, "epochs": 2, "seed": 1})
-    while True:
-        try:
-            next(training)
-        except StopIteration as end:
-            fitted = end.value
-            break
+    _, fitted = trained({"width": 8, "depth": 1, "epochs": 2, "seed": 1})
     weights, described = fitted.save(tmp_path)
     module = torch.nn.Sequential(
         torch.nn.Flatten(), torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(8, 3)

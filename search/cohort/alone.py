@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -45,21 +45,42 @@ def train_alone(
     lane = Lane(0, Problem(objective, task).trial(recipe))
     for note in lane.trial.notes:
         warnings.warn(note, stacklevel=2)
+    for _ in _epochs(lane):
+        yield dict(lane.metrics)
+    return Fitted(lane.trial, lane.final, lane.lowest[1] if lane.trial.recipe.patience else lane.epoch)
+
+
+def _epochs(lane: Lane) -> Iterator[int]:
+    """Train a lane to its end; gives the epochs done after each."""
     cohort = Cohort()
     while not lane.done:
         cohort.advance([lane])
         if lane.failure:
             raise Diverged(lane.failure)
-        yield dict(lane.metrics)
-    return Fitted(lane.trial, lane.final)
+        yield lane.epoch
 
 
 class Fitted:
-    """A trained model."""
+    """A trained model.
 
-    def __init__(self, trial: Trial, weights: Tensor) -> None:
+    Attributes:
+        trial: what was trained.
+        weights: [size].
+        epoch: the point of the curve whose weights these are.
+    """
+
+    def __init__(self, trial: Trial, weights: Tensor, epoch: int) -> None:
         self.trial = trial
         self.weights = weights.detach().clone()
+        self.epoch = epoch
+
+    def at(self, step: int) -> Fitted:
+        """The model as it was after so many epochs; unless that is what it is, it is trained again up to there."""
+        if step == self.epoch:
+            return self
+        lane = Lane(0, self.trial)
+        next(epoch for epoch in _epochs(lane) if epoch == step)
+        return Fitted(self.trial, lane.scored, step)
 
     def test(self) -> dict[str, Any]:
         """Metrics on the test part, which is read only now."""
