@@ -43,7 +43,8 @@ class Context:
 
 def task_of(study: Study) -> Task:
     """What every trial of a study trains."""
-    return Task(study.objective, study.data, derive_seed(study.seed, "split"), str(study.folder), study.device)
+    split = derive_seed(study.seed, "split")
+    return Task(study.objective, study.data, split, str(study.folder), study.device, study.memory_limit)
 
 
 def drive(loop: Loop, progress: Progress, phase: str) -> None:

@@ -101,6 +101,7 @@ class Study:
     seed: int = 0
     data: Any = None
     device: str = "cpu"
+    memory_limit: int | None = None
     storage: str | None = None
     repeats: bool = False
     folder: Path = field(default_factory=Path)

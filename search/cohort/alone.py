@@ -133,4 +133,4 @@ class Fitted:
         values = network.views(self.weights.unsqueeze(0))
         network.mode(training=False)
         with torch.no_grad():
-            return predict(lambda x: network.forward(values, x, None), inputs, 1)[0]
+            return predict(lambda x: network.forward(values, x, None), inputs, 1, self.trial.rows)[0]

@@ -72,7 +72,9 @@ class Cohort:
         with torch.no_grad():
             part = trial.data.validation
             return score(
-                predict(lambda x: trial.network.forward(values, x, None), part.inputs, len(lanes)), part, trial.data
+                predict(lambda x: trial.network.forward(values, x, None), part.inputs, len(lanes), trial.rows),
+                part,
+                trial.data,
             )
 
 

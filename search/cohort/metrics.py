@@ -10,13 +10,14 @@ from torch import Tensor
 from hpo.search.cohort.data import Data, Part
 from hpo.search.cohort.losses import entropy
 
-_ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do not depend on the other lanes
+ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do not depend on the other lanes
 
 
-def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int) -> Tensor:
-    """Outputs [lanes, n, ..., outputs] of a forward pass that takes [lanes, B, ...]."""
-    rows = _ROWS if inputs.is_floating_point() else max(1, _ROWS // inputs[0].numel())
-    pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in torch.split(inputs, rows)]
+def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int, most: int | None = None) -> Tensor:
+    """Outputs [lanes, n, ..., outputs] of a forward pass that takes [lanes, B, ...], ``most`` samples at a time."""
+    rows = ROWS if inputs.is_floating_point() else max(1, ROWS // inputs[0].numel())
+    split = torch.split(inputs, min(rows, most or rows))
+    pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in split]
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 

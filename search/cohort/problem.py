@@ -15,6 +15,7 @@ from torch import Tensor
 
 from hpo.search.cohort.data import Data, Splits
 from hpo.search.cohort.layers import Sequential, Stack
+from hpo.search.cohort.metrics import ROWS
 from hpo.search.cohort.module import ModuleNetwork
 from hpo.search.cohort.network import Network
 from hpo.search.cohort.order import micro_size
@@ -64,6 +65,7 @@ class Trial:
         data: on what; the same object for trials with equal data.
         loss: the objective's own ``loss(outputs, targets)``, a mean over samples; None for the suite's.
         knobs: the whole recipe as given.
+        capacity: most samples of a micro-batch that fit the memory limit, where the recipe leaves it to that.
     """
 
     recipe: TrainingRecipe
@@ -71,6 +73,7 @@ class Trial:
     data: Data
     loss: Callable[[Tensor, Tensor], Tensor] | None
     knobs: Mapping[str, Any]
+    capacity: int | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -82,6 +85,10 @@ class Trial:
             found.append(
                 "accumulation is not equivalent to a larger batch with BatchNorm: "
                 "its statistics are those of each micro-batch; GroupNorm or LayerNorm have no such effect"
+            )
+        if self.recipe.batch_size == "auto":
+            found.append(
+                "batch_size: auto: a trial's metric micro_batch is what fitted memory_limit, in equal parts of its step"
             )
         return found + Plan(self.recipe, len(self.data.train)).notes
 
@@ -95,8 +102,11 @@ class Trial:
             UserError: it cannot be, because normalization over the micro-batch makes its size matter.
         """
         first, asked = self.recipe.first_batch, self.recipe.batch_size
-        batch = first if asked == "auto" else min(asked, first)
         measured = self.recipe.batch_schedule == "noise"
+        if asked == "auto":
+            pieces = max(2 if measured else 1, -(-first // (self.capacity or first)))
+            return (-(-first // pieces),) * 2
+        batch = min(asked, first)
         if self.network.ragged:
             if measured and batch == first:
                 raise UserError(
@@ -110,7 +120,12 @@ class Trial:
     @property
     def key(self) -> Hashable:
         """Trials that share kernels have equal keys."""
-        return (id(self.data), self.loss, self.recipe.loss, self.recipe.precision)
+        return (id(self.data), self.loss, self.recipe.loss, self.recipe.precision, self.rows)
+
+    @property
+    def rows(self) -> int | None:
+        """Most samples that the model is scored on at once, where memory limits that."""
+        return None if self.capacity is None else min(self.capacity, ROWS)
 
 
 class Problem:
@@ -122,6 +137,7 @@ class Problem:
         self.device = device(task.device)
         self._data: list[tuple[dict[str, Any], Data]] = []
         self._alone: dict[Hashable, str] = {}
+        self._capacities: dict[Hashable, int] = {}
 
     def trial(self, knobs: Mapping[str, Any]) -> Trial:
         """Build the model and find the data of a recipe.
@@ -135,7 +151,22 @@ class Problem:
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
         data = self._load(filled)
         _fits(recipe, data)
-        return Trial(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
+        trial = Trial(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
+        if recipe.batch_size != "auto":
+            return trial
+        return dataclasses.replace(trial, capacity=self._capacity(trial, filled))
+
+    def _capacity(self, trial: Trial, filled: Mapping[str, Any]) -> int:
+        """Most samples of a micro-batch; counted once for trials that take the same memory."""
+        recipe = tuple(value if isinstance(value, str) else bool(value) for value in vars(trial.recipe).values())
+        key = (trial.network.key, trial.key, any(trial.network.rates), recipe)
+        if key not in self._capacities:
+            from hpo.search.cohort import memory  # what trains, and so imports this module
+
+            limit = self._task.memory_limit or memory.default_limit(self.device)
+            spare = dataclasses.replace(trial, network=self._network(filled, trial.data))
+            self._capacities[key] = memory.largest(spare, limit)
+        return self._capacities[key]
 
     def _load(self, filled: Mapping[str, Any]) -> Data:
         """The data of a recipe; the same object for recipes that agree on every knob that ``data`` reads."""

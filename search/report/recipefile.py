@@ -50,6 +50,7 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "objective": task.objective,
         "data": task.data,
         "split_seed": task.split_seed,
+        "memory_limit": task.memory_limit,
         "folder": task.folder,
         "goal": list(found.goals) if several else found.goals[0],
         "values": _values(found, leaders[0]),
@@ -124,7 +125,8 @@ def load(path: Path, pick: int = 1) -> RecipeFile:
     if not folder.is_dir():  # the file was taken to another machine: its objective lies beside it
         folder = path.parent.resolve()
     objective = _found(about["objective"], folder, path)
-    task = Task(objective, about.get("data"), int(about.get("split_seed", 0)), str(folder))
+    split, limit = int(about.get("split_seed", 0)), about.get("memory_limit")
+    task = Task(objective, about.get("data"), split, str(folder), memory_limit=limit)
     goals = about.get("goal")
     recipe = (
         content["recipe"] if pick == 1 else {"seed": content["recipe"].get("seed", 0), **others[pick - 2]["recipe"]}

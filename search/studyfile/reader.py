@@ -30,7 +30,7 @@ from hpo.search.studyfile.yaml12 import Node, dump, parse
 
 KEYS = (
     "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
-    "pruner", "executor", "workers", "confirm", "repeats", "seed", "device", "storage",
+    "pruner", "executor", "workers", "confirm", "repeats", "seed", "device", "memory_limit", "storage",
 )  # fmt: skip
 """Every key of a study file."""
 
@@ -155,7 +155,8 @@ class _Reader:
             warm_start=read_warm_start(self._at("warm_start"), name, self.mistakes), pruner=pruner,
             executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
-            device=self._device(), storage=self._storage(), repeats=repeats, folder=folder,
+            device=self._device(), memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
+            storage=self._storage(), repeats=repeats, folder=folder,
         )  # fmt: skip
         if self.mistakes:
             raise StudyFileError(self.mistakes)

@@ -91,6 +91,9 @@ def _properties(objectives: list[Objective]) -> Schema:
         "repeats": _say({"type": "boolean", "default": False}, "Whether a recipe may be tried again."),
         "seed": _say({"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}, "Seed of everything."),
         "device": _say({"type": "string", "examples": ["cpu", "auto", "cuda", "mps"]}, "Where models are trained."),
+        "memory_limit": _say(
+            {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, "MiB that a trial under batch_size: auto may take."
+        ),
         "storage": _say({"type": ["string", "null"]}, "Where the study lives; ./hpo.db without it."),
     }
 
