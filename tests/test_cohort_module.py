@@ -16,6 +16,7 @@ from hpo.search.cohort import train_alone
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.problem import Problem
+from hpo.search.errors import UserError
 from hpo.search.executors import Failed, Job, Point, Task
 from hpo.search.executors.cohort import make
 
@@ -139,6 +140,79 @@ def test_a_ragged_batch_of_a_module_with_batch_statistics_holds_no_padding() -> 
     seen.clear()
     Cohort().advance([lane])
     assert seen == [12, 12, 12, 12, 2]
+
+
+def test_patience_keeps_the_running_statistics_of_the_best_epoch() -> None:
+    own = objective(lambda recipe: nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)))
+    knobs = {"batch_size": 10, "epochs": 60, "patience": 4, "learning_rate": 0.3, "dropout": 0.0, "seed": 2}
+    training, curve = train_alone(own, TASK, knobs), []
+    with pytest.warns(UserWarning, match="running statistics"):
+        curve.append(next(training)["val_loss"])
+    while True:
+        try:
+            curve.append(next(training)["val_loss"])
+        except StopIteration as end:
+            fitted = end.value
+            break
+    assert len(curve) < 60
+    validation = fitted.trial.data.splits.validation
+    assert fitted.evaluate(validation)["loss"] == pytest.approx(min(curve), abs=1e-6)
+    assert fitted.at(2).evaluate(validation)["loss"] == pytest.approx(curve[1], abs=1e-6)
+
+
+def test_averages_with_batch_normalization_are_warned_about() -> None:
+    own = objective(lambda recipe: nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)))
+    (lane,) = lanes_of(Problem(own, TASK), 1, average="ema")
+    assert any("averaged weights" in note for note in lane.trial.notes)
+
+
+class Sentence(nn.Module):
+    """A transformer of torch's own parts on token ids; pooled, or with outputs for each token."""
+
+    def __init__(self, pooled: bool) -> None:
+        super().__init__()
+        self.pooled = pooled
+        self.table, self.places = nn.Embedding(5, 8), nn.Parameter(torch.randn(6, 8))
+        self.norm, self.out = nn.LayerNorm(8), nn.Linear(8, 2 if pooled else 5)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.block = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, norm_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.table(x) + self.places
+        y = self.norm(x)
+        x = self.block(x + self.attention(y, y, y, need_weights=False)[0])
+        return self.out(x.mean(dim=1) if self.pooled else x)
+
+
+def sentences(recipe: Any) -> dict[str, Any]:
+    x = np.random.default_rng(0).integers(0, 5, (60, 6))
+    y = (x == 4).any(axis=1).astype(int) if recipe.pooled else x[:, ::-1].copy()
+    return {"train": (x[:40], y[:40]), "validation": (x[40:], y[40:])}
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_attention_on_token_ids_shares_kernels_without_a_word_from_torch(pooled: bool) -> None:
+    own = SimpleNamespace(__name__="own", build=lambda recipe: Sentence(recipe.pooled), data=sentences)
+    problem = Problem(own, TASK)
+    together, alone = (lanes_of(problem, 3, pooled=pooled, learning_rate=0.01) for _ in range(2))
+    assert len({lane.key for lane in together}) == 1
+    assert not together[0].trial.notes
+    cohort = Cohort()
+    for _ in range(4):
+        cohort.advance(together)
+        for lane in alone:
+            Cohort().advance([lane])
+    for one, other in zip(together, alone, strict=True):
+        assert one.metrics == pytest.approx(dict(other.metrics), abs=1e-5)
+    assert torch.backends.mha.get_fastpath_enabled()
+    spared = {p.name for p in together[0].trial.network.parameters if not p.matrix and len(p.shape) > 1}
+    assert spared == {"table.weight"}
+
+
+def test_a_module_whose_outputs_do_not_fit_the_data_is_refused() -> None:
+    own = SimpleNamespace(__name__="own", build=lambda recipe: Sentence(True), data=sentences)
+    with pytest.raises(UserError, match=r"gives \[2\] per sample, the data needs \[6, 5\]"):
+        Problem(own, TASK).trial({"pooled": False})
 
 
 def test_modules_that_differ_in_more_than_dropout_do_not_share() -> None:

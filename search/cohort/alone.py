@@ -47,6 +47,7 @@ def train_alone(
         warnings.warn(note, stacklevel=2)
     for _ in _epochs(lane):
         yield dict(lane.metrics)
+    lane.trial.network.restore(lane.best)
     return Fitted(lane.trial, lane.final, lane.lowest[1] if lane.trial.recipe.patience else lane.epoch)
 
 

@@ -33,6 +33,7 @@ class Lane:
         metrics: the point reached by the last epoch.
         failure: why the trial cannot go on; empty while it can.
         lowest: lowest validation loss so far, and the epoch that reached it.
+        best: what the network itself held then, such as running statistics, where the recipe is patient.
         averaged: how often weights were added to the average.
         noise: gradient noise of the run so far.
         growth: how far the effective batch has followed it, where the recipe asks for that.
@@ -46,6 +47,7 @@ class Lane:
     metrics: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
     lowest: tuple[float, int] = (math.inf, 0)
+    best: Mapping[str, Tensor] = field(default_factory=dict)
     averaged: int = 0
     noise: NoiseRecord = field(default_factory=NoiseRecord)
     growth: Growth = field(default_factory=Growth)
@@ -133,6 +135,8 @@ class Lane:
             self.lowest = (loss, self.epoch)
             if self.trial.recipe.patience:
                 self.rows["best"].copy_(self.scored)
+                held = self.trial.network.state() or {}
+                self.best = {name: value.clone() for name, value in held.items()}
 
     def detach(self) -> None:
         """Take the weights out of the cohort's matrix, so that this can be freed."""

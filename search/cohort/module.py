@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,18 +19,23 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from hpo.search.cohort.network import Network, Parameter, Shape
+from hpo.search.errors import UserError
 
 
 class ModuleNetwork(Network):
     """A module built for one lane; its own weights are the lane's first weights."""
 
-    def __init__(self, module: nn.Module, sample: Tensor, known: dict[Hashable, str]) -> None:
+    def __init__(self, module: nn.Module, sample: Tensor, outputs: Shape, known: dict[Hashable, str]) -> None:
         """Look the module over.
 
         Args:
             module: as ``build`` returned it.
             sample: two inputs, to try it on.
+            outputs: shape that the data needs per sample.
             known: why modules of a key are trained alone, filled in here; trying out costs time once per key.
+
+        Raises:
+            UserError: it gives another shape.
         """
         self._masks: list[Tensor] | None = None
         self._recorded: list[tuple[Shape, float]] = []
@@ -36,24 +43,27 @@ class ModuleNetwork(Network):
         _swap_dropout(module, self)
         self.module = module
         trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
-        ranked = sorted(trained, key=lambda name: trained[name].dim() < 2)
-        self.parameters = tuple(
-            Parameter(name, tuple(trained[name].shape), trained[name].dim() >= 2) for name in ranked
-        )
+        tables = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}  # see ``sequence``
+        matrices = {name for name, value in trained.items() if value.dim() >= 2 and id(value) not in tables}
+        ranked = sorted(trained, key=lambda name: name not in matrices)
+        self.parameters = tuple(Parameter(name, tuple(trained[name].shape), name in matrices) for name in ranked)
         self._first = [trained[name].detach().clone() for name in ranked]
         own = fingerprint(module)
         self.key = own
         self.ragged = any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules())
-        self._record(sample)
+        if (given := self._record(sample)) != outputs:
+            raise UserError(f"the module gives {list(given)} per sample, the data needs {list(outputs)}")
         if own not in known:
             known[own] = _reason(module) or self._trial(sample)
         self.alone = known[own]
+        self._began = {name: value.clone() for name, value in self._untrained().items()}
         self._first_facts = _facts(module)
         tensors = [*self._first, *module.parameters(), *module.buffers()]
         self.held = sum(tensor.nbytes for tensor in tensors)
 
     def initial(self, seed: int) -> list[Tensor]:
-        """The weights that ``build`` gave the module, which was seeded before."""
+        """The weights that ``build`` gave the module, which was seeded before; its buffers are set back too."""
+        self.restore(self._began)
         return [value.clone() for value in self._first]
 
     def mode(self, training: bool) -> None:
@@ -66,7 +76,8 @@ class ModuleNetwork(Network):
         if self.alone:
             assert len(inputs) == 1
             return self._call([value[0] for value in values], inputs[0], [mask[0] for mask in given]).unsqueeze(0)
-        outputs: Tensor = vmap(self._call)(list(values), inputs, given)
+        with _together():
+            outputs: Tensor = vmap(self._call)(list(values), inputs, given)
         return outputs
 
     def state(self) -> Mapping[str, Tensor] | None:
@@ -108,19 +119,20 @@ class ModuleNetwork(Network):
             return x
         return x * self._masks.pop(0)
 
-    def _record(self, sample: Tensor) -> None:
-        """Find where dropout is applied, by running the module once."""
+    def _record(self, sample: Tensor) -> Shape:
+        """Find where dropout is applied, by running the module once; return the shape of its outputs per sample."""
         self._recording = True
         was = {name: value.clone() for name, value in self.module.named_buffers()}
         with torch.no_grad(), torch.random.fork_rng():
             self.module.train()
-            self.module(sample)
+            outputs: Tensor = self.module(sample)
         self._recording = False
         for name, value in self.module.named_buffers():
             value.copy_(was[name])
         self.sites = tuple(shape[1:] for shape, _ in self._recorded)
         self.rates = tuple(rate for _, rate in self._recorded)
         self._sound = all(shape[0] == len(sample) for shape, _ in self._recorded)
+        return tuple(outputs.shape[1:]) or (1,)
 
     def _trial(self, sample: Tensor) -> str:
         """Run two lanes together and one alone; say why that does not work."""
@@ -131,7 +143,7 @@ class ModuleNetwork(Network):
         ones = [torch.ones(2, len(sample), *site, device=sample.device) for site in self.sites]
         was = {name: value.clone() for name, value in self.module.named_buffers()}
         try:
-            with torch.no_grad():
+            with torch.no_grad(), _together():
                 self.module.train()
                 both = vmap(self._call)(pair, inputs, ones)
                 one = self._call([value[1] for value in pair], sample, [mask[1] for mask in ones])
@@ -142,6 +154,22 @@ class ModuleNetwork(Network):
         if not torch.allclose(both[1], one, atol=1e-4, rtol=1e-4):
             return "it gives other outputs when lanes are computed together"
         return ""
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Make attention such that lanes can share it, and keep torch's advice about other operations to itself.
+
+    In evaluation ``nn.MultiheadAttention`` takes a kernel that has no form for several lanes.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 class _Dropped(nn.Module):

@@ -90,6 +90,11 @@ class Trial:
             found.append(
                 "batch_size: auto: a trial's metric micro_batch is what fitted memory_limit, in equal parts of its step"
             )
+        if self.network.ragged and self.recipe.average != "none":
+            found.append(
+                "averaged weights are scored with the running statistics of BatchNorm of the weights in training; "
+                "GroupNorm or LayerNorm have none"
+            )
         return found + Plan(self.recipe, len(self.data.train)).notes
 
     @property
@@ -185,7 +190,7 @@ class Problem:
         if isinstance(made, Sequential):
             return Stack(made, data.shape, data.output_shape, data.symbols)
         if isinstance(made, torch.nn.Module):
-            return ModuleNetwork(made.to(self.device), data.train.inputs[:2], self._alone)
+            return ModuleNetwork(made.to(self.device), data.train.inputs[:2], data.output_shape, self._alone)
         raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
 
     def _check(self, knobs: Mapping[str, Any]) -> None:
