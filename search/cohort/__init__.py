@@ -5,8 +5,10 @@
     recipe            every knob of a training run, one typed dataclass
     schedules         learning rate as a function of the optimizer step
     layers, network   a model described once, run for all lanes at a time
+    gradients         its backward pass, written out where that is faster than autograd
     module            the same for any torch.nn.Module, through torch.func
     order, noise      which samples and which dropout masks a lane sees, from its own seed
+    feed              the samples of each tick, gathered ahead
     losses, penalties, optimizers   what one optimizer step does to each lane
     lane, cohort      a trial's state; several of them advanced together by an epoch
     problem           binds an objective file, its data and a recipe

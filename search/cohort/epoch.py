@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpo.search.cohort import losses, optimizers
+from hpo.search.cohort import gradients, losses, optimizers
 from hpo.search.cohort.augment import Augmentation
+from hpo.search.cohort.feed import Feed
 from hpo.search.cohort.gradient_noise import NoiseMeter
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.noise import Masks
@@ -41,7 +42,7 @@ class Epoch:
         recipes, device = [lane.trial.recipe for lane in lanes], data.device
         self._layouts = layouts = [lane.layout() for lane in lanes]
         self._plan(recipes)
-        self._record = torch.zeros(self._share.shape[:2], dtype=self._share.dtype, device=device)
+        self._record = torch.zeros_like(self._share)
         self._counts = torch.tensor([float(lane.step) for lane in lanes], device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
         self._loss = losses.Loss(recipes, data.task, device)
@@ -79,9 +80,8 @@ class Epoch:
         index = np.zeros((ticks, lanes, micro), dtype=np.int64)
         target, share = index.copy(), np.zeros(index.shape)
         partner, part = index.copy(), np.ones(index.shape)
-        self._rates = np.zeros((ticks, lanes))
-        self._begins: list[list[int]] = [[] for _ in range(ticks)]
-        self._steps: list[list[int]] = [[] for _ in range(ticks)]
+        self._rates, goes_on = np.zeros((ticks, lanes)), np.ones((ticks, lanes, 1))
+        self._steps: list[list[tuple[int, float]]] = [[] for _ in range(ticks)]
         mixed = False
         for at, (lane, cut) in enumerate(zip(self._lanes, self._layouts, strict=True)):
             drawn = draw(lane.trial.recipe, lane.epoch, cut, classes, count)
@@ -89,17 +89,22 @@ class Epoch:
             share[: cut.ticks, at] = drawn.share
             if drawn.partner is not None and drawn.part is not None:
                 partner[: cut.ticks, at], part[: cut.ticks, at], mixed = drawn.partner, drawn.part, True
-            self._rates[np.flatnonzero(cut.ends), at] = lane.rates(cut.steps)
-            for tick in np.flatnonzero(cut.begins).tolist():
-                self._begins[tick].append(at)
-            for tick in np.flatnonzero(cut.ends).tolist():
-                self._steps[tick].append(at)
+            goes_on[np.flatnonzero(cut.begins), at] = 0.0
+            self._rates[np.flatnonzero(cut.ends), at] = rates = lane.rates(cut.steps)
+            for tick, rate in zip(np.flatnonzero(cut.ends).tolist(), rates, strict=True):
+                self._steps[tick].append((at, rate))
         self._active = [sum(cut.ticks > tick for cut in self._layouts) for tick in range(ticks)]
+        self._all_begin = [not goes_on[tick, :active].any() for tick, active in enumerate(self._active)]
         device, kind = self._data.device, self._weights.dtype
-        self._index, self._target = torch.from_numpy(index).to(device), torch.from_numpy(target).to(device)
+        self._goes_on = torch.from_numpy(goes_on).to(device, kind)
         self._share = torch.from_numpy(share).to(device, kind)
-        self._partner = torch.from_numpy(partner).to(device) if mixed else None
-        self._part = torch.from_numpy(part).to(device, kind)
+        pairs = (torch.from_numpy(partner).to(device), torch.from_numpy(part).to(device, kind)) if mixed else None
+        train, wanted = self._data.train, torch.from_numpy(target).to(device)
+        self._inputs = Feed(partial(torch.index_select, train.inputs, 0), torch.from_numpy(index).to(device), pairs)
+        if self._own_loss is None:
+            self._wanted = Feed(train.wanted, wanted, pairs)
+        else:
+            self._wanted = Feed(partial(torch.index_select, train.targets, 0), wanted)
 
     def _update(self, at: int) -> Callable[[float], None]:
         """One lane's optimizer step on its own rows, as a function of the rate."""
@@ -108,6 +113,7 @@ class Epoch:
         step = optimizers.bind(rows, lane.trial.recipe, self._network.parameters)
         return self._penalties.around(at, step, lane.rows["weights"], gradient)
 
+    @torch.no_grad()
     def _train(self) -> list[NDArray[np.float64]]:
         self._network.mode(training=True)
         lanes = 0
@@ -115,69 +121,49 @@ class Epoch:
             if active != lanes:
                 lanes = active
                 weights, gradient = self._weights[:lanes], self._gradient[:lanes]
-                values = [view.detach().requires_grad_() for view in self._network.views(weights)]
-                slots = self._network.views(gradient)
-            gradients = self._backward(tick, lanes, values)
+                network = gradients.bind(self._network, self._network.views(weights), bfloat16=self._bfloat16)
+                added = torch.empty_like(gradient)
+                first_slots, slots = self._network.views(gradient), self._network.views(added)
+            fresh = self._all_begin[tick]
+            network.backward(self._at_outputs(tick, lanes, network), first_slots if fresh else slots)
             if self._meter.needed:
-                self._meter.micro(tick, gradients)
-            if len(self._begins[tick]) == lanes:
-                for slot, new in zip(slots, gradients, strict=True):
-                    slot.copy_(new)
-            else:
-                for lane in self._begins[tick]:
-                    gradient[lane].zero_()
-                for slot, new in zip(slots, gradients, strict=True):
-                    slot.add_(new)
+                self._meter.micro(tick, gradient if fresh else added)
+            if not fresh:
+                torch.addcmul(added, gradient, self._goes_on[tick, :lanes], out=gradient)
             if self._steps[tick]:
                 self._step(tick, weights, gradient)
-        table = self._record.double().cpu().numpy()
+        table = (self._record * self._share).sum(dim=2).double().cpu().numpy()
         sums = [np.bincount(cut.window, weights=table[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
         return [np.asarray(own, dtype=np.float64) for own in sums]
 
-    def _backward(self, tick: int, lanes: int, values: list[Tensor]) -> Sequence[Tensor]:
-        """Record the tick's loss; return the gradient of its share in the window's mean."""
-        train = self._data.train
-        inputs = self._take(partial(torch.index_select, train.inputs, 0), self._index, tick, lanes)
+    def _at_outputs(self, tick: int, lanes: int, network: gradients.Pass) -> Tensor:
+        """Record the tick's losses; return the gradient at the outputs of their share in the window's mean."""
+        inputs = self._inputs.at(tick, lanes)
         if self._augmentation:
             self._augmentation.apply(inputs)
         masks = self._masks.at(tick, lanes) if self._masks is not None else None
-        share = self._share[tick, :lanes]
+        wanted, share = self._wanted.at(tick, lanes), self._share[tick, :lanes]
         real = share.shape[1]
         if self._network.ragged:  # such networks have one lane only, and take no padding
             real = int((share > 0).sum())
-            inputs, share = inputs[:, :real], share[:, :real]
+            inputs, wanted, share = inputs[:, :real], wanted[:, :real], share[:, :real]
             masks = masks and [mask[:, :real] for mask in masks]
-        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._bfloat16):
-            outputs = self._network.forward(values, inputs, masks).flatten(1, -2)
-        with torch.no_grad():
-            tokens = outputs.shape[1] // real  # of each sample, where each has a target
-            if tokens > 1:
-                share = share.repeat_interleave(tokens, dim=1) / tokens
-            if self._own_loss is not None:
-                targets = train.targets[self._target[tick, :lanes]]
-                each, gradient = losses.users(outputs, targets[:, :real].flatten(1), self._own_loss)
-            else:
-                wanted = self._take(train.wanted, self._target, tick, lanes)[:, :real].flatten(1, -2)
-                each, gradient = self._loss(outputs.float() if self._bfloat16 else outputs, wanted)
-            self._record[tick, :lanes] = (each * share).sum(dim=1)
-        return torch.autograd.grad(outputs, values, gradient.mul_(share.unsqueeze(2)).to(outputs.dtype))
-
-    def _take(self, source: Callable[[Tensor], Tensor], index: Tensor, tick: int, lanes: int) -> Tensor:
-        """Rows of the training part for all lanes, [lanes, micro, ...], mixed with their partners'."""
-        taken = source(index[tick, :lanes].flatten())
-        taken = taken.view(lanes, -1, *taken.shape[1:])
-        if self._partner is None:
-            return taken
-        other = source(self._partner[tick, :lanes].flatten()).view(taken.shape)
-        part = self._part[tick, :lanes].view(lanes, -1, *[1] * (taken.dim() - 2))
-        return taken * part + other * (1 - part)
+        outputs = network.forward(inputs, masks).flatten(1, -2)
+        tokens = outputs.shape[1] // real  # of each sample, where each has a target
+        if tokens > 1:
+            share = share.repeat_interleave(tokens, dim=1) / tokens
+        if self._own_loss is not None:
+            each, gradient = losses.users(outputs, wanted.flatten(1), self._own_loss)
+        else:
+            each, gradient = self._loss(outputs.float() if self._bfloat16 else outputs, wanted.flatten(1, -2))
+        self._record[tick, :lanes, :real] = each if tokens == 1 else each.view(lanes, real, tokens).mean(dim=2)
+        return gradient.mul_(share.unsqueeze(2))
 
     def _step(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         if self._meter.needed:
             self._meter.window(tick, gradient)
         self._counts[: len(weights)].add_(self._stepping[tick, : len(weights)])
         self._penalties.before(tick, weights, gradient)
-        rates = self._rates[tick].tolist()
-        for at in self._steps[tick]:
-            self._updates[at](rates[at])
+        for at, rate in self._steps[tick]:
+            self._updates[at](rate)
             self._lanes[at].stepped()

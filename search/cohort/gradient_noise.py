@@ -26,7 +26,7 @@ from hpo.search.cohort.order import Layout
 
 
 class NoiseMeter:
-    """Collects squared norms over one epoch, for lanes whose windows hold several micro-batches."""
+    """Collects norms over one epoch, for lanes whose windows hold several micro-batches."""
 
     def __init__(self, layouts: Sequence[Layout], device: torch.device) -> None:
         """Prepare; a layout of one tick per window is measured not at all."""
@@ -36,18 +36,17 @@ class NoiseMeter:
         self._micro = torch.zeros(shape, device=device)
         self._window = torch.zeros(shape, device=device)
 
-    def micro(self, tick: int, gradients: Sequence[Tensor]) -> None:
-        """Note a tick's own gradients [K, ...], each lane's weighted by its samples' share in the window."""
-        for gradient in gradients:
-            self._micro[tick, : len(gradient)] += gradient.flatten(1).square().sum(dim=1)
+    def micro(self, tick: int, gradient: Tensor) -> None:
+        """Note a tick's own gradients [K, size], each lane's weighted by its samples' share in the window."""
+        self._micro[tick, : len(gradient)] = torch.linalg.vector_norm(gradient, dim=1)
 
     def window(self, tick: int, gradient: Tensor) -> None:
         """Note the windows' mean gradients [K, size], before clipping."""
-        self._window[tick, : len(gradient)] = gradient.square().sum(dim=1)
+        self._window[tick, : len(gradient)] = torch.linalg.vector_norm(gradient, dim=1)
 
     def estimates(self) -> list[NDArray[np.float64]]:
         """S and G of each lane's windows with several micro-batches, [windows, 2]."""
-        micro, window = self._micro.double().cpu().numpy(), self._window.double().cpu().numpy()
+        micro, window = (norms.double().square().cpu().numpy() for norms in (self._micro, self._window))
         return [_estimate(cut, micro[: cut.ticks, at], window[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
 
 

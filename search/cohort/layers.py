@@ -250,26 +250,26 @@ class Stack(Network):
         Raises:
             UserError: layers do not fit the data or one another.
         """
-        self._model = model.sized(outputs[-1], symbols)
-        self._inputs = inputs
-        if (given := self._model.shape(inputs)) != outputs:
+        self.model = model.sized(outputs[-1], symbols)
+        self.inputs = inputs
+        if (given := self.model.shape(inputs)) != outputs:
             raise UserError(f"the last layer gives {list(given)} per sample, the data needs {list(outputs)}")
-        named = self._model.parameters(inputs)
-        # rows hold matrices first; `_places` has, for each parameter in the layers' order, where it stands in a row
+        named = self.model.parameters(inputs)
+        # rows hold matrices first; `places` has, for each parameter in the layers' order, where it stands in a row
         self._ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
-        self._places = [self._ranked.index(i) for i in range(len(named))]
-        self.key = (self._model, inputs)
+        self.places = [self._ranked.index(i) for i in range(len(named))]
+        self.key = (self.model, inputs)
         self.parameters = tuple(named[i] for i in self._ranked)
-        dropouts = self._model.dropouts(inputs)
+        dropouts = self.model.dropouts(inputs)
         self.sites = tuple(shape for shape, _ in dropouts)
         self.rates = tuple(rate for _, rate in dropouts)
 
     def initial(self, seed: int) -> list[Tensor]:
         """Draw from one generator."""
-        drawn = self._model.initial(self._inputs, torch.Generator().manual_seed(seed))
+        drawn = self.model.initial(self.inputs, torch.Generator().manual_seed(seed))
         return [drawn[i] for i in self._ranked]
 
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Run the layers."""
-        ordered = (values[place] for place in self._places)
-        return self._model.forward(ordered, inputs, None if masks is None else iter(masks))
+        ordered = (values[place] for place in self.places)
+        return self.model.forward(ordered, inputs, None if masks is None else iter(masks))

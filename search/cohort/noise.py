@@ -61,7 +61,7 @@ class Masks:
         """Masks [lanes, micro, *site] of a tick: 0 where dropped, else 1/(1 - rate)."""
         if tick % self._ahead == 0:
             self._draw(lanes)
-        masks = self._chunk[:lanes, tick % self._ahead].float().mul_(self._scales[:lanes])
+        masks = torch.mul(self._chunk[:lanes, tick % self._ahead], self._scales[:lanes])
         parts = torch.split_with_sizes(masks, self._sizes, dim=2)
         return [part.view(lanes, self._micro, *site) for part, site in zip(parts, self._sites, strict=True)]
 
