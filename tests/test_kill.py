@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
@@ -18,15 +17,9 @@ from typing import Any
 
 import pytest
 from optuna.trial import FrozenTrial
+from stores import fresh_database
 
 from hpo.search.store import open_store
-
-_beside = importlib.util.spec_from_file_location("_stores", Path(__file__).with_name("test_store.py"))
-assert _beside is not None
-assert _beside.loader is not None
-_stores = importlib.util.module_from_spec(_beside)
-_beside.loader.exec_module(_stores)
-cluster = _stores.cluster
 
 # Every step leaves a line, so that what was trained can be counted whoever died.
 OBJECTIVE = """
@@ -210,7 +203,7 @@ def test_a_study_killed_fifty_times_ends_as_one_left_alone(
     tmp_path: Path, way: str, storage: str, request: pytest.FixtureRequest
 ) -> None:
     def place(name: str) -> str:
-        found: str = storage or _stores.fresh_database(request.getfixturevalue("cluster"))
+        found: str = storage or fresh_database(request.getfixturevalue("cluster"))
         return found
 
     kills = campaign(tmp_path, way, place, kills=50, trials=100, pause=0.03, seed=random.randrange(10**6))

@@ -1,0 +1,58 @@
+"""What only a PostgreSQL server can do to a store."""
+
+from __future__ import annotations
+
+import os
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from stores import fresh_database
+
+from hpo.search.errors import StoreError, UserError
+from hpo.search.store import open_store
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@pytest.mark.postgres
+def test_a_server_that_goes_away_ends_the_session_with_a_reason(cluster):
+    import psycopg
+
+    location = fresh_database(cluster)
+    session = open_store(location).session("a", ["minimize"])
+    session.study.ask()
+    session.commit()
+    with psycopg.connect(location, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid()"
+        )
+    session.study.tell(0, 1.0)
+    with pytest.raises(StoreError, match="check the server and run again"):
+        session.commit()
+    with pytest.raises(StoreError, match="check the server and run again"):
+        session.close()
+    with open_store(location).session("a", ["minimize"]) as again:
+        assert [trial.state for trial in again.study.get_trials()] == [TrialState.RUNNING]
+
+
+@pytest.mark.postgres
+def test_a_user_who_may_not_make_tables_is_told_so(cluster):
+    import psycopg
+
+    location = fresh_database(cluster)
+    with psycopg.connect(location, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE guest{os.getpid()} LOGIN")
+        connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        connection.execute(f"GRANT USAGE ON SCHEMA public TO guest{os.getpid()}")
+    with pytest.raises(UserError, match="permission denied for schema public; give the user the right") as caught:
+        open_store(location.replace("hpo:secret", f"guest{os.getpid()}:secret")).session("a", ["minimize"])
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.postgres
+def test_a_database_that_does_not_exist_is_named_without_the_password(cluster):
+    with pytest.raises(UserError, match=r"postgresql://hpo@.*/missing: .*check host") as caught:
+        open_store(f"postgresql://hpo:secret@/missing?host={cluster}").names()
+    assert "secret" not in str(caught.value)
