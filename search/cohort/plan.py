@@ -8,7 +8,7 @@ Pure: no torch.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from hpo.search.cohort.recipe import TrainingRecipe
@@ -18,7 +18,7 @@ class Plan:
     """The course of one run.
 
     Attributes:
-        epochs: epochs over which the batch grows: those that the steps pay for, at most the recipe's.
+        epochs: epochs over which the batch grows; where steps end the run, so many that it has grown by then.
         total: optimizer steps over which the rate's schedule spreads.
     """
 
@@ -28,9 +28,10 @@ class Plan:
         self._adaptive = recipe.batch_schedule == "noise"
         self.epochs = recipe.epochs
         if recipe.max_steps and not self._adaptive:
-            enough = bisect_left(range(1, recipe.epochs + 1), recipe.max_steps, key=self._steps_in) + 1
-            self.epochs = min(enough, recipe.epochs)
-        steps = self._steps_in(self.epochs)
+            paid = bisect_right(range(1, recipe.epochs + 1), recipe.max_steps, key=self._steps_in)
+            self.epochs = max(1, paid)
+        last = self._steps(self.window(self.epochs - 1, 1))
+        steps = self._steps_in(self.epochs) + (recipe.epochs - self.epochs) * last
         self.total = min(steps, recipe.max_steps or steps)
 
     @property
@@ -47,7 +48,8 @@ class Plan:
     def window(self, epoch: int, measured: float) -> int:
         """Samples of one optimizer step in an epoch; ``measured`` is the factor that the noise has asked for."""
         recipe = self._recipe
-        return recipe.step_samples(measured if self._adaptive else recipe.growth(epoch, self.epochs))
+        grown = measured if self._adaptive else recipe.growth(min(epoch, self.epochs - 1), self.epochs)
+        return recipe.step_samples(grown)
 
     def left(self, step: int) -> int:
         """Optimizer steps that the run may still take, after ``step`` of them; as many as there are where it is 0."""
@@ -62,16 +64,19 @@ class Plan:
         """Where the ``steps`` of an epoch after ``step`` stand between 0 and ``total``."""
         if not self._adaptive:
             return range(step, step + steps)
-        recipe, whole = self._recipe, -(-self._count // window)
+        recipe, whole = self._recipe, self._steps(window)
         by_samples = [(epoch * whole + at) * self.total / (recipe.epochs * whole) for at in range(steps)]
         if not recipe.max_steps:
             return by_samples
         return [max(own, (step + at) * self.total / recipe.max_steps) for at, own in enumerate(by_samples)]
 
     def _steps_in(self, epochs: int) -> int:
-        """Optimizer steps of a run of so many epochs, where nothing else ends it."""
+        """Optimizer steps of so many epochs over which the batch grows."""
         recipe = self._recipe
         if recipe.batch_schedule in ("fixed", "noise"):
-            return epochs * -(-self._count // recipe.first_batch)
-        windows = (recipe.step_samples(recipe.growth(epoch, epochs)) for epoch in range(epochs))
-        return sum(-(-self._count // window) for window in windows)
+            return epochs * self._steps(recipe.first_batch)
+        return sum(self._steps(recipe.step_samples(recipe.growth(epoch, epochs))) for epoch in range(epochs))
+
+    def _steps(self, window: int) -> int:
+        """Optimizer steps of a whole epoch."""
+        return -(-self._count // window)
