@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from methods import Replay
+from replay import Replay
 from tables import load
 
 import hpo

@@ -1,11 +1,16 @@
 """Search on recorded learning curves: this suite against its peers at equal numbers of epochs.
 
-    python benchmarks/recorded_curves.py --data lcbench.npz --seeds 10 --output benchmarks/results/recorded_lcbench.json
+    python benchmarks/recorded_curves.py --data lcbench.npz --seeds 10 --jobs 4 --cache runs \\
+        --output benchmarks/results/recorded_lcbench.json
 
 Every epoch that a method trains counts. Its regret is where the best loss it has seen lies between the best (0) and
-the median (1) final loss of the data set's table. Printed per method, as mean and standard error over the runs: regret
-after 50, 100, 200, 500 and 1,000 epochs and averaged over all of them; the mean rank by averaged regret; epochs until
-the mean regret that Optuna's TPE with Hyperband has at the end; milliseconds of processor time per epoch.
+the median (1) final loss of the data set's table. Printed per method, as mean and standard error over the runs (a run
+is a data set and a seed): regret after 50, 100, 200, 500 and 1,000 epochs and averaged over all of them; the mean rank
+by averaged regret, over the seeds that all methods have; epochs until the mean regret that Optuna's TPE with Hyperband
+has at the end; milliseconds of processor time per epoch.
+
+Peers want environments of their own (see peer_methods.py). Run each there with the same ``--cache`` and ``--methods``;
+then run without ``--methods``: what is not installed is taken from the cache, with as many seeds as are there.
 
 The suite's constants were chosen on the even-indexed data sets; ``--half odd``, the default, are the others.
 """
@@ -14,15 +19,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import optuna
-from methods import METHODS
+from methods import METHODS, installed, package, prepare, release
 from numpy.typing import NDArray
 from tables import Table, load
 
@@ -32,6 +41,70 @@ CHECKPOINTS = (50, 100, 200, 500, 1000)
 ANCHOR = "optuna tpe, hyperband"
 
 
+@dataclass(frozen=True)
+class Run:
+    """One method on one table with one seed.
+
+    Attributes:
+        regret: of the best value so far after each epoch, [epochs].
+        milliseconds: processor time per epoch.
+        release: version of the method's package.
+    """
+
+    regret: Array
+    milliseconds: float
+    release: str
+
+
+Runs: TypeAlias = "Mapping[int, Sequence[Run]]"  # of one method: by seed, one for each table
+
+
+def compare(
+    tables: Sequence[Table], methods: Sequence[str], seeds: int, epochs: int, cache: Path, jobs: int
+) -> dict[str, Runs]:
+    """Runs of each method; one whose package is not installed has the seeds that are complete in the cache."""
+    found: dict[str, dict[int, Sequence[Run]]] = {}
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+    try:
+        pending = {
+            (seed, method): [pool.submit(_run, table, method, seed, epochs, cache) for table in tables]
+            for seed in range(seeds)
+            for method in methods
+            if installed(method) or all(_path(table, method, seed, epochs, cache).exists() for table in tables)
+        }
+        for (seed, method), runs in pending.items():
+            found.setdefault(method, {})[seed] = [run.result() for run in runs]
+            print(f"seed {seed}: {_line(method, _curves(found[method]))}", flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for method in methods:
+        if method not in found:
+            print(f"{method}: left out, {package(method)} is not installed and the cache has no complete seed")
+    return dict(found)
+
+
+def _run(table: Table, method: str, seed: int, epochs: int, cache: Path) -> Run:
+    """One run, from the cache if it is there."""
+    path = _path(table, method, seed, epochs, cache)
+    if path.exists():
+        with np.load(path) as stored:
+            return Run(stored["regret"], float(stored["milliseconds"]), str(stored["release"]))
+    prepare(method)
+    began = time.process_time()
+    regret = regrets(table, METHODS[method](table, seed, epochs), epochs)
+    run = Run(regret, 1e3 * (time.process_time() - began) / epochs, release(method))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")  # so that a run cut off leaves nothing that looks complete
+    with part.open("wb") as file:
+        np.savez(file, regret=run.regret, milliseconds=run.milliseconds, release=run.release)
+    part.replace(path)
+    return run
+
+
+def _path(table: Table, method: str, seed: int, epochs: int, cache: Path) -> Path:
+    return cache / f"{table.name}-{method}-{seed}-{epochs}.npz".replace(" ", "_")
+
+
 def regrets(table: Table, seen: Sequence[float], epochs: int) -> Array:
     """Regret of the best value so far after each epoch."""
     finite = np.where(np.isfinite(seen), seen, np.inf)
@@ -39,62 +112,41 @@ def regrets(table: Table, seen: Sequence[float], epochs: int) -> Array:
     return np.concatenate([curve, np.full(max(0, epochs - curve.size), curve[-1])])[:epochs]
 
 
-def compare(
-    tables: Sequence[Table], methods: Sequence[str], seeds: int, epochs: int, cache: Path | None
-) -> tuple[dict[str, Array], dict[str, float]]:
-    """Regret curves [runs, epochs] of each method, and its milliseconds per epoch."""
-    curves: dict[str, list[Array]] = {method: [] for method in methods}
-    cost: dict[str, list[float]] = {method: [] for method in methods}
-    for seed in range(seeds):
-        for method in methods:
-            for table in tables:
-                regret, milliseconds = _run(table, method, seed, epochs, cache)
-                curves[method].append(regret)
-                cost[method].append(milliseconds)
-            print(f"seed {seed}: {_line(method, np.array(curves[method]))}", flush=True)
-    return {method: np.array(found) for method, found in curves.items()}, {
-        method: float(np.mean(found)) for method, found in cost.items()
-    }
-
-
-def _run(table: Table, method: str, seed: int, epochs: int, cache: Path | None) -> tuple[Array, float]:
-    """Regret curve of one run, and its milliseconds per epoch; from the cache if it is there."""
-    path = cache / f"{table.name}-{method}-{seed}-{epochs}.npz".replace(" ", "_") if cache else None
-    if path is not None and path.exists():
-        with np.load(path) as file:
-            return file["regret"], float(file["milliseconds"])
-    began = time.process_time()
-    regret = regrets(table, METHODS[method](table, seed, epochs), epochs)
-    milliseconds = 1e3 * (time.process_time() - began) / epochs
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, regret=regret, milliseconds=milliseconds)
-    return regret, milliseconds
-
-
-def summarize(curves: dict[str, Array], cost: dict[str, float]) -> list[dict[str, Any]]:
+def summarize(found: Mapping[str, Runs]) -> list[dict[str, Any]]:
     """A row per method, best first by regret averaged over the budget."""
-    averages = {method: found.mean(axis=1) for method, found in curves.items()}
-    ranks = np.argsort(np.argsort(np.stack(list(averages.values())), axis=0), axis=0).mean(axis=1) + 1
-    target = float(curves[ANCHOR][:, -1].mean()) if ANCHOR in curves else None
+    ranks = _ranks(found)
+    target = float(_curves(found[ANCHOR])[:, -1].mean()) if ANCHOR in found else None
     rows = []
-    for (method, found), rank in zip(curves.items(), ranks, strict=True):
-        mean = found.mean(axis=0)
-        reached = np.flatnonzero(mean <= target + 1e-9) if target is not None else np.array([])
+    for method, runs in found.items():
+        curves = _curves(runs)
+        reached = np.flatnonzero(curves.mean(axis=0) <= target + 1e-9) if target is not None else np.array([])
         rows.append(
             {
                 "method": method,
-                "averaged": _mean_and_error(averages[method]),
-                **{f"at {k}": _mean_and_error(found[:, k - 1]) for k in CHECKPOINTS if k <= found.shape[1]},
-                "rank": round(float(rank), 2),
+                "runs": len(curves),
+                "averaged": _mean_and_error(curves.mean(axis=1)),
+                **{f"at {k}": _mean_and_error(curves[:, k - 1]) for k in CHECKPOINTS if k <= curves.shape[1]},
+                "rank": ranks.get(method),
                 "epochs to TPE+Hyperband's final regret": int(reached[0]) + 1 if reached.size else None,
-                "ms per epoch": round(cost[method], 2),
+                "ms per epoch": round(float(np.mean([run.milliseconds for row in runs.values() for run in row])), 2),
             }
         )
     return sorted(rows, key=lambda row: row["averaged"][0])
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> str:
+def _ranks(found: Mapping[str, Runs]) -> dict[str, float]:
+    """Mean rank of each method by averaged regret, over the seeds that all of them have; ties share their ranks."""
+    shared = sorted(set.intersection(*(set(runs) for runs in found.values())))
+    if not shared:
+        return {}
+    averages = np.stack([_curves({seed: runs[seed] for seed in shared}).mean(axis=1) for runs in found.values()])
+    better = (averages[:, None] > averages[None]).sum(axis=1)
+    equal = (averages[:, None] == averages[None]).sum(axis=1)
+    means = (better + (equal + 1) / 2).mean(axis=1)
+    return {method: round(float(mean), 2) for method, mean in zip(found, means, strict=True)}
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows as a table."""
     head = list(rows[0])
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -106,13 +158,18 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _curves(runs: Runs) -> Array:
+    """Regrets of one method's runs, [runs, epochs]."""
+    return np.array([run.regret for row in runs.values() for run in row])
+
+
 def _mean_and_error(values: Array) -> list[float]:
     return [round(float(values.mean()), 4), round(float(values.std(ddof=1) / np.sqrt(values.size)), 4)]
 
 
-def _line(method: str, found: Array) -> str:
-    at = " ".join(f"{k}: {found[:, k - 1].mean():.3f}" for k in CHECKPOINTS if k <= found.shape[1])
-    return f"{method:32s} averaged {found.mean():.3f}  {at}"
+def _line(method: str, curves: Array) -> str:
+    at = " ".join(f"{k}: {curves[:, k - 1].mean():.3f}" for k in CHECKPOINTS if k <= curves.shape[1])
+    return f"{method:32s} averaged {curves.mean():.3f}  {at}"
 
 
 def _commit() -> str:
@@ -123,6 +180,24 @@ def _commit() -> str:
     return run.stdout.strip()
 
 
+def _result(options: argparse.Namespace, tables: Sequence[Table], found: Mapping[str, Runs]) -> dict[str, Any]:
+    releases: dict[str, set[str]] = {"numpy": {np.__version__}}
+    for method, runs in found.items():
+        releases.setdefault(package(method), set()).update(run.release for row in runs.values() for run in row)
+    return {
+        "command": f"recorded_curves.py --data {options.data.name} --half {options.half} --seeds {options.seeds} "
+        f"--epochs {options.epochs}",
+        "commit": _commit(),
+        "versions": {name: " and ".join(sorted(found)) for name, found in releases.items()},
+        "data sets": [table.name for table in tables],
+        "seeds": {method: len(runs) for method, runs in found.items()},
+        "rows": summarize(found),
+        "mean regret, every 10 epochs": {
+            method: [round(float(v), 4) for v in _curves(runs).mean(axis=0)[9::10]] for method, runs in found.items()
+        },
+    }
+
+
 def main() -> None:
     """Run the comparison; print it, write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -131,28 +206,23 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each in one thread")
     parser.add_argument(
         "--cache", type=Path, help="folder that keeps every finished run, so that a stopped comparison goes on"
     )
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    chosen = {"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[options.half]
-    tables = load(options.data)[chosen]
-    curves, cost = compare(tables, options.methods, options.seeds, options.epochs, options.cache)
-    rows = summarize(curves, cost)
-    print("\n" + markdown(rows))
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read by the processes that the runs are in
+    tables = load(options.data)[{"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[options.half]]
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = options.cache or Path(scratch)
+        found = compare(tables, options.methods, options.seeds, options.epochs, cache, options.jobs)
+    if not found:
+        parser.exit(1, "nothing to compare\n")
+    result = _result(options, tables, found)
+    print("\n" + markdown(result["rows"]))
     if options.output:
-        result = {
-            "command": f"recorded_curves.py --data {options.data.name} --half {options.half} --seeds {options.seeds} "
-            f"--epochs {options.epochs}",
-            "commit": _commit(),
-            "versions": {"optuna": optuna.__version__, "numpy": np.__version__},
-            "data sets": [table.name for table in tables],
-            "rows": rows,
-            "mean regret, every 10 epochs": {
-                method: [round(float(v), 4) for v in found.mean(axis=0)[9::10]] for method, found in curves.items()
-            },
-        }
         options.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
