@@ -36,6 +36,7 @@ MEBIBYTE = 1 << 20
 _SHARE = 32  # of the memory a trial may take one part: sixteen lanes, the usual number, half of it
 _UNKNOWN = 8 << 30  # taken for the memory of a machine that does not say
 _USED = 0.9
+_UNLIMITED = 1 << 30
 _SIZES = (2, 4)
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
@@ -62,7 +63,7 @@ def largest(trial: Trial, limit: int) -> int:
         UserError: not even one sample fits.
     """
     if len(trial.data.train) < 2 * max(_SIZES):
-        return len(trial.data.train)
+        return _UNLIMITED
     _bytes(trial, _SIZES[0])  # the first run also makes what is kept for all others
     (few, low), (many, high) = [(size, _bytes(trial, size)) for size in _SIZES]
     if len(low) != len(high):  # the operations depend on the number of samples
@@ -79,7 +80,7 @@ def largest(trial: Trial, limit: int) -> int:
             f"{needed - limit:.3g} MiB more than the memory limit of {limit} MiB per trial: raise memory_limit, "
             "or make the model or its inputs smaller"
         )
-    return int(min(most, len(trial.data.train)))
+    return int(min(most, _UNLIMITED))
 
 
 class _Probe(Lane):
