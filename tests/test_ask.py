@@ -99,6 +99,22 @@ def test_a_recipe_tried_before_is_drawn_again() -> None:
     assert makers == [0, 1, 2]
 
 
+def test_a_trial_may_start_at_given_values_and_the_sampler_draws_the_rest() -> None:
+    on = (("kind", ("on",)),)
+    space = Space(
+        (Parameter("kind", Choice(("on", "off"))), Parameter("x", Float(0.0, 1.0)), Parameter("p", Int(1, 9), on))
+    )
+    sampler = Stubborn({"kind": "on", "x": 0.5, "p": 2})
+    assert draw(space, lambda attempt: sampler, start={"x": 0.7}) == {"kind": "on", "x": 0.7, "p": 2}
+    assert draw(space, lambda attempt: sampler, start={"kind": "off", "p": 3}) == {"kind": "off", "x": 0.5}
+
+
+def test_a_start_that_was_tried_before_is_left_to_the_sampler() -> None:
+    tried = {digest({"x": 0.7})}
+    assert draw(RANGE, lambda attempt: Stubborn(), start={"x": 0.7}, tried=tried) == {"x": 0.25}
+    assert draw(RANGE, lambda attempt: Stubborn(), start={"x": 0.7}, tried=tried, repeats=True) == {"x": 0.7}
+
+
 def test_a_sampler_that_proposes_the_same_three_times_is_asked_no_more() -> None:
     makers: list[int] = []
 

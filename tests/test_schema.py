@@ -28,6 +28,8 @@ fixed: {epochs: 30, nesterov: false}
 data: {table: {path: x.csv, target: y}}
 budget: {trials: 60, steps: 900, minutes: 10, target: 0.1}
 sampler: {warmup: {first: qmc, then: {tpe: {n_startup_trials: 5}}, trials: 16}}
+prior: {learning_rate: 0.003, optimizer: sgd}
+warm_start: [one, two]
 pruner: {patient: {of: {percentile: {percentile: 25.0}}, patience: 3, goal: val_loss}}
 executor: {processes: {workers: 2}}
 workers: 2
@@ -62,6 +64,7 @@ def test_every_shipped_study_satisfies_it(name: str, validator: Any) -> None:
     "changed",
     [
         {}, {"confirm": "none"}, {"confirm": None}, {"pruner": "none"}, {"pruner": None}, {"sampler": "random"},
+        {"prior": None}, {"warm_start": "one"},
         {"objective": "./my.py"}, {"objective": {"command": "sh x.sh {lr}"}}, {"goal": "maximize val_f1"},
         {"data": "digits"}, {"budget": {"trials": 1e2}}, {"pruner": {"median": None}},
     ],
@@ -76,7 +79,8 @@ def test_a_study_with_everything_satisfies_it(changed: dict[str, Any], validator
         ("serach", {}), ("goal", "minimise val_loss"), ("search.depth", {"int": [1]}), ("search.depth", 3),
         ("search.depht", {"int": [1, 2]}), ("fixed.epochs", "many"), ("fixed.dropout", "much"), ("budget.trails", 3),
         ("budget.trials", 0), ("sampler", "tpee"), ("sampler", {"tpe": {"startup": 3}}), ("sampler", "warmup"),
-        ("pruner", {"median": {"n_warmup": 3}}), ("executor", "cluster"), ("workers", 0), ("confirm", {"top": 0}),
+        ("pruner", {"median": {"n_warmup": 3}}), ("prior", 0.003), ("prior.learning_rate", "much"), ("prior.lr", 1),
+        ("warm_start", 3), ("warm_start", {"one": 1}), ("executor", "cluster"), ("workers", 0), ("confirm", {"top": 0}),
         ("repeats", "yes"), ("fixed.momentum", 1.5), ("search.momentum.when", {}),
     ],
 )  # fmt: skip

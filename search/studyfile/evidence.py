@@ -55,7 +55,7 @@ def read_warm_start(node: Node | None, name: str, mistakes: list[Mistake]) -> tu
     found: list[str] = []
     for item in node.value if isinstance(node.value, list) else [node]:
         if not isinstance(item.value, str) or not item.value.strip():
-            got = item.kind if isinstance(item.value, (list, dict)) else repr(item.value)
+            got = item.kind if isinstance(item.value, (list, dict)) or item.value is None else repr(item.value)
             hint = f"write warm_start: '{item.value}'" if isinstance(item.value, (int, float)) else ""
             mistakes.append(item.mistake(f"warm_start names earlier studies, got {got}", hint))
         elif item.value == name:
