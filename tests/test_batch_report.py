@@ -189,9 +189,27 @@ def test_an_exponent_between_no_and_linear_scaling_is_not_identified_in_words() 
 def test_factorizations_of_one_effective_batch_are_one_point() -> None:
     known = batch.facts(study([]))
     assert known is not None
-    assert known.same[128] == [(16, 8), (32, 4), (64, 2), (128, 1)]
+    assert [cut.pieces for cut in known.same[128]] == [(16, 8), (32, 4), (64, 2), (128, 1)]
     assert 16 not in known.same
     assert 1024 not in known.same
+
+
+def test_an_effective_batch_is_the_batch_whatever_it_is_cut_into() -> None:
+    space = {"batch_size": choice([32, 48, 256]), "effective_batch": choice([64, 128])}
+    known = batch.facts(study([], space))
+    assert known is not None
+    assert list(map(str, known.same[64])) == ["32 x 2", "48 x 1 + 16", "64 x 1"]
+    trials = [
+        trial(i, 1.0 + i, metrics={"micro_batch": 40.0}, learning_rate=0.1, effective_batch=size)
+        for i, size in enumerate([64] * 3 + [128] * 3 + [256] * 3)
+    ]
+    space = {"effective_batch": choice([64, 128, 256]), "learning_rate": choice([0.1])}
+    fitted = batch.facts(study(trials, space, batch_size="auto"))
+    assert fitted is not None
+    assert fitted.rates == {64: 0.1, 128: 0.1, 256: 0.1}
+    assert fitted.exponent is not None
+    assert fitted.exponent.value == pytest.approx(0, abs=1e-9)
+    assert not fitted.same
 
 
 def test_the_cost_of_accumulation_is_that_between_trials_of_one_effective_batch() -> None:

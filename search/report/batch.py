@@ -1,7 +1,8 @@
 """What a study tells of batch size: gradient noise scale, learning rate by batch, and what accumulation costs. Pure.
 
-The batch is the effective one, ``batch_size * accumulation_steps``, in samples per optimizer step. Whatever the trials
-cannot tell is None, "not identified" in words, and never a number without its interval.
+The batch is the effective one in samples per optimizer step, ``effective_batch`` or ``batch_size *
+accumulation_steps``; of a batch that grows it is the first. Whatever the trials cannot tell is None, "not identified"
+in words, and never a number without its interval.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from statistics import median
 from typing import Any, TypeGuard
 
 from hpo.search.report import text
-from hpo.search.report.plots import ACCUMULATIONS, BATCHES, RATES
+from hpo.search.report.plots import ACCUMULATIONS, BATCHES, EFFECTIVE, RATES
 from hpo.search.report.study import StudyReport, TrialReport
 
 CAVEAT = (
@@ -47,6 +48,28 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """The samples of a step, and the micro-batches they are cut into: of what size at most, and how many.
+
+    ``pieces`` is None where that is not known.
+    """
+
+    batch: int
+    pieces: tuple[int, int] | None
+
+    def __str__(self) -> str:
+        """Micro-batches in words.
+
+        >>> str(Cut(64, (16, 4))), str(Cut(100, (32, 4)))
+        ('16 x 4', '32 x 3 + 4')
+        """
+        assert self.pieces is not None
+        size, count = self.pieces
+        rest = self.batch - size * (count - 1)
+        return f"{size} x {count}" if rest == size else f"{size} x {count - 1} + {rest}"
+
+
+@dataclass(frozen=True)
 class BatchFacts:
     """What a study tells of batch size.
 
@@ -55,7 +78,7 @@ class BatchFacts:
         scales: the same for each of those trials, by number.
         rates: the best learning rate found for each effective batch; batches tried too seldom are left out.
         exponent: e of the fit rate ~ batch ** e through ``rates``.
-        same: searched (batch size, accumulation steps) by effective batch, where several are one and the same point.
+        same: what a step of each effective batch is cut into, where several ways that are searched are one point.
         slowdown: factor on the seconds per epoch for each doubling of the accumulation at an equal effective batch.
         rate: name of the learning rate; None where it is not searched.
     """
@@ -64,7 +87,7 @@ class BatchFacts:
     scales: Mapping[int, Estimate | None]
     rates: Mapping[int, float]
     exponent: Estimate | None
-    same: Mapping[int, Sequence[tuple[int, int]]]
+    same: Mapping[int, Sequence[Cut]]
     slowdown: Estimate | None
     rate: str | None
 
@@ -92,17 +115,17 @@ def noise_scale(measured: Iterable[Mapping[str, float]]) -> Estimate | None:
 
 
 def facts(found: StudyReport) -> BatchFacts | None:
-    """Read a study; None where neither batch size nor accumulation is searched."""
+    """Read a study; None where no batch is searched."""
     space, fixed = found.definition.get("space", {}), found.definition.get("fixed", {})
     size, steps = _named(BATCHES, [*space, *fixed]), _named(ACCUMULATIONS, [*space, *fixed])
-    if size not in space and steps not in space:
+    if not {size, steps, EFFECTIVE} & set(space):
         return None
-    factors = {trial.number: _factors({**fixed, **trial.point}, size, steps) for trial in found.trials}
-    ranked = [trial for trial in found.ranked() if factors[trial.number]]
+    cuts = {trial.number: _cut({**fixed, **trial.point}, size, steps, trial.metrics) for trial in found.trials}
+    ranked = [trial for trial in found.ranked() if cuts[trial.number]]
     measured = [trial for trial in found.ranked() if _measured(trial.metrics)]
     good = measured[: max(_LEAST_TRIALS, (len(measured) + 1) // 2)]
     rate = _named(RATES, space)
-    batches = {number: pair[0] * pair[1] for number, pair in factors.items() if pair}
+    batches = {number: cut.batch for number, cut in cuts.items() if cut}
     rates = _best_rates(found, ranked, batches, rate) if rate else {}
     exponent = None
     if len(rates) >= _LEAST_BATCHES:
@@ -112,8 +135,8 @@ def facts(found: StudyReport) -> BatchFacts | None:
         scales={trial.number: noise_scale([trial.metrics]) for trial in good},
         rates=rates,
         exponent=exponent,
-        same=_same(_searched(space, size, steps) or {pair for pair in factors.values() if pair}),
-        slowdown=_slowdown(found, factors),
+        same=_same(_searched(space, size, steps) or {cut for cut in cuts.values() if cut}),
+        slowdown=_slowdown(found, cuts),
         rate=rate,
     )
 
@@ -142,7 +165,7 @@ def lines(found: StudyReport) -> list[str]:
                 f"complete trial among at least {_LEAST_TRIALS} that ended, and there are {len(known.rates)}"
             )
     if known.same:
-        groups = [f"{batch} = {' = '.join(f'{a} x {b}' for a, b in pairs)}" for batch, pairs in known.same.items()]
+        groups = [f"{batch} = {' = '.join(map(str, cuts))}" for batch, cuts in known.same.items()]
         more = f"; and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
         told.append(f"one and the same point: {'; '.join(groups[:_SHOWN])}{more}")
         cost = "not identified; too few trials share an effective batch"
@@ -183,14 +206,18 @@ def _best_rates(
     return dict(sorted(best.items()))
 
 
-def _slowdown(found: StudyReport, factors: Mapping[int, tuple[int, int] | None]) -> Estimate | None:
+def _slowdown(found: StudyReport, cuts: Mapping[int, Cut | None]) -> Estimate | None:
     """Fit of seconds per epoch on accumulation within effective batches, over the medians of each factorization."""
-    costs: dict[tuple[int, int], list[float]] = defaultdict(list)
+    costs: dict[Cut, list[float]] = defaultdict(list)
     for trial in found.trials:
-        pair = factors[trial.number]
-        if pair and trial.curve and trial.seconds > 0:
-            costs[pair].append(trial.seconds / len(trial.curve))
-    points = [(math.log2(pair[1]), math.log2(median(seconds)), pair[0] * pair[1]) for pair, seconds in costs.items()]
+        cut = cuts[trial.number]
+        if cut and cut.pieces and trial.curve and trial.seconds > 0:
+            costs[cut].append(trial.seconds / len(trial.curve))
+    points = [
+        (math.log2(cut.pieces[1]), math.log2(median(seconds)), cut.batch)
+        for cut, seconds in costs.items()
+        if cut.pieces
+    ]
     fitted = _slope(points)
     return fitted and Estimate(2**fitted.value, 2**fitted.low, 2**fitted.high)
 
@@ -223,27 +250,37 @@ def _slope(points: Iterable[tuple[float, float, Hashable]]) -> Estimate | None:
     return Estimate(slope, slope - half, slope + half)
 
 
-def _same(pairs: Iterable[tuple[int, int]]) -> dict[int, list[tuple[int, int]]]:
-    """Factorizations by their product, of those that have several."""
-    groups: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for size, steps in sorted(pairs):
-        groups[size * steps].append((size, steps))
+def _same(cuts: Iterable[Cut]) -> dict[int, list[Cut]]:
+    """What each effective batch is cut into, of those that are cut in several ways."""
+    groups: dict[int, list[Cut]] = defaultdict(list)
+    for cut in sorted((cut for cut in cuts if cut.pieces), key=lambda cut: cut.pieces or ()):
+        groups[cut.batch].append(cut)
     return {batch: groups[batch] for batch in sorted(groups) if len(groups[batch]) > 1}
 
 
-def _searched(space: Mapping[str, Any], size: str | None, steps: str | None) -> set[tuple[int, int]]:
-    """All factorizations in the space where both factors are choices; empty otherwise."""
-    searched = [space[name] for name in (size, steps) if name is not None and name in space]
-    if len(searched) < 2 or any(knob["when"] for knob in searched):
+def _searched(space: Mapping[str, Any], size: str | None, steps: str | None) -> set[Cut]:
+    """All factorizations in the space where two of the factors are choices; empty otherwise."""
+    searched = [name for name in (size, steps, EFFECTIVE) if name is not None and name in space]
+    if len(searched) < 2 or any(space[name]["when"] for name in searched):
         return set()
-    values = [knob["domain"].get("values", ()) for knob in searched]
-    return {(a, b) for a, b in product(*values) if _counts(a) and _counts(b)}
+    values = [space[name]["domain"].get("values", ()) for name in searched]
+    cuts = {_cut(dict(zip(searched, chosen, strict=True)), size, steps, {}) for chosen in product(*values)}
+    return {cut for cut in cuts if cut is not None}
 
 
-def _factors(recipe: Mapping[str, Any], size: str | None, steps: str | None) -> tuple[int, int] | None:
-    """Batch size and accumulation steps of a recipe; None where the batch size is left to the objective."""
-    batch, accumulated = recipe.get(size) if size else None, recipe.get(steps, 1) if steps else 1
-    return (batch, accumulated) if _counts(batch) and _counts(accumulated) else None
+def _cut(recipe: Mapping[str, Any], size: str | None, steps: str | None, measured: Mapping[str, float]) -> Cut | None:
+    """The step of a recipe; None where the samples in it are left to the objective.
+
+    The size of a micro-batch that was left to the trainer is among the metrics.
+    """
+    found = int(measured["micro_batch"]) if "micro_batch" in measured else recipe.get(size) if size else None
+    accumulated, batch = recipe.get(steps, 1) if steps else 1, recipe.get(EFFECTIVE, 0)
+    if _counts(batch):
+        if not _counts(found):
+            return Cut(batch, None)
+        least = min(found, batch)
+        return Cut(batch, (least, -(-batch // least)))
+    return Cut(found * accumulated, (found, accumulated)) if _counts(found) and _counts(accumulated) else None
 
 
 def _counts(value: object) -> TypeGuard[int]:

@@ -16,6 +16,8 @@ from hpo.search.space import Choice, Domain, Space
 RATES = ("learning_rate", "lr", "learning_rate_init", "eta0")
 """Knobs that are a learning rate, as objectives spell them; the first one searched counts."""
 BATCHES = ("batch_size", "per_device_train_batch_size")
+EFFECTIVE = "effective_batch"
+"""Knob that says the samples of a step outright, whatever they are cut into."""
 ACCUMULATIONS = ("accumulation_steps", "gradient_accumulation_steps", "accumulate_grad_batches")
 
 _COLUMNS = 12
@@ -54,15 +56,17 @@ def rate_and_batch(
 ) -> dict[str, Any] | None:
     """Best value for each learning rate and batch size as a heat map; None unless both are searched and tried.
 
-    With accumulation the batch is the effective one, ``batch_size * accumulation_steps``: two factorizations of one
-    effective batch are one point. A cell shows the best complete trial, or in parentheses the best pruned one where
-    none is complete; the cell of the trial numbered ``winner`` has a star.
+    The batch is the effective one where it is searched itself, and with accumulation, ``batch_size *
+    accumulation_steps``: two factorizations of one effective batch are one point. A cell shows the best complete trial,
+    or in parentheses the best pruned one where none is complete; the cell of the trial numbered ``winner`` has a star.
     """
     rate = _first(RATES, space.names())
-    batch = _first(BATCHES, space.names())
-    if rate is None or batch is None:
+    batch = _first((EFFECTIVE, *BATCHES), space.names())
+    if rate is None or batch is None or (batch != EFFECTIVE and fixed.get(EFFECTIVE)):
         return None
-    accumulation = _first(ACCUMULATIONS, [*space.names(), *(name for name in fixed if fixed[name] != 1)])
+    accumulation = None
+    if batch != EFFECTIVE:
+        accumulation = _first(ACCUMULATIONS, [*space.names(), *(name for name in fixed if fixed[name] != 1)])
     points = [
         (trial, trial.recipe[rate], trial.recipe[batch] * (trial.recipe.get(accumulation, 1) if accumulation else 1))
         for trial in tried
