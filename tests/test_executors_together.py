@@ -1,0 +1,109 @@
+"""Every executor with what stops and pauses trials: it stops them for stated reasons and spends the budget exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hpo
+from hpo.search import registry
+from hpo.search.report.study import TrialReport
+
+EPOCHS = 12
+WAYS: dict[str, Any] = {
+    "inline": "inline",
+    "cohort": {"cohort": {"lanes": 3}},
+    "cohort of two workers": {"cohort": {"lanes": 2, "workers": 2}},
+    "processes": {"processes": {"workers": 2}},
+}
+SLOW = [pytest.param(way, marks=pytest.mark.slow) if "workers" in str(WAYS[way]) else way for way in WAYS]
+IN_STEP = SLOW[:3]  # a study does not depend on which trial was faster
+FREEZE_THAW = {"sampler": "freeze-thaw", "budget": {"steps": 40}}
+
+
+def search(way: Any, **changes: Any) -> list[TrialReport]:
+    """Trials of a small study; half of its learning rates are hopeless."""
+    settings = {
+        "name": "together", "objective": "mlp", "data": "iris", "goal": "minimize val_loss", "sampler": "random",
+        "search": {"learning_rate": {"float": [1e-6, 1e-1], "log": True}}, "fixed": {"epochs": EPOCHS, "width": 8},
+        "budget": {"trials": 14}, "confirm": "none", "seed": 1, "executor": way, "storage": ":memory:", **changes,
+    }  # fmt: skip
+    return list(hpo.run(settings).report.trials)
+
+
+def plain(trials: list[TrialReport]) -> list[Any]:
+    return [(trial.point, trial.state, trial.curve, trial.reason) for trial in trials]
+
+
+def test_no_executor_is_left_out() -> None:
+    named = {way if isinstance(way, str) else next(iter(way)) for way in WAYS.values()}
+    assert named == set(registry.names("executor"))
+
+
+def check_stops(trials: list[TrialReport]) -> list[TrialReport]:
+    """Every trial has ended as it should; returns those that were stopped."""
+    pruned = [trial for trial in trials if trial.state == "pruned"]
+    complete = [trial for trial in trials if trial.state == "complete"]
+    assert len(pruned) + len(complete) == len(trials) == 14
+    assert len(pruned) > 2
+    assert all(trial.reason and len(trial.curve) < EPOCHS for trial in pruned)
+    assert all(len(trial.curve) == EPOCHS for trial in complete)
+    return pruned
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_learning_curve_says_what_it_expected_of_each_trial_it_stopped(way: str) -> None:
+    trials = search(WAYS[way], pruner="learning-curve")
+    best = min(value for trial in trials for _, value in trial.curve)
+    for evidence in (trial.evidence for trial in check_stops(trials)):
+        assert evidence["low"] <= evidence["predicted"] <= evidence["high"]
+        assert evidence["probability"] < 0.05
+        assert evidence["incumbent"] >= best
+    assert best in [value for trial in trials if trial.state == "complete" for _, value in trial.curve]
+
+
+@pytest.mark.parametrize("way", SLOW)
+def test_a_ranking_pruner_says_why_it_stopped_a_trial(way: str) -> None:
+    check_stops(search(WAYS[way], pruner="successive-halving"))
+
+
+@pytest.mark.parametrize("way", IN_STEP)
+@pytest.mark.parametrize("changes", [{"pruner": "learning-curve"}, FREEZE_THAW], ids=["learning-curve", "freeze-thaw"])
+def test_lanes_that_move_in_step_give_the_same_trials_again(way: str, changes: dict[str, Any]) -> None:
+    assert plain(search(WAYS[way], **changes)) == plain(search(WAYS[way], **changes))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"inline": {"paused": 0}},
+        {"cohort": {"lanes": 1}},
+        {"cohort": {"lanes": 1, "paused_memory": 0}},
+        pytest.param({"processes": {"workers": 1, "paused": 1}}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_with_one_lane_it_makes_no_difference_who_trains_and_what_is_held(way: dict[str, Any]) -> None:
+    for changes in ({"pruner": "learning-curve"}, FREEZE_THAW):
+        assert plain(search(way, **changes)) == plain(search("inline", **changes))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_freeze_thaw_spends_its_steps_to_the_last_and_not_one_more(way: str) -> None:
+    trials = search(WAYS[way], sampler="freeze-thaw", budget={"steps": 57, "trials": 12})
+    assert sum(len(trial.curve) for trial in trials) == 57
+    assert len(trials) <= 12
+    assert {trial.state for trial in trials} <= {"complete", "pruned"}
+    assert all([step for step, _ in trial.curve] == list(range(1, len(trial.curve) + 1)) for trial in trials)
+
+
+@settings(max_examples=8)
+@given(steps=st.integers(1, 60), trials=st.integers(1, 15), lanes=st.integers(1, 4), memory=st.sampled_from([0, 512]))
+def test_freeze_thaw_neither_starves_nor_exceeds_any_budget(steps: int, trials: int, lanes: int, memory: int) -> None:
+    budget = {"steps": steps + EPOCHS, "trials": trials}
+    found = search({"cohort": {"lanes": lanes, "paused_memory": memory}}, sampler="freeze-thaw", budget=budget)
+    assert len(found) <= trials
+    assert sum(len(trial.curve) for trial in found) == min(budget["steps"], trials * EPOCHS)
