@@ -82,3 +82,14 @@ def test_a_study_that_does_not_search_both_gets_no_heat_map(names):
     space = Space(tuple(Parameter(name, Float(0.1, 1.0)) for name in names))
     fixed = {"learning_rate": 0.1, "batch_size": 8}
     assert rate_and_batch(space, fixed, [Tried(0, fixed, 1.0, True)], metric="loss", maximize=False) is None
+
+
+def test_an_effective_batch_that_is_searched_is_the_batch_whatever_it_is_cut_into():
+    recipes = [{"lr": 0.1, "effective_batch": 64, "batch_size": size, "accumulation_steps": 1} for size in (16, 32)]
+    trials = [Tried(i, recipe, float(i), True) for i, recipe in enumerate(recipes)]
+    rate, size = Parameter("lr", Float(0.01, 1.0, log=True)), Parameter("batch_size", Choice((16, 32)))
+    space = Space((rate, size, Parameter("effective_batch", Choice((64, 128)))))
+    figure = rate_and_batch(space, {}, trials, metric="loss", maximize=False)
+    assert figure["data"][0]["y"] == ["64"]
+    assert figure["layout"]["yaxis"]["title"]["text"] == "effective_batch"
+    assert rate_and_batch(Space((rate, size)), {"effective_batch": 64}, trials, metric="loss", maximize=False) is None
