@@ -42,6 +42,12 @@ GRID = {"x": {"float": [0.0, 0.9], "step": 0.1}, "kind": {"choice": ["a", "b", "
 WAYS: dict[str, dict[str, Any]] = {
     "inline": {"search": SEARCH, "sampler": "tpe", "executor": "inline"},
     "processes": {"search": SEARCH, "sampler": "random", "pruner": "none", "executor": {"processes": {"workers": 2}}},
+    "freeze-thaw": {
+        "search": SEARCH,
+        "sampler": "freeze-thaw",
+        "executor": {"inline": {"paused": 3}},
+        "budget": {"steps": 90},
+    },
     "grid": {"search": GRID, "sampler": "grid", "pruner": "none", "executor": {"processes": {"workers": 2}}},
 }
 TIMES = ("seconds", "train_seconds", "attempts", "study_file", "task", "definition")
@@ -67,7 +73,7 @@ class Campaign:
             "fixed": {"epochs": 9}, "confirm": {"top": 2, "seeds": 1}, **WAYS[self.way],
         }  # fmt: skip
         if self.way != "grid":
-            study["budget"] = {"trials": self.trials}
+            study.setdefault("budget", {"trials": self.trials})
         (self.folder / "study.yaml").write_text(json.dumps(study))
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -190,14 +196,14 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-@pytest.mark.parametrize(("way", "storage"), [("inline", "s.db"), ("processes", "s.journal")])
+@pytest.mark.parametrize(("way", "storage"), [("inline", "s.db"), ("processes", "s.journal"), ("freeze-thaw", "s.db")])
 def test_a_study_killed_a_few_times_ends_as_one_left_alone(tmp_path: Path, way: str, storage: str) -> None:
     kills = campaign(tmp_path, way, lambda name: storage, kills=3, trials=20, pause=0.02, seed=random.randrange(99))
     assert kills.total()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["inline", "processes", "grid"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("storage", ["s.db", "s.journal", pytest.param("", marks=pytest.mark.postgres, id="postgres")])
 def test_a_study_killed_fifty_times_ends_as_one_left_alone(
     tmp_path: Path, way: str, storage: str, request: pytest.FixtureRequest

@@ -110,6 +110,10 @@ def _trial(trial: FrozenTrial) -> Any:
     return trial.number, trial.state.name, trial.params, trial.values, trial.intermediate_values, attrs, paused
 
 
+SUITES: dict[str, Any] = {
+    "objective": "mlp", "data": "iris", "goal": "minimize val_loss", "fixed": {"epochs": 5},
+    "search": {"learning_rate": {"float": [1e-3, 1e-1], "log": True}},
+}  # fmt: skip
 STUDIES: dict[str, dict[str, Any]] = {
     "random": study(train, search=MIXED, sampler="random"),
     "tpe": study(train, search=MIXED, sampler="tpe"),
@@ -130,15 +134,16 @@ STUDIES: dict[str, dict[str, Any]] = {
     "steps": study(train, budget={"steps": 90}),
     "target": study(train, budget={"trials": 40, "target": 0.12}),
     "freeze-thaw": study(train, sampler="freeze-thaw", budget={"steps": 90}),
+    "freeze-thaw by trials": study(train, sampler="freeze-thaw", budget={"trials": 14}),
+    "freeze-thaw, few held": study(
+        train, sampler="freeze-thaw", budget={"steps": 60, "trials": 12}, executor={"inline": {"paused": 2}}
+    ),
     "gp": study(train, sampler="gp", budget={"trials": 13}),
-    "cohort": {
-        **study(train),
-        "objective": "mlp",
-        "data": "iris",
-        "goal": "minimize val_loss",
-        "fixed": {"epochs": 5},
-        "search": {"learning_rate": {"float": [1e-3, 1e-1], "log": True}},
-        "executor": {"cohort": {"lanes": 4}},
+    "cohort": {**study(train), **SUITES, "executor": {"cohort": {"lanes": 4}}},
+    "cohort, freeze-thaw on disk": {
+        **study(train, sampler="freeze-thaw", budget={"steps": 50}),
+        **SUITES,
+        "executor": {"cohort": {"lanes": 3, "paused_memory": 0}},
     },
 }
 
