@@ -84,14 +84,18 @@ def _share(value: float, limits: tuple[float, float]) -> float:
 
 
 def regret(results: Path) -> str:
-    """Mean regret over the epochs of every method in a result file."""
-    found = json.loads(results.read_text())["mean regret, every 10 epochs"]
+    """Mean regret over the epochs: a colour for each package, its best method drawn strongly and named, others faintly."""
+    result = json.loads(results.read_text())
+    best_first = [row["method"] for row in result["rows"]]
+    packages = list(dict.fromkeys(name.split()[0] for name in best_first))
+    named = [next(name for name in best_first if name.split()[0] == package) for package in packages]
+    colours = dict(zip(sorted(packages, key=lambda package: (package != "hpo", package)), _COLOURS, strict=False))
     plot = Plot("epochs trained", "mean normalized regret", (10, 1000), (0.01, 1))
-    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(found)}
-    for name, values in found.items():
-        width = 3.0 if name == "hpo freeze-thaw" else 1.5
-        plot.line([(10.0 * (i + 1), value) for i, value in enumerate(values)], colours[name], width=width)
-    plot.legend(colours)
+    for name in sorted(best_first, key=named.__contains__):
+        curve = [(10.0 * (i + 1), value) for i, value in enumerate(result["mean regret, every 10 epochs"][name])]
+        strong = {"width": 3.0 if name.startswith("hpo") else 1.8} if name in named else {"width": 1.0, "opacity": 0.3}
+        plot.line(curve, colours[name.split()[0]], **strong)
+    plot.legend({name: colours[name.split()[0]] for name in named})
     return plot.svg((10, 30, 100, 300, 1000), (0.01, 0.03, 0.1, 0.3, 1))
 
 
