@@ -37,11 +37,15 @@ def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
 
 def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
     lanes, _, classes = outputs.shape
-    every = targets.expand(lanes, -1)
-    cells = (torch.arange(lanes, device=targets.device)[:, None] * classes + every) * classes + outputs.argmax(dim=2)
-    table = torch.bincount(cells.flatten(), minlength=lanes * classes**2).view(lanes, classes, classes).double()
-    hits, true, predicted = table.diagonal(dim1=1, dim2=2), table.sum(dim=2), table.sum(dim=1)
-    recall = (hits / true.clamp(min=1)).sum(dim=1) / (true > 0).sum(dim=1)
+    chosen = outputs.argmax(dim=2)
+    starts = torch.arange(0, lanes * classes, classes, device=targets.device)[:, None]
+
+    def count(cells: Tensor) -> Tensor:
+        return torch.bincount(cells.flatten(), minlength=lanes * classes).view(lanes, classes).double()
+
+    hits, predicted = count((starts + chosen)[chosen == targets]), count(starts + chosen)
+    true = torch.bincount(targets, minlength=classes).double()
+    recall = (hits / true.clamp(min=1)).sum(dim=1) / (true > 0).sum()
     seen = (true + predicted) > 0
     f1 = (2 * hits / (true + predicted).clamp(min=1)).sum(dim=1) / seen.sum(dim=1)
     return {
