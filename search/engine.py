@@ -51,26 +51,26 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
     progress = progress or Progress()
     store = store or open_store(study.storage)
     objective = describe(study.objective, study.folder)
-    for note in _data_notes(study, objective):
-        progress.say(note)
-    if fresh or study.name not in store.names():
-        evidence.require(study, store)  # before anything is written or deleted
-    if fresh:
-        for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
-            if name in store.names():
-                store.delete(name)
-    with store.session(study.name, study.directions) as session:
-        _open(study, objective, store, session, progress)
-        try:
-            with _executor(study, objective, progress) as executor:
+    with _executor(study, objective, progress) as executor:  # first, as its processes take time to start
+        for note in _data_notes(study, objective):
+            progress.say(note)
+        if fresh or study.name not in store.names():
+            evidence.require(study, store)  # before anything is written or deleted
+        if fresh:
+            for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
+                if name in store.names():
+                    store.delete(name)
+        with store.session(study.name, study.directions) as session:
+            _open(study, objective, store, session, progress)
+            try:
                 context = Context(study, objective, store, executor, progress)
                 decide(context, _search(context, session))
-        except StoreError:
-            raise
-        except HpoError:  # interrupted or failed: what stands is described all the same
+            except StoreError:
+                raise
+            except HpoError:  # interrupted or failed: what stands is described all the same
+                _annotate(study, session)
+                raise
             _annotate(study, session)
-            raise
-        _annotate(study, session)
     return store
 
 

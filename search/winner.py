@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,10 +12,9 @@ from hpo.search.budget import Budget
 from hpo.search.confirm import Plan, candidates, finalists, fresh_seeds
 from hpo.search.entry import Entry
 from hpo.search.errors import EverythingFailed
-from hpo.search.executors import Job
 from hpo.search.ledger import Ledger
 from hpo.search.loop import Loop
-from hpo.search.objective.training import Trainer, failure, kept
+from hpo.search.objective.training import scores_on_test
 from hpo.search.phase import Context, drive, drop_scratch, horizon_of, scratch_of, task_of
 from hpo.search.recipe import canonical
 from hpo.search.rules import Rules
@@ -80,15 +78,7 @@ def _no_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
 
 def _test(context: Context, recipe: Mapping[str, Any]) -> dict[str, float] | None:
     """Train the winner once more and measure it on the test split; None where that is not to be had."""
-    trainer = Trainer(task_of(context.study))
-    run = trainer.start(Job(0, recipe))
-    try:
-        points = [(run.step, point) for point in run]
-        model, _ = kept(run.fitted, context.study.goals, points)
-        if not hasattr(model, "test"):
-            return None
-        scores = model.test().items()
-    except Exception as error:  # the objective's own; the search stands without it
-        context.progress.say(f"the winner could not be tested: {failure(0, error, trainer.objective).reason}")
-        return None
-    return {name: float(score) for name, score in scores if isinstance(score, (int, float)) and math.isfinite(score)}
+    scores, reason = context.executor.call(scores_on_test, task_of(context.study), recipe, context.study.goals)
+    if reason:  # the search stands without it
+        context.progress.say(f"the winner could not be tested: {reason}")
+    return scores

@@ -6,8 +6,10 @@ Messages in::
     ("admit", job)              the executor's verbs
     ("evict", number, keep)
     ("advance",)
+    ("call", function, arguments)
 
-Messages out: ``READY`` or the UserError that keeps the worker from starting, then a Reply for each advance.
+Messages out: ``READY`` or the UserError that keeps the worker from starting, then a Reply for each advance and an
+Answer for each call.
 """
 
 from __future__ import annotations
@@ -41,6 +43,13 @@ class Reply:
 
     news: Sequence[Event]
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a called function returned."""
+
+    value: Any
 
 
 class WorkerDied(Exception):
@@ -87,7 +96,7 @@ class Worker:
         with contextlib.suppress(OSError):
             self.pipe.send(message)
 
-    def receive(self) -> Reply | None:
+    def receive(self) -> Reply | Answer | None:
         """Take the next reply; None while there is none.
 
         Raises:
@@ -148,6 +157,9 @@ def _serve(pipe: Connection, executor: Executor) -> None:
             executor.admit(rest[0])
         elif verb == "evict":
             executor.evict(rest[0], keep=rest[1])
+        elif verb == "call":
+            function, arguments = rest
+            pipe.send(Answer(function(*arguments)))
         else:
             news = executor.advance()
             notes = [note for note in executor.notes if note not in told]

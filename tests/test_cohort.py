@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from hpo.objectives import data, mlp
 from hpo.search.cohort import train_alone
+from hpo.search.cohort.executor import CohortExecutor
 from hpo.search.errors import UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
-from hpo.search.executors.cohort import CohortExecutor, make
+from hpo.search.executors.cohort import make
 
 TASK = Task("mlp", data="iris")
 

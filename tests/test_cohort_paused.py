@@ -18,11 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from hpo.search.cohort.executor import CohortExecutor
 from hpo.search.cohort.layers import Activation, Dropout, Linear, Sequential
 from hpo.search.cohort.problem import Problem
 from hpo.search.errors import UserError
 from hpo.search.executors import Event, Finished, Job, Point, Task
-from hpo.search.executors.cohort import CohortExecutor, make
+from hpo.search.executors.cohort import make
 
 EPOCHS = 4
 PLENTY = 1 << 30

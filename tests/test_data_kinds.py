@@ -1,5 +1,7 @@
 """Bundled sets, arrays in .npz files, and OpenML without a network."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -10,6 +12,7 @@ import pytest
 import sklearn.datasets
 
 from hpo.objectives import data
+from hpo.objectives.data import bundled
 from hpo.search.errors import DataError
 
 SIZES = {
@@ -40,6 +43,31 @@ def test_digits_are_images_with_pixels_from_0_to_1() -> None:
     loaded = data.load("digits")
     assert loaded.image == (1, 8, 8)
     assert (loaded.train.X.min(), loaded.train.X.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_digits_are_those_of_scikit_learn_wherever_they_are_read(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn.datasets import load_digits
+
+    if not there:
+        monkeypatch.setattr(bundled, "find_spec", lambda name: None)
+    own, theirs = bundled.read({"name": "digits"}), load_digits()
+    assert np.array_equal(own.X * bundled.DIGITS_PEAK, theirs.data)
+    assert np.array_equal(own.y, theirs.target)
+    assert own.features == tuple(theirs.feature_names)
+    assert own.classes == tuple(str(name) for name in theirs.target_names)
+
+
+def test_digits_need_neither_scikit_learn_nor_pandas() -> None:
+    code = """
+import sys
+from hpo.objectives import data
+
+data.arrays(data.load("digits")).train
+print([name for name in ("sklearn", "scipy", "pandas", "torch") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def save(folder: Path, **arrays: Any) -> dict[str, Any]:

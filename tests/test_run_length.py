@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.data import Splits
+from hpo.search.cohort.executor import CohortExecutor
 from hpo.search.cohort.gradient_noise import NoiseRecord
 from hpo.search.cohort.growth import Growth
 from hpo.search.cohort.lane import Lane
@@ -25,7 +26,6 @@ from hpo.search.cohort.recipe import TrainingRecipe
 from hpo.search.cohort.schedules import rates
 from hpo.search.errors import UserError
 from hpo.search.executors import Job, Point, Task
-from hpo.search.executors.cohort import CohortExecutor
 
 
 def build(*, normalization: str = "none") -> Any:

@@ -22,6 +22,9 @@ FEWEST_ROWS = 10
 def present(y: Any) -> NDArray[np.bool_]:
     """Which rows have a target: not missing, not infinite."""
     import numpy as np
+
+    if isinstance(y, np.ndarray) and y.dtype.kind in "biu":  # pandas takes long to import
+        return np.ones(len(y), dtype=bool)
     import pandas as pd
 
     values = pd.Series(y)
@@ -47,6 +50,9 @@ def encode(
         DataError: too few rows, one value only, a class of one row, or text where numbers are needed.
     """
     import numpy as np
+
+    if classes and task == "classification" and _numbered(y, len(classes)):
+        return task, y.astype(np.int64), classes
     import pandas as pd
 
     values = pd.Series(y)
@@ -71,6 +77,14 @@ def encode(
     if classes and labels == list(range(len(classes))):
         return task, numbers, classes
     return task, numbers, tuple(_whole(label) for label in labels)
+
+
+def _numbered(y: Any, classes: int) -> bool:
+    """Whether these are the numbers of so many classes, each of several rows: nothing to encode."""
+    import numpy as np
+
+    whole = isinstance(y, np.ndarray) and y.dtype.kind in "iu" and len(y) >= FEWEST_ROWS and y.min() >= 0
+    return whole and classes > 1 and len(counts := np.bincount(y)) == classes and counts.min() > 1
 
 
 def encode_like(y: Any, task: Task, classes: tuple[Any, ...], name: str, target: str) -> NDArray[Any]:

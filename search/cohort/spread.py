@@ -9,11 +9,16 @@ until the trials have been admitted again and have caught up. What the loop sees
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
+from typing import Any, TypeVar
 
 from hpo.search.executors import Event, Executor, Job, Lost, Point, Task
-from hpo.search.worker import Worker, WorkerDied
+from hpo.search.worker import Answer, Reply, Worker, WorkerDied
+
+T = TypeVar("T")
 
 _LOOK = 1.0
 """Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
@@ -41,7 +46,7 @@ class _Place:
 
 
 class Spread(Executor):
-    """``workers`` times ``lanes`` lanes; a worker is started when it gets its first trial.
+    """``workers`` times ``lanes`` lanes; the workers start at once, beside whatever the caller does next.
 
     Attributes:
         notes: what the user should know about how trials are trained, each sentence once.
@@ -54,6 +59,8 @@ class Spread(Executor):
         self._each = lanes
         self._options = {"lanes": lanes, "paused_memory": paused_memory}
         self._places = [_Place() for _ in range(workers)]
+        for place in self._places:
+            self._start(place)
 
     def admit(self, job: Job) -> None:
         """Give the trial to the worker that holds it, else to the one that trains fewest."""
@@ -63,7 +70,7 @@ class Spread(Executor):
         place = min(free, key=lambda place: (job.number not in place.kept, bool(place.news), len(place.numbers)))
         if place.worker is None or (place.worker.dead and not place.numbers):
             place.end()
-            place.worker = Worker(self._task, "cohort", self._options)
+            self._start(place)
         for other in self._places:  # state held by a full worker is given up; the trial catches up elsewhere
             if other is not place and job.number in other.kept:
                 other.kept.discard(job.number)
@@ -112,6 +119,23 @@ class Spread(Executor):
         for place in self._places:
             place.end()
 
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in a worker, which has loaded what it needs; here where every worker has died."""
+        for place in self._places:
+            if place.worker is None:
+                continue
+            place.send("call", function, arguments)
+            with contextlib.suppress(WorkerDied):
+                while True:
+                    wait([place.worker.pipe], timeout=_LOOK)
+                    if isinstance(answer := place.worker.receive(), Answer):
+                        found: T = answer.value
+                        return found
+        return function(*arguments)
+
+    def _start(self, place: _Place) -> None:
+        place.worker = Worker(self._task, "cohort", self._options)
+
     def _receive(self, place: _Place) -> list[Event]:
         """Take in what a worker has to say; return the trials that are lost by its death."""
         assert place.worker is not None
@@ -121,7 +145,7 @@ class Spread(Executor):
             lost: list[Event] = [Lost(number, str(death)) for number in sorted(place.numbers)]
             place.end()
             return lost
-        if reply is not None:
+        if isinstance(reply, Reply):
             place.news = list(reply.news)
             self.notes += [note for note in reply.notes if note not in self.notes]
         return []

@@ -17,9 +17,11 @@ that are behind catch up before the others move, so that a resumed study equals 
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,10 @@ class Executor(abc.ABC):
     @abc.abstractmethod
     def evict(self, number: int, *, keep: bool = False) -> None:
         """Free the trial's lane; with ``keep`` hold its state, where there is room, for a later ``admit``."""
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function of a module where trials are trained, so that what it needs is loaded there only."""
+        return function(*arguments)
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -16,7 +16,7 @@ from multiprocessing.connection import wait
 
 from hpo.search.errors import UserError
 from hpo.search.executors import Event, Executor, Job, Lost, Point, Task
-from hpo.search.worker import GRACE, Worker, WorkerDied
+from hpo.search.worker import GRACE, Reply, Worker, WorkerDied
 
 _LOOK = 1.0
 """Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
@@ -117,7 +117,7 @@ class Processes(Executor):
             lane.end()
             self._lanes[index] = None
             return [Lost(lane.number, str(death))]
-        if reply is None:
+        if not isinstance(reply, Reply):
             return []
         if isinstance(reply.news[-1], Point):
             lane.waiting = True

@@ -182,6 +182,25 @@ class Trainer:
             return failure(job.number, error, self.objective)
 
 
+def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]) -> tuple[dict[str, float] | None, str]:
+    """Train once and measure the model on the test split: its scores, or why there are none.
+
+    Both are empty where the objective gives no model that can be tested.
+    """
+    trainer = Trainer(task)
+    run = trainer.start(Job(0, recipe))
+    try:
+        points = [(run.step, point) for point in run]
+        model, _ = kept(run.fitted, goals, points)
+        if not hasattr(model, "test"):
+            return None, ""
+        scores = model.test().items()
+    except Exception as error:  # the objective's own
+        return None, failure(0, error, trainer.objective).reason
+    numbers = {name: float(score) for name, score in scores if isinstance(score, (int, float)) and math.isfinite(score)}
+    return numbers, ""
+
+
 def _imported(objective: Objective) -> Any:
     try:
         return import_module(objective)
