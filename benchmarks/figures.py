@@ -84,7 +84,7 @@ def _share(value: float, limits: tuple[float, float]) -> float:
 
 
 def regret(results: Path) -> str:
-    """Mean regret over the epochs: a colour for each package, its best method drawn strongly and named, others faintly."""
+    """Mean regret over the epochs: a colour for each package, its best method named, the others faint."""
     result = json.loads(results.read_text())
     best_first = [row["method"] for row in result["rows"]]
     packages = list(dict.fromkeys(name.split()[0] for name in best_first))

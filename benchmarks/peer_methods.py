@@ -163,11 +163,14 @@ def neps(algorithm: str) -> Method:
     return run
 
 
+# A refit of the hyperparameters at every third suggestion, DyHPO's own default, from 25 observations on instead of 150:
+# a third of the time.
+_REFITS = {"opt_skip_period": 3, "opt_skip_init_length": 25}
+
 PEERS: Mapping[str, Method] = {
     "syne-tune asha": syne_tune("ASHA", type="promotion"),
-    # both refit their hyperparameters at every third suggestion: DyHPO's default
-    "syne-tune mobster": syne_tune("MOBSTER", type="promotion", search_options={"opt_skip_period": 3}),
-    "syne-tune dyhpo": syne_tune("DyHPO"),
+    "syne-tune mobster": syne_tune("MOBSTER", type="promotion", search_options=_REFITS),
+    "syne-tune dyhpo": syne_tune("DyHPO", search_options=_REFITS),
     "smac multi-fidelity": smac,
     "dehb": dehb,
     "neps hyperband": neps("hyperband"),
