@@ -209,6 +209,15 @@ def test_freeze_thaw_starts_the_wanted_trials_and_ends_by_itself(trials: int, la
     assert all(trial.state.is_finished() for trial in found)
 
 
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_freeze_thaw_leaves_trials_without_a_chance_where_only_their_number_is_limited(lanes: int) -> None:
+    found = search(study_of(budget=Budget(trials=30)), open_store(":memory:"), lanes, FreezeThaw(Settings()))
+    assert len(found) == 30
+    best = min(found, key=lambda trial: trial.params["x"])
+    assert best.state.name == "COMPLETE"
+    assert points(found) < 0.8 * 30 * 6
+
+
 def test_what_is_left_is_known_where_the_space_is_used_up() -> None:
     space = {"x": {"choice": [0.1, 0.2, 0.3]}}
     found = search(study_of(search=space, budget=Budget(steps=18)), open_store(":memory:"), 2, Fickle())

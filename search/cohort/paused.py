@@ -110,7 +110,7 @@ class Paused:
             place = self._file.write(blob)
         except OSError as error:
             self._tell(
-                f"paused trials cannot be kept on disk ({error.strerror}): they train again up to where they were"
+                f"paused trials cannot go to disk ({error.strerror or error}): they train again up to where they were"
             )
             return
         facts = {name: value for name, value in vars(lane).items() if name not in _REBUILT}
