@@ -196,7 +196,7 @@ def test_a_full_disk_costs_time_and_a_note_only(folder: Path, monkeypatch: pytes
     executor = paused(3, 0)
     assert second_epochs(executor, 3) == second_epochs(paused(3, PLENTY), 3)
     assert executor.notes == [
-        f"paused trials cannot be kept on disk ({os.strerror(errno.ENOSPC)}): they train again up to where they were"
+        f"paused trials cannot go to disk ({os.strerror(errno.ENOSPC)}): they train again up to where they were"
     ]
 
 
