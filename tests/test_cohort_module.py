@@ -209,6 +209,22 @@ def test_attention_on_token_ids_shares_kernels_without_a_word_from_torch(pooled:
     assert spared == {"table.weight"}
 
 
+def test_tied_weights_are_trained_as_one_and_saved_under_both_names() -> None:
+    def build(recipe: Any) -> nn.Module:
+        model = nn.Sequential(nn.Embedding(5, 8), nn.Tanh(), nn.Linear(8, 5, bias=False))
+        model[2].weight = model[0].weight
+        return model
+
+    own = SimpleNamespace(__name__="own", build=build, data=sentences)
+    together = lanes_of(Problem(own, TASK), 2, pooled=False, learning_rate=0.01)
+    before = together[0].rows["weights"].clone()
+    Cohort().advance(together)
+    assert len(together[0].trial.network.parameters) == 1
+    state = together[0].trial.network.state_dict(together[0].rows["weights"])
+    assert torch.equal(state["0.weight"], state["2.weight"])
+    assert not torch.equal(state["2.weight"].flatten(), before)
+
+
 def test_a_module_whose_outputs_do_not_fit_the_data_is_refused() -> None:
     own = SimpleNamespace(__name__="own", build=lambda recipe: Sentence(True), data=sentences)
     with pytest.raises(UserError, match=r"gives \[2\] per sample, the data needs \[6, 5\]"):

@@ -102,8 +102,11 @@ class ModuleNetwork(Network):
         return {**frozen, **dict(self.module.named_buffers())}
 
     def state_dict(self, row: Tensor) -> dict[str, Tensor]:
-        """The module's own state, buffers included, with the lane's weights."""
-        return {**{n: v.detach().clone() for n, v in self.module.state_dict().items()}, **super().state_dict(row)}
+        """The module's own state, buffers included, with the lane's weights under all of their names."""
+        trained = super().state_dict(row)
+        names = {id(value): name for name, value in self.module.named_parameters()}
+        whole = self.module.state_dict(keep_vars=True)
+        return {name: trained.get(names.get(id(value), ""), value).detach().clone() for name, value in whole.items()}
 
     def _call(self, values: list[Tensor], inputs: Tensor, masks: list[Tensor]) -> Tensor:
         self._masks = list(masks) if masks else None
