@@ -149,7 +149,7 @@ AUTO: dict[str, Any] = {"batch_size": "auto", "effective_batch": 300, "width": W
 
 def test_a_step_that_fits_is_one_micro_batch() -> None:
     own = lane(problem(512), **AUTO)
-    assert own.trial.cut == (300, 300)
+    assert (own.batch, own.micro) == (300, 300)
     whole = lane(problem(), width=WIDE, batch_size=300)
     torch.testing.assert_close(trained(own).rows["weights"], trained(whole).rows["weights"], atol=1e-6, rtol=1e-4)
 
@@ -239,8 +239,27 @@ def test_scoring_takes_no_more_samples_at_once_than_fit(monkeypatch: pytest.Monk
 
 def test_a_batch_that_follows_its_noise_is_cut_in_two_where_all_would_fit() -> None:
     own = lane(problem(512), **{**AUTO, "effective_batch": 60}, batch_schedule="noise")
-    assert own.trial.cut == (30, 30)
+    assert (own.batch, own.micro) == (30, 30)
     assert "gradient_variance" in trained(own).metrics
+
+
+@pytest.mark.parametrize("batch_schedule", ["noise", "linear"])
+def test_micro_batches_grow_with_the_step_as_far_as_memory_goes(batch_schedule: str) -> None:
+    knobs = {**AUTO, "effective_batch": 20, "batch_schedule": batch_schedule, "batch_growth": 8.0, "label_noise": 1.0}
+    knobs["epochs"] = 6
+    own = lane(problem(2), **knobs)
+    sizes, cohort = [], Cohort()
+    while not own.done:
+        sizes.append((own.window, own.micro))
+        cohort.advance([own])
+    assert own.trial.capacity is not None
+    least = 2 if batch_schedule == "noise" else 1
+    for window, micro in sizes:
+        pieces = max(least, -(-window // own.trial.capacity))
+        assert micro == -(-window // pieces)
+    assert sizes[-1][0] > sizes[0][0]
+    constant = lane(problem(2), **knobs, module=True)
+    assert [constant.trial.cut(window)[1] for window in (20, 160)] == [constant.micro] * 2
 
 
 def test_normalization_over_the_micro_batch_is_told_of_when_a_step_has_several() -> None:

@@ -37,6 +37,9 @@ class Lane:
         averaged: how often weights were added to the average.
         noise: gradient noise of the run so far.
         growth: how far the effective batch has followed it, where the recipe asks for that.
+        plan: how long the run is.
+        batch: most samples in a micro-batch of the coming epoch.
+        micro: rows of a kernel call in it.
     """
 
     number: int
@@ -54,8 +57,8 @@ class Lane:
 
     def __post_init__(self) -> None:
         network, recipe, device = self.trial.network, self.trial.recipe, self.trial.data.device
-        self.batch, self.micro = self.trial.cut
         self.plan = Plan(recipe, len(self.trial.data.train))
+        self.batch, self.micro = self.trial.cut(self.window)
         self._begun = 0  # steps before this epoch
         weights = [value.reshape(-1).to(device) for value in network.initial(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
@@ -67,7 +70,7 @@ class Lane:
 
     @property
     def key(self) -> Hashable:
-        """Lanes with equal keys can be trained as one."""
+        """Lanes with equal keys can be trained as one in the coming epoch."""
         alone = self.number if self.trial.network.alone else None
         return (self.trial.network.key, self.trial.key, self.micro, alone)
 
@@ -131,6 +134,7 @@ class Lane:
         self._begun = self.step
         if self.trial.recipe.batch_schedule == "noise":
             self.growth.follow(self.trial.recipe, self.noise)
+        self.batch, self.micro = self.trial.cut(self.window)
         if loss < self.lowest[0]:
             self.lowest = (loss, self.epoch)
             if self.trial.recipe.patience:

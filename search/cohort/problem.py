@@ -81,7 +81,7 @@ class Trial:
         found = []
         if self.network.alone:
             found.append(f"lanes are trained one by one: {self.network.alone}")
-        if self.network.ragged and self.recipe.first_batch > self.cut[0]:
+        if self.network.ragged and self.recipe.first_batch > self.cut(self.recipe.first_batch)[0]:
             found.append(
                 "accumulation is not equivalent to a larger batch with BatchNorm: "
                 "its statistics are those of each micro-batch; GroupNorm or LayerNorm have no such effect"
@@ -97,30 +97,33 @@ class Trial:
             )
         return found + Plan(self.recipe, len(self.data.train)).notes
 
-    @property
-    def cut(self) -> tuple[int, int]:
-        """Most samples in a micro-batch, and rows of a kernel call, which takes one or a piece of one.
+    def cut(self, window: int) -> tuple[int, int]:
+        """What a step of so many samples is cut into.
 
         A batch that follows its own noise is cut in two at least, so that there is something to compare.
 
+        Returns:
+            Most samples in a micro-batch, and rows of a kernel call, which takes one or a piece of one.
+
         Raises:
-            UserError: it cannot be, because normalization over the micro-batch makes its size matter.
+            UserError: it cannot be cut, because normalization over the micro-batch makes its size matter.
         """
-        first, asked = self.recipe.first_batch, self.recipe.batch_size
-        measured = self.recipe.batch_schedule == "noise"
+        asked, measured = self.recipe.batch_size, self.recipe.batch_schedule == "noise"
+        if self.network.ragged:  # statistics of a micro-batch that grows would be other ones
+            window = self.recipe.first_batch
         if asked == "auto":
-            pieces = max(2 if measured else 1, -(-first // (self.capacity or first)))
-            return (-(-first // pieces),) * 2
-        batch = min(asked, first)
+            pieces = max(2 if measured else 1, -(-window // (self.capacity or window)))
+            return (-(-window // pieces),) * 2
+        batch = min(asked, window)
         if self.network.ragged:
-            if measured and batch == first:
+            if measured and batch == window:
                 raise UserError(
                     "batch_schedule: noise compares the micro-batches of a step, here a single one, which BatchNorm "
                     "forbids to split: give accumulation_steps: 2 or more, or use GroupNorm or LayerNorm"
                 )
             return batch, batch
         rows = micro_size(batch)
-        return batch, micro_size(-(-first // 2)) if measured and batch == first and rows >= first else rows
+        return batch, micro_size(-(-window // 2)) if measured and batch == window <= rows else rows
 
     @property
     def key(self) -> Hashable:
