@@ -2,10 +2,13 @@
 
 Same space, same number of trials and epochs, TPE or random everywhere; with and without pruning. Every side trains on
 two cores: the suite with two worker processes, Optuna with n_jobs=2, Ray with two actors. Peers that are not installed
-are left out. Each side is a process of its own; CPU time is that of all its children.
+are left out. Each side is a process of its own; CPU time is that of all its children. Sides take turns, repeat by
+repeat; figures are medians over the repeats with their range.
 
     pip install 'ray[tune]' syne-tune        # in an environment of their own
-    python benchmarks/peers.py --trials 60
+    python benchmarks/peers.py                            all sides, 60 trials, 3 repeats
+    python benchmarks/peers.py --trials 4 --repeats 1     a quick look
+    python benchmarks/peers.py --sides suite optuna       some of them
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,9 +27,11 @@ import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 SIDES = ("suite", "suite, two workers", "optuna", "ray", "syne-tune")
 NEEDS = {"optuna": "optuna", "ray": "ray", "syne-tune": "syne_tune"}
+MODES = ("none", "prune")
 SEED = 0
 
 
@@ -164,23 +170,26 @@ def main() -> None:
     """Run every side that is installed, print a table, write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         run_side(arguments.side[0], arguments.trials, arguments.side[1] == "prune")
         return
-    rows = []
-    for mode in ("none", "prune"):
-        for side in SIDES:
-            if side in NEEDS and importlib.util.find_spec(NEEDS[side]) is None:
-                print(f"{side}: not installed")
-                continue
-            rows.append({"side": side, "pruning": mode != "none", **measure(side, mode, arguments.trials)})
-            row = rows[-1]
-            print(
-                f"{mode:5} {side:20} wall {row['wall']:7.1f} s  cpu {row['cpu']:7.1f} s  best {row['best']:.4f}",
-                flush=True,
-            )
+    here = []
+    for side in arguments.sides:
+        if side in NEEDS and importlib.util.find_spec(NEEDS[side]) is None:
+            print(f"{side}: not installed")
+        else:
+            here.append(side)
+    runs: dict[tuple[str, str], list[dict[str, float]]] = {(mode, side): [] for mode in MODES for side in here}
+    for repeat in range(arguments.repeats):
+        for (mode, side), found in runs.items():
+            found.append(measure(side, mode, arguments.trials))
+            print(f"{repeat + 1}/{arguments.repeats} {mode:5} {side:18} wall {found[-1]['wall']:7.1f} s", flush=True)
+    rows = [{"side": side, "pruning": mode != "none", **summary(found)} for (mode, side), found in runs.items()]
+    print_table(rows)
     packages = [name for name in ("hpo-suite", "optuna", "ray", "syne-tune", "torch") if _installed(name)]
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     content = {
@@ -190,6 +199,30 @@ def main() -> None:
     target = Path(__file__).parent / "results" / "peers.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
+    """Median, least and most of each figure."""
+    return {
+        name: {"median": statistics.median(values), "range": [min(values), max(values)]}
+        for name in runs[0]
+        for values in [[run[name] for run in runs]]
+    }
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """A line per side, with how many times the wall time of the suite's fastest it takes."""
+    for pruning in (False, True):
+        group = [row for row in rows if row["pruning"] == pruning]
+        suites = [row["wall"]["median"] for row in group if row["side"].startswith("suite")]
+        for row in group:
+            wall, cpu = row["wall"], row["cpu"]
+            times = f"{wall['median'] / min(suites):6.1f} x" if suites else ""
+            spread = f"[{wall['range'][0]:.1f}, {wall['range'][1]:.1f}]"
+            print(
+                f"{'prune' if pruning else 'none':5} {row['side']:18} wall {wall['median']:7.1f} s {spread:16}"
+                f" cpu {cpu['median']:7.1f} s {times}  best {row['best']['median']:.4f}"
+            )
 
 
 def measure(side: str, mode: str, trials: int) -> dict[str, float]:
