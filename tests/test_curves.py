@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hpo.search.curves.acquisition import log_expected_improvement
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
+from hpo.search.curves.halving import promoted
 from hpo.search.curves.history import History, Units
 from hpo.search.curves.shapes import draw_shapes, milestones, shape_covariance
 from hpo.search.curves.single import Library, forecast
@@ -235,6 +236,61 @@ def test_thinning_keeps_the_limit_and_the_best_trials_last_point(lengths: list[i
     best = int(history.bests.argmin())
     ends = np.append(history.starts[1:], history.values.size) - 1
     assert ends[best] in kept
+
+
+def test_noise_is_that_of_the_values_whatever_their_scale_and_direction() -> None:
+    rng = np.random.default_rng(0)
+    curves = [np.array(falling(0.3, 1.0, 200, 0.05)) + [0.0, 0.1] * rng.standard_normal((200, 2)) for _ in range(5)]
+    noise = History.of(curves).noise
+    assert noise == pytest.approx(0.1, rel=0.1)
+    assert History.of([curve * [1.0, -7.0] + [0.0, 3.0] for curve in curves]).noise == pytest.approx(7 * noise)
+
+
+def test_too_few_points_and_those_that_diverge_tell_nothing_of_the_noise() -> None:
+    assert History.of([np.array([[1.0, 0.5]])] * 9).noise == 0.0
+    assert History.of([np.array([[1.0, 0.5], [2.0, np.inf], [3.0, np.nan]])] * 9).noise == 0.0
+
+
+# --- halving --------------------------------------------------------------------------------------------------------
+
+
+def halve(lengths: list[int], values: list[float], luck: float = 0.0, seed: int = 0) -> int | None:
+    history = History.of(
+        [np.column_stack([np.arange(1.0, n + 1), np.full(n, v)]) for n, v in zip(lengths, values, strict=True)]
+    )
+    lots = luck * np.random.default_rng(seed).standard_normal(len(lengths))
+    return promoted(history, np.array(lengths, dtype=float), np.full(len(lengths), True), lots)
+
+
+def test_the_best_third_of_a_rung_goes_on_to_the_next() -> None:
+    lengths, values, log = [1] * 27, [float(i) for i in range(27)], []
+    while (chosen := halve(lengths, values)) is not None:
+        lengths[chosen] += 1
+        log.append(chosen)
+    assert lengths == [27] + [9] * 2 + [3] * 6 + [1] * 18
+    assert log[:2] == [0, 0]
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.floats(-1e6, 1e6)), min_size=1, max_size=30), st.floats(0.01, 100.0))
+def test_halving_knows_ranks_only(trials: list[tuple[int, float]], factor: float) -> None:
+    lengths = [n for n, _ in trials]
+    values = [float(np.round(v)) for _, v in trials]
+    assert halve(lengths, values) == halve(lengths, [factor * v for v in values])
+
+
+def test_luck_decides_between_equals_and_not_against_a_clear_lead() -> None:
+    equal = {halve([1] * 9, [0.0] * 9, 0.1, seed) for seed in range(30)}
+    assert len(equal) > 4
+    clear = {halve([1] * 9, [0.0] * 3 + [5.0] * 6, 0.1, seed) for seed in range(30)}
+    assert clear == {0, 1, 2}
+
+
+def test_what_cannot_be_trained_holds_its_place() -> None:
+    history = History.of([np.array([[1.0, float(i)]]) for i in range(6)])
+    free = np.array([False, True, True, True, True, True])
+    assert promoted(history, np.ones(6), free, np.zeros(6)) == 1
+    free[1] = False
+    assert promoted(history, np.ones(6), free, np.zeros(6)) is None
 
 
 # --- acquisition ----------------------------------------------------------------------------------------------------

@@ -199,6 +199,15 @@ def test_a_space_that_is_used_up_ends_with_its_paused_trials() -> None:
     assert study.policy.next(study.view) == Start(None, study.policy.next(study.view).memo)
 
 
+def test_a_plateau_of_noise_is_left_behind() -> None:
+    def late(values: Mapping[str, Any], step: int) -> float:
+        noise = math.sin(1e4 * (values["x"] + 3.0 * values["y"]) + 7.0 * step)
+        learns = values["x"] > 0.7 and step > 4
+        return 1.0 + 1e-3 * noise - (0.1 * (step - 4) if learns else 0.0)
+
+    assert Study(policy(), loss=late).run(150).best < 0.5
+
+
 def test_curves_of_one_point_are_searched_as_by_bayesian_optimization() -> None:
     study = Study(policy(), loss=lambda values, step: loss(values, 30))
     study.view = dataclasses.replace(study.view, horizon=1)

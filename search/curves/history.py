@@ -14,6 +14,8 @@ Mask = NDArray[np.bool_]
 
 _FLOOR = -2.0
 _FAR = 1e150
+_BEND = 0.6745 * 6.0**0.5  # median size of a second difference of standard normal noise
+_BENDS = 5  # fewer second differences tell nothing of the noise
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,14 @@ class History:
         finite = np.where(np.isfinite(self.values), self.values, np.inf)
         bests: Array = np.minimum.reduceat(finite, self.starts)
         return bests
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the noise within curves, from the median of their second differences; 0 if unknown."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            bends = np.abs(self.values[2:] - 2.0 * self.values[1:-1] + self.values[:-2])
+        bends = bends[(self.trial[2:] == self.trial[:-2]) & np.isfinite(bends)]
+        return float(np.median(bends)) / _BEND if bends.size >= _BENDS else 0.0
 
     def thinned(self, limit: int, whole: int, grid: Index) -> Index:
         """Indices of at most ``limit`` points.

@@ -35,6 +35,8 @@ class Settings:
         near: new recipes considered that are variations of the best.
         parents: trials that are varied.
         growth: growth of the number of points at which hyperparameters are fitted anew.
+        halving: share of the decisions that successive halving takes where it has a trial to train on.
+        luck: standard deviation of the lots drawn there, in that of the noise within curves.
     """
 
     starts: int = 10
@@ -47,6 +49,8 @@ class Settings:
     near: int = 60
     parents: int = 5
     growth: float = 1.25
+    halving: float = 0.5
+    luck: float = 2.0
 
 
 @dataclass(frozen=True)

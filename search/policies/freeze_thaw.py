@@ -2,7 +2,8 @@
 
 What it does: starts a handful of recipes for one step each; from then on, whenever a lane is free, a Gaussian process
 over (recipe, step) predicts how every paused curve and every candidate recipe would go on, and the one with the
-highest expected improvement of the best value, a random number of steps ahead, trains the next step. It replaces
+highest expected improvement of the best value, a random number of steps ahead, trains the next step; half of the
+decisions follow successive halving instead, for ranks hold where the model is misled. It replaces
 sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others disappoint. Where
 only ``trials`` limits the search, it ends when no paused one has a 5 % chance to become the best by its end.
 When to use it: whenever trials yield curves; it gains most when a complete trial is long compared with its first
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
+from hpo.search.curves.halving import promoted
 from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.thaw import Curves, Model, Options, Settings
@@ -117,16 +119,22 @@ class FreezeThaw(Policy):
         if not observed:
             return Wait()
         running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
+        rng = np.random.default_rng(derive_seed(view.seed, "thaw", _points(view), started, len(running)))
+        paused = [k for k in observed if k.trial.state == "paused" or k.trial.number == judged]
+        paused = [k for k in paused if k.steps < _limit(k.trial.values, horizon)]
+        endless = not may_start and view.steps_left is None  # nothing but the model says when to end
+        if not endless and rng.random() < self._settings.halving:
+            chosen = self._promoted(view, observed, paused)
+            if chosen is not None:
+                return Resume(chosen)
         model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
         if running:
             model.suppose(_options(running, observed, horizon))
-        rng = np.random.default_rng(derive_seed(view.seed, "thaw", _points(view), started, len(running)))
-        best = sorted(observed, key=lambda k: k.best)
-        paused = [k for k in best if k.trial.state == "paused" or k.trial.number == judged]
-        paused = [k for k in paused if k.steps < _limit(k.trial.values, horizon)][: self._settings.paused]
+        paused = sorted(paused, key=lambda k: k.best)[: self._settings.paused]
         units = candidates.uniform(rng, self._settings.uniform if may_start else 0)
         if self._own_recipes and may_start:
-            parents = encoding.units([k.trial.values for k in best[: self._settings.parents]])
+            best = sorted(observed, key=lambda k: k.best)[: self._settings.parents]
+            parents = encoding.units([k.trial.values for k in best])
             units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
         new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
         options = _joined(_options(paused, observed, horizon), new) if paused else new
@@ -135,7 +143,7 @@ class FreezeThaw(Policy):
         score[len(paused) :] += candidates.belief(units) * _BELIEF / (_BELIEF + started)
         if self._per_second:
             score -= self._log_seconds(model, options, observed)
-        if not may_start and view.steps_left is None:  # nothing else says when to end
+        if endless:
             score[model.chance(options) < _HOPELESS] = -np.inf
         for chosen in np.argsort(-score, kind="stable"):
             if score[chosen] == -np.inf:
@@ -158,6 +166,20 @@ class FreezeThaw(Policy):
         if point is not None and not started:
             point |= {name: value for name, value in view.prior.items() if name in point}  # as it is, not rounded
         return None if point is None else Start(point)
+
+    def _promoted(self, view: View, observed: Sequence[_Known], paused: Sequence[_Known]) -> int | None:
+        """Number of the trial that successive halving trains on."""
+        history = History.of([k.curve for k in observed])
+        luck = np.random.default_rng(derive_seed(view.seed, "luck")).standard_normal(len(view.trials))
+        luck = luck[[k.trial.number for k in observed]] * (self._settings.luck * history.noise)
+        free = {k.trial.number for k in paused}
+        place = promoted(
+            history,
+            np.array([float(k.steps) for k in observed]),
+            np.array([k.trial.number in free for k in observed]),
+            luck,
+        )
+        return None if place is None else observed[place].trial.number
 
     def _model(
         self, view: View, observed: Sequence[_Known], earlier: Sequence[_Known], encoding: Encoding, horizon: int
