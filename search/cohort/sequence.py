@@ -10,6 +10,7 @@ normalization (Takase et al. 2024, arXiv 2312.16903; measured in section 3.4.2 o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -29,12 +30,13 @@ class Embedding(Layer):
 
     Attributes:
         width: length of the vectors.
-        deviation: standard deviation of the first table, which is normal; 0.02 as in GPT-2, torch has 1.
+        gain: multiplies the first table, which is normal with variance 1/width: vectors of length 1 about (torch has
+            variance 1, GPT-2 0.02^2).
         symbols: rows of the table; None takes what the data has.
     """
 
     width: int
-    deviation: float = 0.02
+    gain: float = 1.0
     symbols: int | None = None
 
     def sized(self, outputs: int, symbols: int) -> Layer:
@@ -62,7 +64,7 @@ class Embedding(Layer):
 
     def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
         """Draw."""
-        return [torch.empty(self._rows, self.width).normal_(0, self.deviation, generator=generator)]
+        return [_table((self._rows, self.width), self.gain, generator)]
 
     def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Look up in all lanes' tables as one, each lane in its own part of it."""
@@ -80,7 +82,7 @@ class Embedding(Layer):
 class Positions(Layer):
     """Add a learned vector for each position (Radford et al. 2018); named and drawn as an embedding."""
 
-    deviation: float = 0.02
+    gain: float = 1.0
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         """Table [positions, width]."""
@@ -88,7 +90,7 @@ class Positions(Layer):
 
     def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
         """Draw."""
-        return [torch.empty(shape).normal_(0, self.deviation, generator=generator)]
+        return [_table(shape, self.gain, generator)]
 
     def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Add."""
@@ -157,3 +159,7 @@ class MeanPool(Layer):
     def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         """Average."""
         return x.mean(dim=-2)
+
+
+def _table(shape: Shape, gain: float, generator: torch.Generator) -> Tensor:
+    return torch.empty(shape).normal_(0, gain / math.sqrt(shape[-1]), generator=generator)
