@@ -20,7 +20,7 @@ PLUGINS = ("samplers", "pruners", "policies", "executors")
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("space", "recipe", "budget", "objective.knobs", "store.location"),  # pure
+    ("space", "recipe", "budget", "objective.knobs", "store.location", "cohort.recipe"),  # pure
     ("registry", "study", "studyfile.yaml12"),
     ("objective.annotations", "objective.source", "objective.live", "lifeline"),
     ("objective.describe",),

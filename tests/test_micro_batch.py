@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpo.search import studyfile
 from hpo.search.cohort import memory
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.data import Splits
@@ -22,7 +24,7 @@ from hpo.search.cohort.order import generator, layout
 from hpo.search.cohort.problem import Problem, Trial
 from hpo.search.cohort.recipe import TrainingRecipe
 from hpo.search.cohort.schedules import rates
-from hpo.search.errors import UserError
+from hpo.search.errors import StudyFileError, UserError
 from hpo.search.executors import Task
 
 WIDE = 256
@@ -140,6 +142,34 @@ def test_what_depends_on_the_batch_goes_by_the_effective_one() -> None:
 def test_a_batch_said_twice_or_not_at_all_is_refused_with_a_remedy(knobs: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         lane(**knobs)
+
+
+@pytest.mark.parametrize(
+    ("search", "fixed", "line", "said"),
+    [
+        ("effective_batch: {choice: [32, 64]}", "accumulation_steps: 2", 5, "drop accumulation_steps"),
+        ("learning_rate: {float: [0.1, 1]}", "batch_size: auto", 6, "add effective_batch"),
+        ("momentum: {float: [0.1, 0.9]}", "batch_schedule: noise, class_weight: sqrt", 6, "resample: balanced"),
+    ],
+)
+def test_knobs_that_contradict_one_another_in_every_recipe_are_a_mistake_of_the_study_file(
+    tmp_path: Path, search: str, fixed: str, line: int, said: str
+) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(f"# s\nobjective: mlp\ngoal: minimize val_loss\nsearch:\n  {search}\nfixed: {{{fixed}}}\n")
+    with pytest.raises(StudyFileError, match=said) as caught:
+        studyfile.read(str(file))
+    assert [mistake.line for mistake in caught.value.mistakes] == [line]
+
+
+def test_a_study_in_which_only_some_recipes_contradict_themselves_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        "# s\nobjective: mlp\ngoal: minimize val_loss\nmemory_limit: 64\nsearch:\n"
+        "  effective_batch: {choice: [32, 64]}\n  batch_size: {choice: [auto, 16]}\n"
+        "  accumulation_steps: {choice: [1, 2]}\n"
+    )
+    assert studyfile.read(str(file)).memory_limit == 64
 
 
 # --- auto ------------------------------------------------------------------------------------------------------------

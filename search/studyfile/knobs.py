@@ -6,12 +6,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import HpoError, Mistake, did_you_mean
+from hpo.search.errors import HpoError, Mistake, UserError, did_you_mean
 from hpo.search.objective.describe import COMMAND, FILLED, Objective, describe
 from hpo.search.objective.knobs import REQUIRED, Knob
 from hpo.search.space import Choice, Parameter, Space
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
+
+_LOOKS = 64
+_GOLDEN = 0.6180339887498949
 
 
 def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[Mistake]) -> Objective | None:
@@ -51,6 +54,8 @@ class Knobs:
         self._check_fixed()
         self.space = self._read_space()
         self._check_required()
+        if objective is not None and objective.trained_by_suite and not mistakes:
+            self._check_training()
 
     @property
     def epochs(self) -> int | None:
@@ -169,6 +174,23 @@ class Knobs:
             wrong_value(knob, item, self.mistakes)
             if knob is not None:
                 self.fixed[name] = knob.whole(self.fixed[name])
+
+    def _check_training(self) -> None:
+        """Refuse knobs of training that contradict one another at every point of the space that is looked at."""
+        from hpo.search.cohort.recipe import TrainingRecipe
+
+        problem = ""
+        for turn in range(_LOOKS):  # spread over all knobs at once, so that no two go together
+            shares = [turn * _GOLDEN * (place + 1) % 1 for place in range(len(self.space))]
+            try:
+                TrainingRecipe.take({**self.fixed, **self.space.from_unit(shares, self.fixed)})
+            except UserError as error:
+                problem = problem or str(error)
+            else:
+                return
+        given = {**(self._search.keys if self._search else {}), **(self._fixed.keys if self._fixed else {})}
+        named = [name for name in given if name in problem.replace(":", " ").split()]
+        self.mistakes.append((given[named[0]] if named else self.root).mistake(problem))
 
     def _check_required(self) -> None:
         if self.objective is None:
