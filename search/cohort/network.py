@@ -1,7 +1,8 @@
 """What the trainer needs of a model: named parameters, and a forward pass for all lanes at a time.
 
 Shapes in this package: K lanes, B samples of a micro-batch, then the sample's own shape. A parameter of shape S is a
-tensor [K, *S]; inputs are [K, B, *input shape]; outputs are [K, B, number of outputs].
+tensor [K, *S]; inputs are [K, B, *input shape]; outputs are [K, B, number of outputs], or [K, B, positions, number of
+outputs] where each position has a target.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Parameter:
     Attributes:
         name: as in ``torch.nn.Module.state_dict``.
         shape: shape as stored here.
-        matrix: whether weight decay and L1 apply: true for weights, false for biases and normalization gains.
+        matrix: whether weight decay and L1 apply: true for weights, false for biases, normalization gains and tables of
+            embeddings.
         transposed: whether ``state_dict`` has it with its two dimensions exchanged.
     """
 
@@ -69,7 +71,7 @@ class Network(abc.ABC):
 
     @abc.abstractmethod
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
-        """Outputs [K, B, outputs]; ``masks`` is None in evaluation and where no lane has dropout."""
+        """Outputs [K, B, ..., outputs]; ``masks`` is None in evaluation and where no lane has dropout."""
 
     def state(self) -> Mapping[str, Tensor] | None:
         """What training changes in this object itself, such as running statistics; None where that cannot be told."""

@@ -129,8 +129,8 @@ class TrainingRecipe:
 
     # --- regularization --------------------------------------------------------------------------------------------
     weight_decay: Annotated[float, AT_LEAST_0] = 0.01
-    """Decay of weight matrices, never of biases and normalization gains: decoupled (times the learning rate) under
-    AdamW, Lion and Muon, an L2 term of the gradient under SGD, Adam and RMSprop. [1/step; 0]"""
+    """Decay of weight matrices, never of biases, normalization gains or embedding tables: decoupled (times learning
+    rate) under AdamW, Lion and Muon, an L2 term of the gradient under SGD, Adam and RMSprop. [1/step; 0]"""
 
     weight_timescale: Annotated[float, AT_LEAST_0] = 0.0
     """Epochs over which decoupled weight decay forgets, in place of ``weight_decay``, which is then effective batch /
