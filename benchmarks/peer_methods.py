@@ -15,6 +15,7 @@ themselves, so their published accounting is dearer.
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import tempfile
@@ -27,12 +28,12 @@ import numpy as np
 from replay import Method, Replay
 from tables import Table
 
-from hpo.search.space import Int, Space
+from hpo.search.space import Choice, Float, Int, Space
 
 _DIVERGED = 10.0  # nats, worse than chance on every data set; peers are told this for NaN and for larger losses
 
 
-def syne_tune(scheduler: str, **settings: Any) -> Method:
+def with_syne_tune(scheduler: str, **settings: Any) -> Method:
     """A multi-fidelity scheduler of Syne Tune, driven as its ``Tuner`` drives it."""
 
     def run(table: Table, seed: int, epochs: int) -> list[float]:
@@ -49,7 +50,8 @@ def syne_tune(scheduler: str, **settings: Any) -> Method:
             (True, True): config_space.lograndint,
         }
         space = {
-            p.name: kinds[isinstance(p.domain, Int), p.domain.log](p.domain.low, p.domain.high) for p in table.space
+            name: kinds[isinstance(numbers, Int), numbers.log](numbers.low, numbers.high)
+            for name, numbers in _numbers(table.space).items()
         }
         rules = getattr(baselines, scheduler)(
             {**space, "epochs": table.horizon},
@@ -58,7 +60,7 @@ def syne_tune(scheduler: str, **settings: Any) -> Method:
             resource_attr="epoch",
             max_resource_attr="epochs",
             random_seed=seed,
-            **settings,
+            **copy.deepcopy(settings),  # schedulers add to the options they are given
         )
         replay = Replay(table)
         trials: list[Any] = []
@@ -87,7 +89,7 @@ def syne_tune(scheduler: str, **settings: Any) -> Method:
     return run
 
 
-def smac(table: Table, seed: int, epochs: int) -> list[float]:
+def with_smac(table: Table, seed: int, epochs: int) -> list[float]:
     """SMAC3's multi-fidelity facade: a random forest proposes, Hyperband brackets allot epochs."""
     from smac import MultiFidelityFacade, Scenario
     from smac.runhistory import TrialValue
@@ -111,7 +113,7 @@ def smac(table: Table, seed: int, epochs: int) -> list[float]:
     return replay.seen[:epochs]
 
 
-def dehb(table: Table, seed: int, epochs: int) -> list[float]:
+def with_dehb(table: Table, seed: int, epochs: int) -> list[float]:
     """DEHB: differential evolution within Hyperband brackets."""
     from dehb import DEHB
 
@@ -134,7 +136,7 @@ def dehb(table: Table, seed: int, epochs: int) -> list[float]:
     return replay.seen[:epochs]
 
 
-def neps(algorithm: str) -> Method:
+def with_neps(algorithm: str) -> Method:
     """A multi-fidelity algorithm of NePS."""
 
     def run(table: Table, seed: int, epochs: int) -> list[float]:
@@ -146,10 +148,8 @@ def neps(algorithm: str) -> Method:
         np.random.seed(seed)
         torch.manual_seed(seed)
         knobs = {
-            p.name: (neps.Integer if isinstance(p.domain, Int) else neps.Float)(
-                p.domain.low, p.domain.high, log=p.domain.log
-            )
-            for p in table.space
+            name: (neps.Integer if isinstance(numbers, Int) else neps.Float)(numbers.low, numbers.high, log=numbers.log)
+            for name, numbers in _numbers(table.space).items()
         }
         knobs["epochs"] = neps.IntegerFidelity(1, table.horizon)
         space = type("Recorded", (neps.PipelineSpace,), knobs)()
@@ -168,13 +168,13 @@ def neps(algorithm: str) -> Method:
 _REFITS = {"opt_skip_period": 3, "opt_skip_init_length": 25}
 
 PEERS: Mapping[str, Method] = {
-    "syne-tune asha": syne_tune("ASHA", type="promotion"),
-    "syne-tune mobster": syne_tune("MOBSTER", type="promotion", search_options=_REFITS),
-    "syne-tune dyhpo": syne_tune("DyHPO", search_options=_REFITS),
-    "smac multi-fidelity": smac,
-    "dehb": dehb,
-    "neps hyperband": neps("hyperband"),
-    "neps priorband": neps("priorband"),
+    "syne-tune asha": with_syne_tune("ASHA", type="promotion"),
+    "syne-tune mobster": with_syne_tune("MOBSTER", type="promotion", search_options=_REFITS),
+    "syne-tune dyhpo": with_syne_tune("DyHPO", search_options=_REFITS),
+    "smac multi-fidelity": with_smac,
+    "dehb": with_dehb,
+    "neps hyperband": with_neps("hyperband"),
+    "neps priorband": with_neps("priorband"),
 }
 
 
@@ -183,11 +183,15 @@ def _configspace(space: Space, seed: int) -> Any:
     import ConfigSpace
 
     found = ConfigSpace.ConfigurationSpace(seed=seed)
-    for parameter in space:
-        domain = parameter.domain
-        kind = ConfigSpace.Integer if isinstance(domain, Int) else ConfigSpace.Float
-        found.add(kind(parameter.name, (domain.low, domain.high), log=domain.log))
+    for name, numbers in _numbers(space).items():
+        kind = ConfigSpace.Integer if isinstance(numbers, Int) else ConfigSpace.Float
+        found.add(kind(name, (numbers.low, numbers.high), log=numbers.log))
     return found
+
+
+def _numbers(space: Space) -> dict[str, Float | Int]:
+    """Ranges of a table's knobs, which are all numbers."""
+    return {p.name: p.domain for p in space if not isinstance(p.domain, Choice)}
 
 
 def _told(loss: float) -> float:
