@@ -2,8 +2,8 @@
 
 Same space, same number of trials and epochs, TPE or random everywhere; with and without pruning. Every side trains on
 two cores: the suite with two worker processes, Optuna with n_jobs=2, Ray with two actors. Peers that are not installed
-are left out. Each side is a process of its own; CPU time is that of all its children. Sides take turns, repeat by
-repeat; figures are medians over the repeats with their range.
+are left out. Each side is a process of its own; CPU time is that of all its children, which Ray's actors are not:
+theirs is missing. Sides take turns, repeat by repeat; figures are medians over the repeats with their range.
 
     pip install 'ray[tune]' syne-tune        # in an environment of their own
     python benchmarks/peers.py                            all sides, 60 trials, 3 repeats
