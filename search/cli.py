@@ -11,11 +11,13 @@ import ast
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from hpo.search.errors import HpoError, StudyFileError, UserError, did_you_mean
+from hpo.search.errors import Advice, HpoError, StudyFileError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from hpo.search.store import Store
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        return _dispatch(words)
+        with _advice():
+            return _dispatch(words)
     except HpoError as error:
         if debug:
             raise
@@ -56,6 +59,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+@contextmanager
+def _advice() -> Iterator[None]:
+    """Show advice as a line, without the place in the source that a warning has."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if issubclass(category, Advice):
+                print(message, file=sys.stderr)
+            else:
+                usual(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def commands() -> dict[str, str]:

@@ -107,6 +107,10 @@ class StudyFileError(HpoError):
         super().__init__("\n\n".join(map(str, self.mistakes)))
 
 
+class Advice(UserWarning):
+    """What the user should know about a training that goes on all the same."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Offer the nearest known word, or list them when they are few.
 

@@ -217,3 +217,18 @@ def test_every_command_has_help(capsys):
         with pytest.raises(SystemExit) as end:
             main([name, "--help"])
         assert end.value.code == 0
+
+
+def test_advice_about_a_training_is_a_line_told_once(place, capsys):
+    study = STUDY.replace("./bowl.py", "mlp").replace("x: {float: [0, 1]}", "learning_rate: {float: [1e-3, 1e-2]}")
+    study = study.replace("  kind: {choice: [a, b]}\n", "").replace("epochs: 4", "epochs: 1, batch_size: auto")
+    study = study.replace("fixed: {", "fixed: {effective_batch: 64, ")
+    Path("auto.yaml").write_text(study.lstrip())
+    assert main(["run", "auto.yaml", "--trials", "1", "--confirm", "none"]) == 0
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("what fitted memory_limit") == 1
+    assert main(["export", "auto", "--output", "best.yaml"]) == 0
+    assert main(["train", "best.yaml"]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "memory_limit" in line]
+    assert len(said) == 1
+    assert said[0].startswith("batch_size: auto")

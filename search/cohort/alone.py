@@ -17,7 +17,7 @@ from hpo.search.cohort.data import Part, as_tensor
 from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.metrics import predict, score
 from hpo.search.cohort.problem import Problem, Trial
-from hpo.search.errors import UserError
+from hpo.search.errors import Advice, UserError
 from hpo.search.executors import Task
 from hpo.search.recipe import canonical
 
@@ -44,7 +44,7 @@ def train_alone(
     """
     lane = Lane(0, Problem(objective, task).trial(recipe))
     for note in lane.trial.notes:
-        warnings.warn(note, stacklevel=2)
+        warnings.warn(note, Advice, stacklevel=2)
     for _ in _epochs(lane):
         yield dict(lane.metrics)
     lane.trial.network.restore(lane.best)

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hpo.search.errors import DataError, UserError
+from hpo.search.errors import Advice, DataError, UserError
 from hpo.search.executors import Failed, Finished, Job, Point, Task
 from hpo.search.objective.command import CommandFailed, run_command
 from hpo.search.objective.describe import FILLED, Objective, describe, import_module
@@ -190,7 +190,9 @@ def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal])
     trainer = Trainer(task)
     run = trainer.start(Job(0, recipe))
     try:
-        points = [(run.step, point) for point in run]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Advice)  # the search has told it
+            points = [(run.step, point) for point in run]
         model, _ = kept(run.fitted, goals, points)
         if not hasattr(model, "test"):
             return None, ""
