@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _advice() -> Iterator[None]:
     """Show advice as a line, without the place in the source that a warning has."""
     with warnings.catch_warnings():
+        warnings.simplefilter("always", Advice)
         usual = warnings.showwarning
 
         def show(
