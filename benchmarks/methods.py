@@ -42,6 +42,7 @@ METHODS: Mapping[str, Method] = {
         for pruner in ("none", "median", "halving", "hyperband")
     },
     "optuna gp, none": with_optuna("gp", "none"),
+    "optuna tuned": with_optuna("tuned tpe", "tuned halving"),
     **PEERS,
 }
 

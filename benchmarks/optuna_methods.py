@@ -45,10 +45,15 @@ def _train(study: optuna.Study, trial: optuna.Trial, replay: Replay, epochs: int
     study.tell(trial, value)
 
 
+# "tuned" had the least averaged regret on the even-indexed data sets, LCBench and TaskSet weighed equally, of some 30
+# settings: the random sampler and TPE (also univariate, without constant liar, with 5 to 80 random trials first) beside
+# halving (reduction 2 to 9, bootstrap count 0 to 12), Hyperband (3 and 4) and percentile pruning. Most is won by the
+# bootstrap count, without which the first trial is trained to its end whatever it is worth.
 _SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
+    "tuned tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=40),
 }
 
 _PRUNERS: Mapping[str, Callable[[int], optuna.pruners.BasePruner]] = {
@@ -56,6 +61,9 @@ _PRUNERS: Mapping[str, Callable[[int], optuna.pruners.BasePruner]] = {
     "median": lambda horizon: optuna.pruners.MedianPruner(),
     "halving": lambda horizon: optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
     "hyperband": lambda horizon: optuna.pruners.HyperbandPruner(1, horizon, 3),
+    "tuned halving": lambda horizon: optuna.pruners.SuccessiveHalvingPruner(
+        min_resource=1, reduction_factor=4, bootstrap_count=2
+    ),
 }
 
 
