@@ -18,9 +18,7 @@ import argparse
 import json
 import math
 import platform
-import shlex
 import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -209,7 +207,8 @@ def main() -> None:
     torch.set_num_threads(1)
     threadpool_limits(1)
     result: dict[str, Any] = {
-        "command": shlex.join(["python", "benchmarks/live.py", *sys.argv[1:]]),
+        "command": f"python benchmarks/live.py --seeds {options.seeds} --epochs {options.epochs} "
+        f"--studies {' '.join(options.studies)}",
         "commit": _commit(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("hpo-suite", "optuna", "scikit-learn", "torch")},
