@@ -35,7 +35,7 @@ METHODS: Mapping[str, Method] = {
     "hpo freeze-thaw of tpe": suite(sampler={"freeze-thaw": {"of": "tpe"}}),
     "hpo tpe, learning-curve": suite(sampler="tpe", pruner="learning-curve"),
     "hpo random, learning-curve": suite(sampler="random", pruner="learning-curve"),
-    "hpo tpe, successive-halving": suite(sampler="tpe", pruner="successive-halving"),
+    "hpo default": suite(),
     **{
         f"optuna {sampler}, {pruner}": with_optuna(sampler, pruner)
         for sampler in ("random", "tpe")
