@@ -49,6 +49,7 @@ class Loop:
         self.stop = False
         """Set by a signal handler: end after the current round is recorded."""
         self._running: dict[int, Entry] = {}
+        self._moved: list[int] = []  # in this round, to be judged
         self._began = time.monotonic()
         self._kept_time = 0.0
         self._memo: Mapping[str, Any] = ledger.facts().get("policy", {})
@@ -77,6 +78,7 @@ class Loop:
                 break
             for event in sorted(self.executor.advance(), key=lambda event: event.number):
                 self._handle(event)
+            self._decide()
             self._check_failures()
             self._check_budget()
             self._commit()
@@ -167,15 +169,24 @@ class Loop:
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
         self.ledger.point(entry, event.step, values, self.rules.judged, finite, event.seconds)
         self.observer.moved(entry)
-        verdict = self._verdict(entry)
-        self._keep(verdict.memo)
-        if isinstance(verdict, Prune):
-            self.executor.evict(entry.number)
-            self._end(entry, "pruned", verdict.reason, verdict.evidence)
-        elif isinstance(verdict, Pause):
-            self.executor.evict(entry.number, keep=True)
-            del self._running[entry.number]
-            self.ledger.move(entry, "paused")
+        self._moved.append(entry.number)
+
+    def _decide(self) -> None:
+        """Judge the trials that have moved, when all news is recorded: whoever moves together is compared as equals."""
+        moved, self._moved = self._moved, []
+        for number in moved:
+            entry = self._running.get(number)
+            if entry is None:
+                continue  # it ended with the point
+            verdict = self._verdict(entry)
+            self._keep(verdict.memo)
+            if isinstance(verdict, Prune):
+                self.executor.evict(number)
+                self._end(entry, "pruned", verdict.reason, verdict.evidence)
+            elif isinstance(verdict, Pause):
+                self.executor.evict(number, keep=True)
+                del self._running[number]
+                self.ledger.move(entry, "paused")
 
     def _unknown_metric(self, entry: Entry, metric: str, metrics: Mapping[str, float]) -> None:
         """Stop at the very first point: the goal is misspelt, or comes too late to be told from that."""

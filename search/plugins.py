@@ -12,6 +12,8 @@ from hpo.search.studyfile.plugins import file_kind
 
 DEFAULT_SAMPLER = Plugin("tpe")
 DEFAULT_PRUNER = Plugin("successive-halving")
+BOLD_PRUNER = Plugin("successive-halving", {"bootstrap_count": 2})
+"""The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
 
 
 def build(kind: str, plugin: Plugin, context: Any) -> Any:
@@ -40,7 +42,9 @@ def pruner_of(study: Study) -> Plugin:
         return study.pruner
     several = len(study.goals) > 1
     replaced = study.sampler is not None and file_kind("sampler", study.sampler.name) == "policy"
-    return Plugin("none") if several or replaced else DEFAULT_PRUNER
+    if several or replaced:
+        return Plugin("none")
+    return BOLD_PRUNER if study.budget.trials is None else DEFAULT_PRUNER
 
 
 def build_policy(plugin: Plugin, study: Study) -> Policy:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import optuna
 import pytest
 
+from hpo.search.budget import Budget
 from hpo.search.plugins import build, executor_of, pruner_of, sampler_and_policy
 from hpo.search.pruners import PrunerContext
 from hpo.search.space import Float, Parameter, Space
@@ -27,6 +30,13 @@ def test_a_policy_takes_the_place_of_sampler_and_pruner() -> None:
 def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
     assert pruner_of(study(LOSS, SIZE)) == Plugin("none")
     assert pruner_of(study(LOSS)) != Plugin("none")
+
+
+def test_halving_is_bold_where_no_number_of_trials_is_set() -> None:
+    by_steps = replace(study(), budget=Budget(steps=100))
+    by_trials = replace(study(), budget=Budget(trials=20, steps=100))
+    assert pruner_of(by_steps) == Plugin("successive-halving", {"bootstrap_count": 2})
+    assert pruner_of(by_trials) == Plugin("successive-halving")
 
 
 @pytest.mark.parametrize(

@@ -272,3 +272,10 @@ def test_decisions_read_only_the_curve_they_are_given() -> None:
     assert isinstance(trial, FrozenTrial)
     for name in NAMES:
         assert not make(name).prune(study, trial)  # nothing reported yet
+
+
+def test_the_first_at_a_rung_stop_there_where_they_bootstrap() -> None:
+    curves = [[(1, 0.3)], [(1, 0.2)], [(1, 0.1), (2, 0.1), (3, 0.1)], [(1, 0.4)], [(1, 0.5)], [(1, 0.05), (2, 0.05)]]
+    assert replay(new_study(), make("successive-halving", bootstrap_count=2), curves) == [1, 1, 3, 1, 1, None]
+    with pytest.raises(UserError, match="bootstrap_count is 0 or more, got -1"):
+        make("successive-halving", bootstrap_count=-1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpo.search.errors import Mistake, StudyFileError
@@ -36,6 +36,7 @@ def mistakes(text: str) -> list[Mistake]:
     return caught.value.mistakes
 
 
+@example({"0": "\x85"})
 @settings(max_examples=50)
 @given(st.dictionaries(KEYS, DATA, max_size=5))
 def test_what_is_written_reads_back_the_same_here_and_in_yaml_1_1(data: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ class Units:
             return Units(0.0, 1.0, 1.0)
         best = float(known.min())
         worst = float(known.max())
-        first = float(np.median(np.where(np.isfinite(firsts), firsts, max(worst, best))))
+        first = 2.0 * float(np.median(np.where(np.isfinite(firsts), firsts, max(worst, best)) / 2.0))  # no overflow
         near = float(np.quantile(np.where(np.isfinite(bests), bests, worst), share)) - best
         near = min(max(near, 1e-3 * (first - best), 1e-9 * abs(best), 1e-150), 1e150)
         return Units(best, near, max(float(np.arcsinh((first - best) / near)), 1.0))

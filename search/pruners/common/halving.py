@@ -29,14 +29,18 @@ class Halving(Stopper):
         horizon: steps of a complete trial, None when unknown.
         reduction_factor: one in this many goes on.
         first: given a trial's number, the step of its first rung.
+        bootstrap_count: the first so many trials at a rung are stopped there, having too few to be compared with.
     """
 
-    def __init__(self, horizon: int | None, reduction_factor: int, first: Callable[[int], int]) -> None:
+    def __init__(
+        self, horizon: int | None, reduction_factor: int, first: Callable[[int], int], bootstrap_count: int = 0
+    ) -> None:
         super().__init__(horizon)
         if reduction_factor < 2:
             raise UserError(f"reduction_factor is 2 or more, got {reduction_factor}")
         self._factor = reduction_factor
         self._first = first
+        self._bootstrap = bootstrap_count
         self._ended: Watched[_Values] = Watched(dict, self._add)
 
     def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
@@ -60,7 +64,7 @@ class Halving(Stopper):
             running = [seen for seen in (_value_at(rival, rung) for rival in rivals) if not math.isnan(seen)]
             ahead = bisect.bisect_left(column, value) + sum(seen < value for seen in running)
             trials = len(column) + len(running) + 1
-            best = max(trials // self._factor, 1)
+            best = max(trials // self._factor, 1) if trials > self._bootstrap else 0
             if ahead >= best:
                 sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
                 reason = f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on"
