@@ -85,6 +85,20 @@ class Timed(Lanes):
         return [replace(e, seconds=costs[e.number]) if isinstance(e, Point) else e for e in super().advance()]
 
 
+class Watching(Policy):
+    """Notes how many points each trial had whenever one is judged."""
+
+    def __init__(self) -> None:
+        self.seen: list[list[int]] = []
+
+    def next(self, view: View) -> Turn:
+        return Start()
+
+    def judge(self, view: View, number: int) -> Verdict:
+        self.seen.append([len(trial.curve) for trial in view.trials])
+        return Continue()
+
+
 class Fickle(Policy):
     """Pauses after every point and goes on with any trial at random."""
 
@@ -182,6 +196,12 @@ def test_exactly_the_wanted_trials_are_run_in_any_number_of_lanes(trials: int, l
     assert len(found) == trials
     assert all(trial.state.is_finished() for trial in found)
     assert points(found) == 6 * trials
+
+
+def test_trials_that_move_together_are_judged_when_all_have_moved() -> None:
+    watching = Watching()
+    search(study_of(budget=Budget(trials=3)), open_store(":memory:"), 3, watching)
+    assert watching.seen[:6] == [[1, 1, 1]] * 3 + [[2, 2, 2]] * 3
 
 
 @settings(max_examples=40, deadline=None)
