@@ -123,7 +123,7 @@ def script(pruner: Callable[[int], optuna.pruners.BasePruner]) -> Method:
 
 METHODS: Mapping[str, Method] = {
     "hpo freeze-thaw": suite(sampler="freeze-thaw"),
-    "hpo tpe, successive-halving": suite(sampler="tpe", pruner="successive-halving"),
+    "hpo default": suite(),
     "hpo tpe, learning-curve": suite(sampler="tpe", pruner="learning-curve"),
     RANDOM: suite(sampler="random", pruner="none"),
     "optuna tpe, halving": script(lambda steps: optuna.pruners.SuccessiveHalvingPruner(1, 3)),
