@@ -33,7 +33,8 @@ import optuna
 import plain_boosting
 import plain_mlp
 import torch
-from live_summary import Comparison, Run, markdown
+from live_summary import Comparison, Run
+from rows import markdown
 from threadpoolctl import threadpool_limits
 
 import hpo

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from rows import mean_and_error
 
 Array: TypeAlias = "NDArray[np.float64]"
 
@@ -102,9 +103,9 @@ class Comparison:
             rows.append(
                 {
                     "method": method,
-                    "averaged": _mean_and_error(regret.mean(axis=1)),
-                    **{f"at {count}": _mean_and_error(regret[:, count - 1]) for count in counts},
-                    "loss at the end": _mean_and_error(np.array([run.at_epochs(self.epochs)[-1] for run in runs])),
+                    "averaged": mean_and_error(regret.mean(axis=1)),
+                    **{f"at {count}": mean_and_error(regret[:, count - 1]) for count in counts},
+                    "loss at the end": mean_and_error(np.array([run.at_epochs(self.epochs)[-1] for run in runs])),
                     f"epochs to {self.anchor}'s last": reached,
                     "times fewer": _ratio(anchor, reached),
                     "trials": round(float(np.mean([run.trials for run in runs])), 1),
@@ -119,12 +120,12 @@ class Comparison:
         rows = []
         for method, runs in self.runs.items():
             within = self.over_seconds(method, "cpu")[:, self.grid("cpu") <= until]
-            row = {"method": method, f"averaged over {until:.1f} cpu s": _mean_and_error(within.mean(axis=1))}
+            row = {"method": method, f"averaged over {until:.1f} cpu s": mean_and_error(within.mean(axis=1))}
             for clock in CLOCKS:
                 reached = self._seconds_to_target(method, clock)
                 row[f"{clock} s to {self.anchor}'s last"] = reached
                 row[f"times less {clock}"] = _ratio(anchors[clock], reached)
-                row[f"{clock} s for all epochs"] = _mean_and_error(np.array([getattr(run, clock)[-1] for run in runs]))
+                row[f"{clock} s for all epochs"] = mean_and_error(np.array([getattr(run, clock)[-1] for run in runs]))
             rows.append(row)
         return sorted(rows, key=lambda row: row[f"averaged over {until:.1f} cpu s"][0])
 
@@ -144,22 +145,5 @@ class Comparison:
         return round(float(self.grid(clock)[reached[0]]), 2) if reached.size else None
 
 
-def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a table."""
-    head = list(rows[0])
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [
-            f"{v[0]:.3f} ± {v[1]:.3f}" if isinstance(v, list) else "-" if v is None else str(v) for v in row.values()
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def _ratio(anchor: float | None, own: float | None) -> float | None:
     return round(anchor / own, 2) if anchor and own else None
-
-
-def _mean_and_error(values: Array) -> list[float]:
-    error = values.std(ddof=1) / np.sqrt(values.size) if values.size > 1 else 0.0
-    return [round(float(values.mean()), 4), round(float(error), 4)]

@@ -33,6 +33,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from methods import METHODS, installed, package, prepare, release
 from numpy.typing import NDArray
+from rows import markdown, mean_and_error
 from tables import Table, load
 
 Array = NDArray[np.float64]
@@ -124,8 +125,8 @@ def summarize(found: Mapping[str, Runs]) -> list[dict[str, Any]]:
             {
                 "method": method,
                 "runs": len(curves),
-                "averaged": _mean_and_error(curves.mean(axis=1)),
-                **{f"at {k}": _mean_and_error(curves[:, k - 1]) for k in CHECKPOINTS if k <= curves.shape[1]},
+                "averaged": mean_and_error(curves.mean(axis=1)),
+                **{f"at {k}": mean_and_error(curves[:, k - 1]) for k in CHECKPOINTS if k <= curves.shape[1]},
                 "rank": ranks.get(method),
                 "epochs to TPE+Hyperband's final regret": int(reached[0]) + 1 if reached.size else None,
                 "ms per epoch": round(float(np.mean([run.milliseconds for row in runs.values() for run in row])), 2),
@@ -146,25 +147,9 @@ def _ranks(found: Mapping[str, Runs]) -> dict[str, float]:
     return {method: round(float(mean), 2) for method, mean in zip(found, means, strict=True)}
 
 
-def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as a table."""
-    head = list(rows[0])
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [
-            f"{v[0]:.3f} ± {v[1]:.3f}" if isinstance(v, list) else "-" if v is None else str(v) for v in row.values()
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def _curves(runs: Runs) -> Array:
     """Regrets of one method's runs, [runs, epochs]."""
     return np.array([run.regret for row in runs.values() for run in row])
-
-
-def _mean_and_error(values: Array) -> list[float]:
-    return [round(float(values.mean()), 4), round(float(values.std(ddof=1) / np.sqrt(values.size)), 4)]
 
 
 def _line(method: str, curves: Array) -> str:
