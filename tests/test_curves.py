@@ -11,7 +11,7 @@ from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.halving import promoted
 from hpo.search.curves.history import History, Units
 from hpo.search.curves.shapes import draw_shapes, milestones, shape_covariance
-from hpo.search.curves.single import Library, forecast
+from hpo.search.curves.single import Library, forecast, prospect
 from hpo.search.space import Choice, Float, Int, Parameter, Space
 
 SPACE = Space(
@@ -252,15 +252,47 @@ def test_too_few_points_and_those_that_diverge_tell_nothing_of_the_noise() -> No
     assert History.of([np.array([[1.0, 0.5], [2.0, np.inf], [3.0, np.nan]])] * 9).noise == 0.0
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=12), st.floats(0.01, 100.0), st.floats(-100.0, 100.0))
+def test_a_prospect_moves_with_scale_and_shift(values: list[int], scale: float, shift: float) -> None:
+    curve = [(t, v / 10) for t, v in enumerate(values, 1)]
+    moved = [(t, scale * v + shift) for t, v in curve]
+    plain, other = prospect(curve, 30), prospect(moved, 30)
+    assert other == pytest.approx(scale * plain + shift, rel=1e-6, abs=1e-6 * scale + 1e-9)
+    assert plain <= min(values) / 10
+
+
+def test_a_curve_that_still_falls_has_better_prospects_than_one_that_has_gone_flat() -> None:
+    flat = [(1, 0.70), (2, 0.6932), (3, 0.6931), (4, 0.6931), (5, 0.6931)]
+    above = [(1, 0.704), (2, 0.702), (3, 0.6995), (4, 0.697), (5, 0.6945)]
+    assert prospect(above, 50) < prospect(flat, 50) <= 0.6931
+
+
+def test_prospects_without_points_to_go_on_are_the_best_value() -> None:
+    assert prospect([(1, 3.0)], 9) == 3.0
+    assert prospect([(1, 3.0), (2, 3.0)], 9) == 3.0
+    assert prospect([(8, 3.0), (9, 4.0)], 9) == 3.0
+    assert prospect([(1, 3.0), (2, math.nan)], 9) == 3.0
+    assert prospect([(1, math.inf)], 9) == math.inf
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 12), st.integers(0, 1000))
+def test_prospects_are_those_of_the_drawn_forecast(points: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    curve = [(t, v + 0.01 * rng.normal()) for t, v in falling(0.3, 1.0, points + 1, rng.uniform(0.05, 0.6))]
+    last = forecast(curve, 30, Library.of([], 30), seed).draws[:, -1]
+    expected = min(float(last.mean() - last.std()), min(v for _, v in curve))
+    assert prospect(curve, 30) == pytest.approx(expected, abs=0.15 * float(last.std()) + 0.01)
+
+
 # --- halving --------------------------------------------------------------------------------------------------------
 
 
 def halve(lengths: list[int], values: list[float], luck: float = 0.0, seed: int = 0) -> int | None:
-    history = History.of(
-        [np.column_stack([np.arange(1.0, n + 1), np.full(n, v)]) for n, v in zip(lengths, values, strict=True)]
-    )
     lots = luck * np.random.default_rng(seed).standard_normal(len(lengths))
-    return promoted(history, np.array(lengths, dtype=float), np.full(len(lengths), True), lots)
+    worth = np.array(values)
+    return promoted(np.array(lengths, dtype=float), np.full(len(lengths), True), lots, lambda there, rung: worth[there])
 
 
 def test_the_best_third_of_a_rung_goes_on_to_the_next() -> None:
@@ -287,11 +319,21 @@ def test_luck_decides_between_equals_and_not_against_a_clear_lead() -> None:
 
 
 def test_what_cannot_be_trained_holds_its_place() -> None:
-    history = History.of([np.array([[1.0, float(i)]]) for i in range(6)])
     free = np.array([False, True, True, True, True, True])
-    assert promoted(history, np.ones(6), free, np.zeros(6)) == 1
+    assert promoted(np.ones(6), free, np.zeros(6), lambda there, rung: there.astype(float)) == 1
     free[1] = False
-    assert promoted(history, np.ones(6), free, np.zeros(6)) is None
+    assert promoted(np.ones(6), free, np.zeros(6), lambda there, rung: there.astype(float)) is None
+
+
+def test_each_rung_is_judged_by_what_was_seen_up_to_it() -> None:
+    asked = []
+
+    def worth(there: np.ndarray, rung: int) -> np.ndarray:
+        asked.append((rung, there.tolist()))
+        return np.zeros(there.size)
+
+    assert promoted(np.array([9.0, 3.0, 1.0, 1.0]), np.full(4, True), np.zeros(4), worth) is None
+    assert asked == [(9, [0]), (3, [0, 1]), (1, [0, 1, 2, 3])]
 
 
 # --- acquisition ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_FLOOR = -2.0
+_DEPTH = 0.2  # of what is worse than the median first point
+_LOST = -1.0  # what diverges or crashes
 _FAR = 1e150
 _BEND = 0.6745 * 6.0**0.5  # median size of a second difference of standard normal noise
 _BENDS = 5  # fewer second differences tell nothing of the noise
@@ -22,8 +23,9 @@ _BENDS = 5  # fewer second differences tell nothing of the noise
 class Units:
     """A scale on which the best value is 1, the median first point 0, and differences near the best stand out.
 
-    Distances from the best are compressed by asinh in units of how far the better trials are from it, so values of
-    any size, infinite ones included, stay in range without being cut off where it matters.
+    Distances from the best are compressed by asinh in units of how far the better trials are from it. What is worse
+    than the median first point lies between 0 and -0.2: how bad a bad recipe is says nothing of where the good ones
+    are, and a process that had to explain it would see less of what tells them apart. What is lost lies at -1.
 
     Attributes:
         best: best value, smaller is better.
@@ -49,11 +51,11 @@ class Units:
         return Units(best, near, max(float(np.arcsinh((first - best) / near)), 1.0))
 
     def scaled(self, values: Array) -> Array:
-        """Values on the scale, larger is better; NaN and infinity are the worst."""
-        known = np.where(np.isfinite(values), values, np.inf)
-        distance = np.clip(known - self.best, 0.0, self.near * _FAR) / self.near
+        """Values on the scale, larger is better; NaN and infinity are at -1, well below everything else."""
+        finite = np.isfinite(values)
+        distance = np.clip(np.where(finite, values, self.best) - self.best, 0.0, self.near * _FAR) / self.near
         z = 1.0 - np.arcsinh(distance) / self.top
-        scaled: Array = np.where(z >= 0, z, np.maximum(-np.arcsinh(np.maximum(-z, 0.0)), _FLOOR))
+        scaled: Array = np.where(finite, np.where(z >= 0, z, _DEPTH * np.tanh(z / _DEPTH)), _LOST)
         return scaled
 
 

@@ -18,7 +18,7 @@ number of trials, because at most 40 complete curves and 24 points are used.
 from __future__ import annotations
 
 import functools
-import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from hpo.search.curves.mixture import Mixture
 from hpo.search.curves.shapes import draw_shapes, milestones
 
 Array = NDArray[np.float64]
@@ -36,9 +37,6 @@ DRAWS = 400
 POINTS = 24
 LIBRARY = 40
 
-# Sizes of the noise and of the Brownian motion (per natural log of the step), in units of the study's spread.
-_NOISE = (0.005, 0.02, 0.08, 0.25)
-_DRIFT = (0.02, 0.06, 0.16, 0.4)
 _TRUST = 1.5  # complete curves that weigh as much as the shape prior
 _CURVES = 6.0  # complete curves that weigh as much as the prior of level and fall
 _INFLATED = 1.5  # complete curves are the good ones, so their spread understates that of new ones
@@ -129,23 +127,43 @@ def forecast(curve: Sequence[tuple[int, float]], horizon: int, library: Library,
     log_prior = _shape_weights(len(shapes))
     at_points = _at(shapes, steps, horizon)
     at_ahead = _at(shapes, ahead.astype(np.float64), horizon)
-    mean, covariance = _coefficients(z, library, centre, unit)
-    precision = np.linalg.inv(covariance).astype(np.float64)
-    components = [
-        _Component(noise, drift, z, np.log(steps), at_points, mean, precision)
-        for noise, drift in itertools.product(_NOISE, _DRIFT)
-    ]
-    log_weight = np.stack([component.evidence for component in components]) + log_prior
-    weight = np.exp(log_weight - log_weight.max()).ravel()
-    chosen, shape = np.divmod(_systematic(weight / weight.sum(), DRAWS), len(shapes))
+    mixture = Mixture(z, np.log(steps), at_points, log_prior, *_coefficients(z, library, centre, unit))
+    chosen, shape = np.divmod(_systematic(mixture.weight.ravel(), DRAWS), len(shapes))
     rng = np.random.default_rng(seed)
     # Stratified, so that quantiles are smooth with few draws.
     normal = ndtri((np.argsort(rng.random((2, DRAWS)), axis=1) + 0.5) / DRAWS)
     draws = np.empty((DRAWS, ahead.size))
     for i in np.unique(chosen):
         here = np.flatnonzero(chosen == i)
-        draws[here] = components[i].draw(rng, shape[here], normal[:, here], np.log(ahead), at_ahead)
+        draws[here] = mixture.draw(rng, int(i), shape[here], normal[:, here], np.log(ahead), at_ahead)
     return Forecast(ahead, draws * unit + centre, best)
+
+
+def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int) -> float:
+    """What a curve may well reach by its horizon, from its points alone: smaller is better.
+
+    The mean of the forecast less a standard deviation, or the best so far where that is better. So among curves of
+    equal values those that still fall, or of which little is known, rank before those that have gone flat.
+
+    Args:
+        curve: ``(step, value)`` in order of step. A single point is worth its value, a curve that has diverged the best
+            it had, and one without a finite value is infinitely bad.
+        horizon: the last step.
+
+    Cost: 0.7 ms.
+    """
+    points = np.asarray(curve, dtype=np.float64).reshape(-1, 2)
+    finite = np.isfinite(points[:, 1])
+    best = float(np.min(points[finite, 1], initial=np.inf))
+    if len(points) < 2 or not finite.all() or points[-1, 0] >= horizon or not np.ptp(points[:, 1]):
+        return best
+    points, nothing, shapes = _thinned(points), Library.of([], horizon), _prior_shapes(horizon)
+    log_steps, at_points = np.log(points[:, 0]), _at(shapes, points[:, 0], horizon)
+    centre, unit = _units(points[:, 1], nothing)
+    z = (points[:, 1] - centre) / unit
+    mixture = Mixture(z, log_steps, at_points, np.zeros(len(shapes)), *_coefficients(z, nothing, centre, unit))
+    mean, deviation = mixture.moments(math.log(horizon), shapes[:, -1])
+    return min(best, (mean - deviation) * unit + centre)
 
 
 def _thinned(points: Array) -> Array:
@@ -212,56 +230,6 @@ def _coefficients(z: Array, library: Library, centre: float, unit: float) -> tup
     mean = (pairs.sum(axis=1) + guess) / (count + 1)
     off = pairs - pairs.mean(axis=1, keepdims=True)
     return mean, (_INFLATED * off @ off.T + _CURVES * wide) / (count + _CURVES)
-
-
-class _Component:
-    """The posterior of (level, fall) for every shape, at one size of noise and drift.
-
-    ``evidence`` is the log marginal likelihood of each shape, [shapes].
-    """
-
-    def __init__(
-        self, noise: float, drift: float, z: Array, log_steps: Array, shapes: Array, mean: Array, precision: Array
-    ) -> None:
-        self._noise, self._drift, self._z, self._log_steps, self._shapes = noise, drift, z, log_steps, shapes
-        lags = np.minimum(log_steps[:, None], log_steps[None, :])
-        factor = np.linalg.cholesky(drift**2 * lags + noise**2 * np.eye(z.size))
-        self._whiten = np.linalg.inv(factor)
-        one, fall = self._whiten.sum(axis=1), shapes @ self._whiten.T
-        rest = self._whiten @ (z - mean[0]) - mean[1] * fall
-        self._p11 = precision[0, 0] + one @ one
-        self._p12 = precision[0, 1] + fall @ one
-        self._p22 = precision[1, 1] + (fall * fall).sum(axis=1)
-        self._determinant = self._p11 * self._p22 - self._p12**2
-        q1, q2 = rest @ one, (rest * fall).sum(axis=1)
-        level = (self._p22 * q1 - self._p12 * q2) / self._determinant
-        slope = (self._p11 * q2 - self._p12 * q1) / self._determinant
-        self._level, self._fall = mean[0] + level, mean[1] + slope
-        explained = (rest * rest).sum(axis=1) - q1 * level - q2 * slope
-        self.evidence: Array = -0.5 * explained - np.log(np.diag(factor)).sum() - 0.5 * np.log(self._determinant)
-
-    def draw(self, rng: np.random.Generator, shape: Index, normal: Array, log_ahead: Array, at_ahead: Array) -> Array:
-        """Draw the values ahead, one row for each of the given shapes.
-
-        Args:
-            rng: of the drift and the noise.
-            shape: shapes, [draws].
-            normal: standard normal numbers for level and fall, [2, draws].
-            log_ahead: logarithms of the later steps, [steps].
-            at_ahead: the shapes at these steps, [shapes, steps].
-        """
-        p12, p22 = self._p12[shape], self._p22[shape]
-        off = np.sqrt(p22 / self._determinant[shape]) * normal[0]
-        level = self._level[shape] + off
-        fall = self._fall[shape] - p12 / p22 * off + normal[1] / np.sqrt(p22)
-        left = self._z - level[:, None] - fall[:, None] * self._shapes[shape]
-        cross = self._drift**2 * np.minimum(log_ahead[:, None], self._log_steps[None, :])
-        gain = cross @ self._whiten.T @ self._whiten
-        rest = self._drift**2 * np.minimum(log_ahead[:, None], log_ahead[None, :]) - gain @ cross.T
-        root = np.linalg.cholesky(rest + (self._noise**2 + 1e-10) * np.eye(log_ahead.size))
-        smooth = level[:, None] + fall[:, None] * at_ahead[shape] + left @ gain.T
-        draws: Array = smooth + rng.standard_normal(smooth.shape) @ root.T
-        return draws
 
 
 def _systematic(weights: Array, count: int) -> Index:

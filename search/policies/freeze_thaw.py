@@ -2,10 +2,11 @@
 
 What it does: starts a handful of recipes for one step each; from then on, whenever a lane is free, a Gaussian process
 over (recipe, step) predicts how every paused curve and every candidate recipe would go on, and the one with the
-highest expected improvement of the best value, a random number of steps ahead, trains the next step; half of the
-decisions follow successive halving instead, for ranks hold where the model is misled. It replaces
-sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others disappoint. Where
-only ``trials`` limits the search, it ends when no paused one has a 5 % chance to become the best by its end.
+highest expected improvement of the best value, a random number of steps ahead, trains the next step; seven of ten
+decisions follow successive halving instead, by what each curve alone still promises, for ranks hold where the model is
+misled. It replaces sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others
+disappoint. Where only ``trials`` limits the search, it ends when no paused one has a 5 % chance to become the best by
+its end.
 When to use it: whenever trials yield curves; it gains most when a complete trial is long compared with its first
 informative point. Not for objectives that cannot be paused, nor for several goals.
 Options: ``of`` = none, a sampler for new recipes in place of the surrogate; ``per`` = ``step`` or ``second``, what
@@ -19,7 +20,7 @@ context freeze-thaw Bayesian optimization, ICML 2024; docs/search.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.halving import promoted
 from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
+from hpo.search.curves.single import prospect
 from hpo.search.curves.thaw import Curves, Model, Options, Settings
 from hpo.search.errors import UserError
 from hpo.search.policies import Continue, Pause, Policy, Prune, Resume, Start, TrialView, Turn, Verdict, View, Wait
@@ -121,7 +123,7 @@ class FreezeThaw(Policy):
         running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
         rng = np.random.default_rng(derive_seed(view.seed, "thaw", _points(view), started, len(running)))
         paused = [k for k in observed if k.trial.state == "paused" or k.trial.number == judged]
-        paused = [k for k in paused if k.steps < _limit(k.trial.values, horizon)]
+        paused = [k for k in paused if k.steps < k.limit]
         endless = not may_start and view.steps_left is None  # nothing but the model says when to end
         if not endless and rng.random() < self._settings.halving:
             chosen = self._promoted(view, observed, paused)
@@ -129,7 +131,7 @@ class FreezeThaw(Policy):
                 return Resume(chosen)
         model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
         if running:
-            model.suppose(_options(running, observed, horizon))
+            model.suppose(_options(running, observed))
         paused = sorted(paused, key=lambda k: k.best)[: self._settings.paused]
         units = candidates.uniform(rng, self._settings.uniform if may_start else 0)
         if self._own_recipes and may_start:
@@ -137,7 +139,7 @@ class FreezeThaw(Policy):
             parents = encoding.units([k.trial.values for k in best])
             units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
         new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
-        options = _joined(_options(paused, observed, horizon), new) if paused else new
+        options = _joined(_options(paused, observed), new) if paused else new
         longest = horizon if view.steps_left is None else max(1, min(horizon, view.steps_left))
         score = model.promise(options, rng, longest)
         score[len(paused) :] += candidates.belief(units) * _BELIEF / (_BELIEF + started)
@@ -169,15 +171,14 @@ class FreezeThaw(Policy):
 
     def _promoted(self, view: View, observed: Sequence[_Known], paused: Sequence[_Known]) -> int | None:
         """Number of the trial that successive halving trains on."""
-        history = History.of([k.curve for k in observed])
+        noise = History.of([k.curve for k in observed]).noise
         luck = np.random.default_rng(derive_seed(view.seed, "luck")).standard_normal(len(view.trials))
-        luck = luck[[k.trial.number for k in observed]] * (self._settings.luck * history.noise)
         free = {k.trial.number for k in paused}
         place = promoted(
-            history,
             np.array([float(k.steps) for k in observed]),
             np.array([k.trial.number in free for k in observed]),
-            luck,
+            luck[[k.trial.number for k in observed]] * (self._settings.luck * noise),
+            lambda places, rung: np.array([observed[i].prospect(rung) for i in places]),
         )
         return None if place is None else observed[place].trial.number
 
@@ -220,8 +221,11 @@ class FreezeThaw(Policy):
             lost = sorted({steps + 1, max(horizon, steps + 1)})
             curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
         best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
-        row = encoding.encode([trial.values])[0] if old is None else old.row
-        known = _Known(trial, len(trial.curve), curve, steps, best, row, _key(trial.values) if old is None else old.key)
+        if old is None:
+            row, key, limit = encoding.encode([trial.values])[0], _key(trial.values), _limit(trial.values, horizon)
+            known = _Known(trial, len(trial.curve), curve, steps, best, row, key, limit, {})
+        else:
+            known = replace(old, trial=trial, length=len(trial.curve), curve=curve, steps=steps, best=best)
         self._known[study, trial.number] = known
         return known
 
@@ -237,19 +241,27 @@ class _Known:
     best: float
     row: Array
     key: Any
+    limit: int
+    prospects: dict[int, float]
+
+    def prospect(self, rung: int) -> float:
+        """What the trial promised at a rung that it has reached, by its points up to there."""
+        if rung not in self.prospects:
+            self.prospects[rung] = prospect(self.curve[self.curve[:, 0] <= rung], self.limit)
+        return self.prospects[rung]
 
 
 def _curves(known: Sequence[_Known]) -> Curves:
     return Curves(History.of([k.curve for k in known]), np.stack([k.row for k in known]))
 
 
-def _options(chosen: Sequence[_Known], observed: Sequence[_Known], horizon: int) -> Options:
+def _options(chosen: Sequence[_Known], observed: Sequence[_Known]) -> Options:
     place = {k.trial.number: i for i, k in enumerate(observed)}
     return Options(
         np.stack([k.row for k in chosen]),
         np.array([place.get(k.trial.number, -1) for k in chosen]),
         np.array([float(k.steps) for k in chosen]),
-        np.array([float(_limit(k.trial.values, horizon)) for k in chosen]),
+        np.array([float(k.limit) for k in chosen]),
     )
 
 
