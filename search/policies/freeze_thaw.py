@@ -37,6 +37,7 @@ from hpo.search.errors import UserError
 from hpo.search.policies import Continue, Pause, Policy, Prune, Resume, Start, TrialView, Turn, Verdict, View, Wait
 from hpo.search.recipe import derive_seed
 from hpo.search.space import Scalar
+from hpo.search.threads import one_thread
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -95,7 +96,8 @@ class FreezeThaw(Policy):
         states = tuple((t.number == judged or t.state in left or t.state, len(t.curve)) for t in view.trials)
         facts = (view.seed, states)
         if self._answered is None or self._answered[0] != facts:
-            self._answered = facts, self._turn(view, judged)
+            with one_thread():
+                self._answered = facts, self._turn(view, judged)
         return self._answered[1]
 
     def _turn(self, view: View, judged: int | None) -> Turn:

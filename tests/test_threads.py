@@ -1,0 +1,35 @@
+import numpy as np
+import scipy.linalg
+from threadpoolctl import threadpool_info
+
+from hpo.search.curves.thaw import Settings
+from hpo.search.policies import TrialView, View
+from hpo.search.policies.freeze_thaw import FreezeThaw
+from hpo.search.space import Float, Parameter, Space
+from hpo.search.threads import one_thread
+
+
+def threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_numpy_and_scipy_use_one_thread_inside_and_as_many_as_before_outside() -> None:
+    scipy.linalg.cholesky(np.eye(3))
+    before = threads()
+    with one_thread():
+        assert threads() == {1}
+    assert threads() == before
+
+
+def test_freeze_thaw_decides_in_one_thread() -> None:
+    seen: list[set[int]] = []
+
+    class Watched(FreezeThaw):
+        def _turn(self, view: View, judged: int | None) -> object:
+            seen.append(threads())
+            return super()._turn(view, judged)
+
+    space = Space((Parameter("x", Float(0.0, 1.0)),))
+    trials = [TrialView(i, {"x": i / 12}, [(1, float(i))], "paused") for i in range(12)]
+    Watched(Settings()).next(View(space, {}, "minimize", 0, 9, trials))
+    assert seen == [{1}]
