@@ -36,7 +36,7 @@ def study(trials: int) -> View:
     return View(SPACE, {}, "minimize", 0, HORIZON, views)
 
 
-def thaw(trials: int, decisions: int = 12) -> list[float]:
+def thaw(trials: int, decisions: int = 40) -> list[float]:
     """Milliseconds of successive decisions; the first also reads the whole study, as after a restart."""
     view, policy, spent = study(trials), FreezeThaw(Settings()), []
     for _ in range(decisions):

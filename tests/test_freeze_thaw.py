@@ -222,6 +222,27 @@ def test_halving_prefers_a_trial_that_still_falls_to_flat_ones_that_are_lower() 
     assert turn == Resume(5)
 
 
+def test_what_failed_holds_no_rung_against_trials_that_can_go_on() -> None:
+    alive = [
+        TrialView(i, {"x": i / 12, "y": 0.5}, [(t, 2.0 + 0.01 * i - 0.3 * t) for t in (1, 2, 3)], "paused")
+        for i in range(8)
+    ]
+    wild = [(1, 2.3), (2, 500.0), (3, 2.3)]
+    lost = [TrialView(i, {"x": i / 12, "y": 0.5}, wild, "failed") for i in range(8, 12)]
+    view = View(PLANE, {}, "minimize", 0, 50, alive + lost)
+    assert FreezeThaw(dataclasses.replace(Settings(), halving=1.0)).next(view) == Resume(0)
+
+
+def test_a_trial_that_promises_most_is_not_ended_for_lower_flat_ones() -> None:
+    def flat(number: int) -> TrialView:
+        curve = [(t, 0.6931 + 1e-6 * number + 0.01 * math.exp(2.0 * (1.0 - t))) for t in range(1, 10)]
+        return TrialView(number, {"x": number / 50, "y": number * 0.37 % 1.0}, curve, "paused")
+
+    falling = TrialView(45, {"x": 0.99, "y": 0.5}, [(t, 0.704 - 0.001 * t) for t in range(1, 10)], "running")
+    view = View(PLANE, {}, "minimize", 0, 50, [*map(flat, range(45)), falling])
+    assert not isinstance(FreezeThaw(Settings()).judge(view, 45), Prune)
+
+
 def test_curves_of_one_point_are_searched_as_by_bayesian_optimization() -> None:
     study = Study(policy(), loss=lambda values, step: loss(values, 30))
     study.view = dataclasses.replace(study.view, horizon=1)

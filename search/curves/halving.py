@@ -1,8 +1,7 @@
-"""Successive halving among paused trials: who trains on when only ranks count, whatever the model believes.
+"""Successive halving among paused trials: who trains on when only ranks count.
 
-Rungs are 1, 3, 9, ... steps; of the trials that have reached a rung, the best third goes on to the next. Ranks know no
-scale, so this works where a model of the values is misled: on plateaus, and where first points say little. What is
-ranked is for the caller to say; ranked by value, trials that have gone flat go on and on while nothing is better.
+Rungs are 1, 3, 9, ... steps; of the trials that have reached a rung, the best third goes on to the next. What is
+ranked is for the caller to say: ranked by value, trials that have gone flat go on and on while nothing is better.
 Reference: Li et al., A system for massively parallel hyperparameter tuning (ASHA), MLSys 2020.
 """
 
@@ -30,12 +29,25 @@ def promoted(steps: Array, free: NDArray[np.bool_], luck: Array, worth: Callable
         worth: of the trials at the given places, all of which have reached the given rung, judged by their points up
             to there; smaller is better.
     """
-    for exponent in reversed(range(1 + int(np.emath.logn(_REDUCTION, max(steps.max(), 1.0)) + 1e-9))):
-        rung = _REDUCTION**exponent
+    rung = rung_below(int(steps.max()))
+    while rung:
         there = np.flatnonzero(steps >= rung)
         order = np.argsort(worth(there, rung) + luck[there], kind="stable")
         ranked = there[order][: there.size // _REDUCTION]
         waiting = ranked[free[ranked] & (steps[ranked] < rung * _REDUCTION)]
         if waiting.size:
             return int(waiting[0])
+        rung //= _REDUCTION
     return None
+
+
+def rung_below(steps: int) -> int:
+    """The last rung that a trial of so many steps has reached.
+
+    >>> [rung_below(steps) for steps in (0, 1, 2, 3, 8, 9, 80)]
+    [1, 1, 1, 3, 3, 9, 27]
+    """
+    rung = 1
+    while rung * _REDUCTION <= steps:
+        rung *= _REDUCTION
+    return rung

@@ -14,7 +14,7 @@ Mask = NDArray[np.bool_]
 
 _DEPTH = 0.2  # of what is worse than the median first point
 _LOST = -1.0  # what diverges or crashes
-_FAR = 1e150
+_FAR = 1e149
 _BEND = 0.6745 * 6.0**0.5  # median size of a second difference of standard normal noise
 _BENDS = 5  # fewer second differences tell nothing of the noise
 
@@ -46,14 +46,15 @@ class Units:
         best = float(known.min())
         worst = float(known.max())
         first = 2.0 * float(np.median(np.where(np.isfinite(firsts), firsts, max(worst, best)) / 2.0))  # no overflow
-        near = float(np.quantile(np.where(np.isfinite(bests), bests, worst), share)) - best
+        near = 2.0 * (float(np.quantile(np.where(np.isfinite(bests), bests, worst) / 2.0, share)) - best / 2.0)
         near = min(max(near, 1e-3 * (first - best), 1e-9 * abs(best), 1e-150), 1e150)
         return Units(best, near, max(float(np.arcsinh((first - best) / near)), 1.0))
 
     def scaled(self, values: Array) -> Array:
         """Values on the scale, larger is better; NaN and infinity are at -1, well below everything else."""
         finite = np.isfinite(values)
-        distance = np.clip(np.where(finite, values, self.best) - self.best, 0.0, self.near * _FAR) / self.near
+        halves = np.where(finite, values, self.best) / 2.0 - self.best / 2.0  # no overflow
+        distance = np.clip(halves, 0.0, self.near * _FAR) / (self.near / 2.0)
         z = 1.0 - np.arcsinh(distance) / self.top
         scaled: Array = np.where(finite, np.where(z >= 0, z, _DEPTH * np.tanh(z / _DEPTH)), _LOST)
         return scaled

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-# Sizes of the noise and of the Brownian motion (per natural log of the step), in units of the curve's spread.
+# Sizes of the noise and of the Brownian motion (per natural log of the step), in units of z.
 _NOISE = (0.005, 0.02, 0.08, 0.25)
 _DRIFT = (0.02, 0.06, 0.16, 0.4)
 _NOISES, _DRIFTS = np.array(list(itertools.product(_NOISE, _DRIFT))).T

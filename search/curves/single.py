@@ -139,23 +139,28 @@ def forecast(curve: Sequence[tuple[int, float]], horizon: int, library: Library,
     return Forecast(ahead, draws * unit + centre, best)
 
 
-def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int) -> float:
+def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int, ceiling: float = math.inf) -> float:
     """What a curve may well reach by its horizon, from its points alone: smaller is better.
 
     The mean of the forecast less a standard deviation, or the best so far where that is better. So among curves of
-    equal values those that still fall, or of which little is known, rank before those that have gone flat.
+    equal values those that still fall, or of which little is known, rank before those that have gone flat. What is
+    forecast is the best so far, so that a curve does not promise the more the wilder it is.
 
     Args:
         curve: ``(step, value)`` in order of step. A single point is worth its value, a curve that has diverged the best
             it had, and one without a finite value is infinitely bad.
         horizon: the last step.
+        ceiling: values above it count as it; from where a curve fell below it says little of where it goes.
 
-    Cost: 0.7 ms.
+    Cost: 0.7 ms for 9 points.
     """
-    points = np.asarray(curve, dtype=np.float64).reshape(-1, 2)
+    points = np.array(curve, dtype=np.float64).reshape(-1, 2)
     finite = np.isfinite(points[:, 1])
     best = float(np.min(points[finite, 1], initial=np.inf))
-    if len(points) < 2 or not finite.all() or points[-1, 0] >= horizon or not np.ptp(points[:, 1]):
+    if len(points) < 2 or not finite.all() or points[-1, 0] >= horizon:
+        return best
+    points[:, 1] = np.minimum(np.minimum.accumulate(points[:, 1]), ceiling)
+    if points[0, 1] == points[-1, 1]:
         return best
     points, nothing, shapes = _thinned(points), Library.of([], horizon), _prior_shapes(horizon)
     log_steps, at_points = np.log(points[:, 0]), _at(shapes, points[:, 0], horizon)

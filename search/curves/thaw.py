@@ -35,8 +35,8 @@ class Settings:
         near: new recipes considered that are variations of the best.
         parents: trials that are varied.
         growth: growth of the number of points at which hyperparameters are fitted anew.
-        halving: share of the decisions that successive halving takes where it has a trial to train on; chosen on curves
-            made to begin with a plateau as well, where half as much leaves too many good recipes at their first point.
+        halving: share of the decisions that successive halving takes where it has a trial to train on; more than
+            half, for plateaus on which few recipes learn.
         luck: standard deviation of the lots drawn there, in that of the noise within curves.
     """
 

@@ -3,8 +3,8 @@
 What it does: starts a handful of recipes for one step each; from then on, whenever a lane is free, a Gaussian process
 over (recipe, step) predicts how every paused curve and every candidate recipe would go on, and the one with the
 highest expected improvement of the best value, a random number of steps ahead, trains the next step; seven of ten
-decisions follow successive halving instead, by what each curve alone still promises, for ranks hold where the model is
-misled. It replaces sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others
+decisions follow successive halving instead, by what each curve alone still promises, which no other recipe can mislead.
+It replaces sampler and pruner: weak trials are left paused, the best 40 of them, and come back if the others
 disappoint. Where only ``trials`` limits the search, it ends when no paused one has a 5 % chance to become the best by
 its end.
 When to use it: whenever trials yield curves; it gains most when a complete trial is long compared with its first
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
-from hpo.search.curves.halving import promoted
+from hpo.search.curves.halving import promoted, rung_below
 from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import prospect
@@ -85,11 +85,24 @@ class FreezeThaw(Policy):
         turn = self._decide(view, number)
         if isinstance(turn, Resume) and turn.number == number:
             return Continue(turn.memo)
-        best = self._known["own", number].best
-        better = sum(self._known["own", t.number].best < best for t in view.trials if t.state == "paused")
+        better = self._better(view, number)
         if better >= self._settings.paused:  # what is paused costs memory
             return Prune(f"{better} paused trials are better", {"paused": float(better)}, turn.memo)
         return Pause(turn.memo)
+
+    def _better(self, view: View, number: int) -> int:
+        """How many paused trials promised more where this one stands now, at the last rung that it has reached."""
+        rung, ceiling = rung_below(self._known["own", number].steps), self._ceiling()
+        own = self._known["own", number].prospect(rung, ceiling)
+        paused = [self._known["own", t.number] for t in view.trials if t.state == "paused"]
+        return sum(k.prospect(rung, ceiling) < own for k in paused if k.steps >= rung)
+
+    def _ceiling(self) -> float:
+        """The median first value of the first trials, beyond which values are equally bad."""
+        first = [self._known["own", i].curve[:1, 1] for i in range(self._settings.starts) if ("own", i) in self._known]
+        values = np.concatenate(first) if first else np.empty(0)
+        values = values[np.isfinite(values)]
+        return float(np.median(values)) if values.size else np.inf
 
     def _decide(self, view: View, judged: int | None) -> Turn:
         left = ("paused", "pruned")  # pruning the judged trial does not make another decision of it
@@ -176,11 +189,12 @@ class FreezeThaw(Policy):
         noise = History.of([k.curve for k in observed]).noise
         luck = np.random.default_rng(derive_seed(view.seed, "luck")).standard_normal(len(view.trials))
         free = {k.trial.number for k in paused}
+        ceiling = self._ceiling()
         place = promoted(
             np.array([float(k.steps) for k in observed]),
             np.array([k.trial.number in free for k in observed]),
             luck[[k.trial.number for k in observed]] * (self._settings.luck * noise),
-            lambda places, rung: np.array([observed[i].prospect(rung) for i in places]),
+            lambda places, rung: np.array([observed[i].prospect(rung, ceiling) for i in places]),
         )
         return None if place is None else observed[place].trial.number
 
@@ -244,13 +258,16 @@ class _Known:
     row: Array
     key: Any
     limit: int
-    prospects: dict[int, float]
+    prospects: dict[tuple[int, float], float]
 
-    def prospect(self, rung: int) -> float:
-        """What the trial promised at a rung that it has reached, by its points up to there."""
-        if rung not in self.prospects:
-            self.prospects[rung] = prospect(self.curve[self.curve[:, 0] <= rung], self.limit)
-        return self.prospects[rung]
+    def prospect(self, rung: int, ceiling: float) -> float:
+        """What the trial promised at a rung that it has reached, by its points up to there; what it had if it ended."""
+        seen = self.curve[self.curve[:, 0] <= rung]
+        if self.trial.state in ("failed", "pruned"):
+            return float(np.min(seen[:, 1], initial=np.inf, where=np.isfinite(seen[:, 1])))
+        if (rung, ceiling) not in self.prospects:
+            self.prospects[rung, ceiling] = prospect(seen, self.limit, ceiling)
+        return self.prospects[rung, ceiling]
 
 
 def _curves(known: Sequence[_Known]) -> Curves:
