@@ -2,7 +2,7 @@
 
 What it does: advances the trial's generator; a kept trial is a suspended generator.
 When to use it: one core, notebooks, debugging. Same seed, same study, to the last bit.
-Options: ``paused`` = 64, suspended trials held at a time. Beyond that the longest paused is closed; when it comes back
+Options: ``paused`` = 128, suspended trials held at a time. Beyond that the longest paused is closed; when it comes back
 it trains again up to where it was, from its checkpoint where it has one.
 Cost: none beyond the training itself.
 """
@@ -62,7 +62,7 @@ class Inline(Executor):
             self.evict(number)
 
 
-def make(task: Task, *, paused: int = 64) -> Inline:
+def make(task: Task, *, paused: int = 128) -> Inline:
     """Make the executor.
 
     Args:

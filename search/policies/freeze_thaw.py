@@ -85,17 +85,18 @@ class FreezeThaw(Policy):
         turn = self._decide(view, number)
         if isinstance(turn, Resume) and turn.number == number:
             return Continue(turn.memo)
-        better = self._better(view, number)
-        if better >= self._settings.paused:  # what is paused costs memory
+        best = self._known["own", number].best
+        better = sum(self._known["own", t.number].best < best for t in view.trials if t.state == "paused")
+        if better >= self._settings.paused and not self._in_line(view, number):  # what is paused costs memory
             return Prune(f"{better} paused trials are better", {"paused": float(better)}, turn.memo)
         return Pause(turn.memo)
 
-    def _better(self, view: View, number: int) -> int:
-        """How many paused trials promised more where this one stands now, at the last rung that it has reached."""
+    def _in_line(self, view: View, number: int) -> bool:
+        """Whether the trial is of the third of its rung that halving trains on sooner or later."""
         rung, ceiling = rung_below(self._known["own", number].steps), self._ceiling()
+        there = [k for t in view.trials if (k := self._known["own", t.number]).steps >= rung]
         own = self._known["own", number].prospect(rung, ceiling)
-        paused = [self._known["own", t.number] for t in view.trials if t.state == "paused"]
-        return sum(k.prospect(rung, ceiling) < own for k in paused if k.steps >= rung)
+        return sum(k.prospect(rung, ceiling) < own for k in there) < len(there) // 3
 
     def _ceiling(self) -> float:
         """The median first value of the first trials, beyond which values are equally bad."""
