@@ -30,6 +30,7 @@ from hpo.search import registry
 from hpo.search.errors import HpoError, UserError
 from hpo.search.executors import Event, Executor, Task
 from hpo.search.lifeline import die_with_parent
+from hpo.search.threads import ENVIRONMENT
 
 READY = "ready"
 
@@ -74,10 +75,9 @@ class Worker:
         fd = theirs.fileno()
         path = [str(folder) for folder in sys.path]
         code = f"import sys; sys.path[:] = {path!r}; from hpo.search.worker import main; main({fd}, {os.getpid()})"
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code], pass_fds=[fd], start_new_session=True, env={**threads, **os.environ},
+                [sys.executable, "-c", code], pass_fds=[fd], start_new_session=True, env={**ENVIRONMENT, **os.environ},
                 stdin=subprocess.DEVNULL, stdout=2,  # what the objective prints is not the command's output
             )  # fmt: skip
         except OSError as error:

@@ -16,6 +16,9 @@ from stores import fresh_database
 from hpo.search.errors import StudyFileError
 from hpo.search.study import Study
 from hpo.search.studyfile.reader import read
+from hpo.search.threads import REPRODUCIBLE, set_environment
+
+set_environment(REPRODUCIBLE)
 
 # A busy machine is no failure: what takes how long is measured under benchmarks/.
 settings.register_profile("suite", deadline=None)

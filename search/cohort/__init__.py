@@ -21,8 +21,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hpo.search.threads import REPRODUCIBLE, set_environment
+
 if TYPE_CHECKING:
     from hpo.search.cohort.alone import Fitted, train_alone
+
+set_environment(REPRODUCIBLE)  # before torch first multiplies
 
 __all__ = ["Fitted", "train_alone"]
 

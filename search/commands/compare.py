@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from hpo.search.errors import StudyFileError, UserError
 from hpo.search.report import text
 from hpo.search.studyfile.plugins import read_plugin
 from hpo.search.studyfile.yaml12 import parse
+from hpo.search.threads import set_environment
 
 if TYPE_CHECKING:
     from hpo.search.errors import Mistake
@@ -43,8 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Compare and print a table."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
-        os.environ.setdefault(name, "1")
+    set_environment()  # before torch and sklearn are imported
     study = studyfile.read(cli.study_name(arguments), overrides(arguments))
     if arguments.seeds < 1:
         raise UserError(f"--seeds must be at least 1, got {arguments.seeds}")

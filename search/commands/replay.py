@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from hpo.search import cli
 from hpo.search.errors import EverythingFailed, UserError
 from hpo.search.report import text
+from hpo.search.threads import set_environment
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Train the trial's recipe and compare point by point."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
-        os.environ.setdefault(name, "1")
+    set_environment()  # before torch and sklearn are imported
     from hpo.search.executors import Job
     from hpo.search.objective.training import VALUE, Trainer, failure
     from hpo.search.report import study as report

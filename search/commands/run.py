@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from hpo.search import cli, studyfile
+from hpo.search.threads import set_environment
 
 if TYPE_CHECKING:
     from hpo.search.store import Store
@@ -67,8 +68,7 @@ def overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
 def main(arguments: argparse.Namespace) -> int:
     """Run, then say who won and what to do next."""
     study = studyfile.read(cli.study_name(arguments), overrides(arguments))
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
-        os.environ.setdefault(name, "1")
+    set_environment()  # before torch and sklearn are imported
     from hpo.search.report import show
     from hpo.search.report import study as report
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from hpo.search.errors import UserError
 from hpo.search.report import text
 from hpo.search.study import Goal
 from hpo.search.studyfile.goals import AGGREGATES
+from hpo.search.threads import set_environment
 
 if TYPE_CHECKING:
     from hpo.search.report.recipefile import RecipeFile
@@ -41,8 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Train, measure, save."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # before torch and sklearn are imported
-        os.environ.setdefault(name, "1")
+    set_environment()  # before torch and sklearn are imported
     from hpo.search.report import recipefile
 
     exported = recipefile.load(arguments.file, arguments.pick)
