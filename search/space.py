@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 
+_DECADES = 1000.0  # ratio of the ends
 _OTHER = "\0"  # stands for every value that no condition names; no study file can hold it
 
 
@@ -144,6 +145,17 @@ class Choice:
 
 
 Domain: TypeAlias = "Float | Int | Choice"
+
+
+def spans_decades(domain: Domain) -> bool:
+    """Whether an even range without steps is so wide, three decades or more, that it may have been meant by decades.
+
+    >>> [spans_decades(Float(1e-5, 0.1)), spans_decades(Float(1e-5, 0.1, log=True)), spans_decades(Float(0.0, 0.5))]
+    [True, False, False]
+    """
+    if isinstance(domain, Choice) or domain.log or domain.step not in (None, 1) or domain.low <= 0:
+        return False
+    return domain.high / domain.low >= _DECADES
 
 
 @dataclass(frozen=True)

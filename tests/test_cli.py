@@ -208,6 +208,12 @@ def test_a_bug_keeps_its_traceback(place, monkeypatch):
         main(["check", "bowl.yaml"])
 
 
+def test_check_asks_about_a_range_over_decades_that_is_on_an_even_scale(capsys):
+    assert main(["check", "lr-batch", "--set", "weight_decay={float: [1e-5, 0.1]}"]) == 0
+    shown = capsys.readouterr().out
+    assert "weight_decay: 1e-05 to 0.1, on an even scale: one draw of ten is below 0.01 (log: true?)\n" in shown
+
+
 def test_every_command_has_help(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out

@@ -6,24 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpo.search.curves.acquisition import log_expected_improvement
-from hpo.search.curves.candidates import Candidates
-from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.halving import promoted
 from hpo.search.curves.history import History, Units
 from hpo.search.curves.shapes import draw_shapes, milestones, shape_covariance
 from hpo.search.curves.single import Library, forecast, prospect
-from hpo.search.space import Choice, Float, Int, Parameter, Space
-
-SPACE = Space(
-    (
-        Parameter("optimizer", Choice(("sgd", "adam", True))),
-        Parameter("momentum", Float(0.0, 0.9), when=(("optimizer", ("sgd",)),)),
-        Parameter("rate", Float(1e-4, 1e-1, log=True)),
-        Parameter("layers", Int(1, 4)),
-        Parameter("units", Int(8, 512, log=True)),
-        Parameter("dropout", Float(0.0, 0.5, step=0.1)),
-    )
-)
 
 
 def falling(level: float, fall: float, steps: int, rate: float = 0.3) -> list[tuple[int, float]]:
@@ -145,62 +131,6 @@ def test_intervals_hold_their_share_of_synthetic_curves() -> None:
                 stopped, wrong = stopped + 1, wrong + (min(curve) < incumbent)
     assert 0.7 <= np.mean(inside) <= 0.95
     assert wrong <= 0.05 * stopped + 1
-
-
-# --- recipes as coordinates -----------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.floats(0, 0.999), min_size=len(SPACE), max_size=len(SPACE)))
-def test_coordinates_of_a_place_are_those_of_its_point(u: list[float]) -> None:
-    encoding = Encoding(SPACE, {})
-    point = SPACE.from_unit(u)
-    assert encoding.rows(np.array([u])) == pytest.approx(encoding.encode([point]), abs=1e-6)
-
-
-def test_an_inactive_knob_is_apart_and_its_coordinate_does_not_matter() -> None:
-    encoding = Encoding(SPACE, {})
-    adam = encoding.rows(np.array([[0.5, 0.1, 0.5, 0.5, 0.5, 0.5], [0.5, 0.9, 0.5, 0.5, 0.5, 0.5]]))
-    sgd = encoding.rows(np.array([[0.1, 0.5, 0.5, 0.5, 0.5, 0.5]]))
-    assert adam[0] == pytest.approx(adam[1])
-    momentum = encoding.groups == 1
-    assert np.linalg.norm(adam[0, momentum] - sgd[0, momentum]) >= 0.5
-    choice = encoding.groups == 0
-    assert np.linalg.norm(adam[0, choice] - sgd[0, choice]) == pytest.approx(1.0)
-
-
-def test_values_of_another_study_that_have_no_place_are_taken_as_missing() -> None:
-    units = Encoding(SPACE, {}).units([{"optimizer": "lion", "rate": -1.0, "layers": 9}])
-    assert np.isnan(units[0, [0, 2, 4]]).all()
-    assert units[0, 3] == 1.0
-
-
-# --- candidates -----------------------------------------------------------------------------------------------------
-
-
-def test_the_first_recipe_is_the_users_guess_and_half_of_the_next_are_near_it() -> None:
-    guess = Encoding(SPACE, {}).units([{"rate": 1e-2}])[0]
-    candidates = Candidates(SPACE, guess)
-    places = np.array([candidates.spread(i, seed=0)[2] for i in range(20)])
-    assert places[0] == pytest.approx(guess[2])
-    assert (np.abs(places[::2] - guess[2]) <= 0.15 + 1e-9).all()
-    assert np.ptp(places[1::2]) > 0.5
-
-
-def test_the_spread_covers_every_knob_evenly() -> None:
-    candidates = Candidates(SPACE, np.full(len(SPACE), np.nan))
-    places = np.array([candidates.spread(i, seed=4) for i in range(32)])
-    gaps = np.diff(np.sort(places, axis=0), axis=0)
-    assert gaps.max() < 0.2
-    assert ((places >= 0) & (places < 1)).all()
-
-
-def test_belief_is_highest_at_the_guess_and_flat_without_one() -> None:
-    rng = np.random.default_rng(0)
-    units = rng.random((5, len(SPACE)))
-    guess = np.full(len(SPACE), np.nan)
-    assert Candidates(SPACE, guess).belief(units) == pytest.approx(0.0)
-    guess[2] = units[3, 2]
-    assert Candidates(SPACE, guess).belief(units).argmax() == 3
 
 
 # --- history --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import argparse
 from hpo.search import cli, studyfile
 from hpo.search.commands.run import add_overrides, overrides
 from hpo.search.report import text
+from hpo.search.space import Choice, Domain, spans_decades
 from hpo.search.study import Study
 
 
@@ -27,17 +28,8 @@ def summary(study: Study) -> str:
     """What will be searched, in a few lines."""
     lines = [f"{study.name}: {study.question}".rstrip(": "), f"  goal     {', '.join(map(str, study.goals))}"]
     for parameter in study.space:
-        domain = parameter.domain
-        values = getattr(domain, "values", None)
-        if values is not None:
-            shown = " | ".join(text.number(value) for value in values)
-        else:
-            log, step = getattr(domain, "log", False), getattr(domain, "step", None)
-            shown = f"{text.number(domain.low)} to {text.number(domain.high)}"  # type: ignore[union-attr] # a range
-            shown += ", log scale" if log else ""
-            shown += f", step {text.number(step)}" if step not in (None, 1) else ""
         when = "".join(f", when {n} is {' or '.join(map(text.number, v))}" for n, v in parameter.when)
-        lines.append(f"  search   {parameter.name}: {shown}{when}")
+        lines.append(f"  search   {parameter.name}: {_domain(parameter.domain)}{when}")
     if study.fixed:
         lines.append(f"  fixed    {text.recipe(study.fixed)}")
     if study.prior:
@@ -59,3 +51,15 @@ def summary(study: Study) -> str:
         lines.append(f"  space    {size} recipes")
     lines.append(f"  sampler  {study.sampler or 'tpe'}, pruner {study.pruner or 'the default'}, seed {study.seed}")
     return "\n".join(lines)
+
+
+def _domain(domain: Domain) -> str:
+    """The values of a knob; a range whose scale is doubtful says so."""
+    if isinstance(domain, Choice):
+        return " | ".join(text.number(value) for value in domain.values)
+    shown = f"{text.number(domain.low)} to {text.number(domain.high)}"
+    shown += ", log scale" if domain.log else ""
+    shown += f", step {text.number(domain.step)}" if domain.step not in (None, 1) else ""
+    if spans_decades(domain):
+        shown += f", on an even scale: one draw of ten is below {text.number(domain.high / 10)} (log: true?)"
+    return shown

@@ -1,4 +1,4 @@
-"""Recipes as coordinates: numbers by their place in the range, choices by identity, inactive knobs apart.
+"""Recipes as coordinates: numbers by their place on their ``scale``, choices by identity, inactive knobs apart.
 
 Each parameter owns a group of columns. Two recipes differ by at most 1 in each group: numbers by the distance on
 the unit interval, unequal choices by 1, an active and an inactive knob by at least 1/2.
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.search.curves.scale import coordinate
 from hpo.search.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
 
 Array = NDArray[np.float64]
@@ -62,7 +63,7 @@ class Encoding:
                 place = np.minimum((u * len(domain.values)).astype(np.int64), len(domain.values) - 1)
                 rows[np.flatnonzero(active), column + place[active]] = _UNEQUAL
             else:
-                rows[:, column] = np.where(active, _snapped(domain, u), _INACTIVE)
+                rows[:, column] = np.where(active, coordinate(domain, _snapped(domain, u)), _INACTIVE)
             if parameter.when:
                 rows[:, column + _width(domain)] = np.where(active, 0.0, _INACTIVE)
         return rows
