@@ -38,12 +38,13 @@ class HyperPrior:
     """Log-normal priors of the hyperparameters: mean and standard deviation of their logarithms.
 
     The weights of the recipe's part are held large, in units in which all of a study lies between 0 and 1: what has
-    not been tried yet may always be better, and a fit to a few good recipes would forget that.
+    not been tried yet may always be better, and a fit to a few good recipes would forget that. Those of the common part
+    are about what complete curves ask for.
     """
 
     length: tuple[float, float] = (-0.5, 0.7)
     weights: tuple[tuple[float, float], ...] = (
-        (-1.5, 1.0), (-1.5, 1.0), (-2.5, 1.0),
+        (-3.5, 1.0), (-4.0, 1.0), (-4.0, 1.0),
         (-0.5, 0.5), (-0.5, 0.5), (-1.5, 0.5),
         (-3.5, 1.0), (-3.0, 1.0), (-3.5, 1.0),
         (-6.5, 1.0),
