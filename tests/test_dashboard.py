@@ -280,7 +280,8 @@ def test_the_dashboard_serves_the_note_and_a_heat_map_that_plotly_accepts(reader
 # --- the server -------------------------------------------------------------
 
 SERVE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background of a shell would ignore it
 from hpo.search.dashboard.server import serve
 from hpo.search.store import open_store
 serve(open_store(sys.argv[1]), port=0, ready=lambda address: print(address, flush=True))
