@@ -1,0 +1,53 @@
+"""A toy problem, and lanes that train on it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from hpo.search.cohort.cohort import Cohort
+from hpo.search.cohort.data import Splits
+from hpo.search.cohort.lane import Lane
+from hpo.search.cohort.layers import Activation, Linear, Sequential
+from hpo.search.cohort.problem import Problem
+from hpo.search.executors import Task
+
+
+def build(*, width: int = 8) -> Sequential:
+    from hpo.search.cohort.layers import Flatten
+
+    return Sequential((Flatten(), Linear(width), Activation("tanh"), Linear()))
+
+
+def data(*, kind: str = "classes") -> Splits:
+    random = np.random.default_rng(1)
+    x = random.normal(size=(60, 1, 4, 4)).astype("float32")
+    y = (x[:, 0, 0, 0] > 0.5).astype(int) + (x[:, 0, 1, 1] > 0)
+    if kind == "values":
+        return Splits((x[:40], 2 * x[:40, 0, 0, 0]), (x[40:], 2 * x[40:, 0, 0, 0]), None, "regression")
+    return Splits((x[:40], y[:40]), (x[40:], y[40:]), None, "classification", 3)
+
+
+PROBLEM = Problem(SimpleNamespace(__name__="toy", build=build, data=data), Task("toy"))
+
+NEUTRAL: dict[str, Any] = {
+    "epochs": 3, "batch_size": 10, "learning_rate": 0.05, "schedule": "constant", "optimizer": "sgd",
+    "weight_decay": 0.0, "momentum": 0.0,
+}  # fmt: skip
+
+
+def lane(**knobs: Any) -> Lane:
+    return Lane(0, PROBLEM.trial({**NEUTRAL, **knobs}))
+
+
+def train(*lanes: Lane) -> list[list[dict[str, float]]]:
+    curves: list[list[dict[str, float]]] = [[] for _ in lanes]
+    cohort = Cohort()
+    while running := [own for own in lanes if not own.done]:
+        cohort.advance(running)
+        for curve, own in zip(curves, lanes, strict=True):
+            if own in running:
+                curve.append(dict(own.metrics))
+    return curves
