@@ -90,13 +90,13 @@ def regret(results: Path) -> str:
     packages = list(dict.fromkeys(name.split()[0] for name in best_first))
     named = [next(name for name in best_first if name.split()[0] == package) for package in packages]
     colours = dict(zip(sorted(packages, key=lambda package: (package != "hpo", package)), _COLOURS, strict=False))
-    plot = Plot("epochs trained", "mean normalized regret", (10, 1000), (0.01, 1))
+    plot = Plot("epochs trained", "mean normalized regret", (10, 1000), (0.003, 1))
     for name in sorted(best_first, key=named.__contains__):
         curve = [(10.0 * (i + 1), value) for i, value in enumerate(result["mean regret, every 10 epochs"][name])]
         strong = {"width": 3.0 if name.startswith("hpo") else 1.8} if name in named else {"width": 1.0, "opacity": 0.3}
         plot.line(curve, colours[name.split()[0]], **strong)
     plot.legend({name: colours[name.split()[0]] for name in named})
-    return plot.svg((10, 30, 100, 300, 1000), (0.01, 0.03, 0.1, 0.3, 1))
+    return plot.svg((10, 30, 100, 300, 1000), (0.003, 0.01, 0.03, 0.1, 0.3, 1))
 
 
 def study(data: Path, index: int = 9, steps: int = 300) -> str:
