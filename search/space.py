@@ -14,7 +14,7 @@ from typing import TypeAlias
 Scalar: TypeAlias = "str | int | float | bool | None"
 
 _DECADES = 1000.0  # ratio of the ends
-_OTHER = "\0"  # stands for every value that no condition names; no study file can hold it
+_OTHER = float("nan")  # stands for every value that no condition names: it equals none
 
 
 @dataclass(frozen=True)

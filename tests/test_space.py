@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hpo.search.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
@@ -120,6 +120,7 @@ def finite_spaces(draw: st.DrawFn) -> Space:
 
 @settings(max_examples=50)
 @given(finite_spaces())
+@example(Space((Parameter("p0", Choice(("\0",))), Parameter("p1", Int(1, 1), when=(("p0", ("\0",)),)))))
 def test_size_counts_the_points_and_each_is_new(space: Space) -> None:
     points = list(space.points())
     assert space.size() == len(points)
