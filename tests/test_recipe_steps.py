@@ -9,28 +9,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from toylanes import lane, train
+from toylanes import lane, rows_by_step, train
 
 from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.lane import Lane
 from hpo.search.cohort.recipe import TrainingRecipe
 from hpo.search.cohort.samples import draw
 from hpo.search.cohort.schedules import rates
 
 # --- steps, averages, patience ---------------------------------------------------------------------------------------
-
-
-def rows_by_step(own: Lane) -> list[torch.Tensor]:
-    rows: list[torch.Tensor] = []
-    stepped = own.stepped
-
-    def watch() -> None:
-        rows.append(own.rows["weights"].clone())
-        stepped()
-
-    own.stepped = watch  # type: ignore[method-assign]
-    train(own)
-    return rows
 
 
 def test_the_exponential_average_is_that_of_torch() -> None:

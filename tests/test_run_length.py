@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from toylanes import rows_by_step
 
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.data import Splits
@@ -85,16 +86,7 @@ def test_a_run_ends_within_an_epoch_after_its_steps_and_the_part_of_it_is_a_poin
 
 def test_the_partial_epoch_trains_on_its_first_windows_alone() -> None:
     knobs: dict[str, Any] = {"schedule": "constant", "epochs": 1, "momentum": 0.0}
-    rows: list[torch.Tensor] = []
-    watched = lane(**knobs)
-    stepped = watched.stepped
-
-    def watch() -> None:
-        rows.append(watched.rows["weights"].clone())
-        stepped()
-
-    watched.stepped = watch  # type: ignore[method-assign]
-    train(watched)
+    rows = rows_by_step(lane(**knobs))
     for steps in (1, 4, 10):
         short = lane(**knobs, max_steps=steps)
         ((point,),) = [train(short)]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
 
 from hpo.search.cohort.cohort import Cohort
 from hpo.search.cohort.data import Splits
@@ -51,3 +52,17 @@ def train(*lanes: Lane) -> list[list[dict[str, float]]]:
             if own in running:
                 curve.append(dict(own.metrics))
     return curves
+
+
+def rows_by_step(own: Lane) -> list[torch.Tensor]:
+    """Train the lane; its weights after each step."""
+    rows: list[torch.Tensor] = []
+    stepped = own.stepped
+
+    def watch() -> None:
+        rows.append(own.rows["weights"].clone())
+        stepped()
+
+    own.stepped = watch  # type: ignore[method-assign]
+    train(own)
+    return rows
