@@ -26,11 +26,11 @@ from typing import Any
 import torch
 
 from hpo.objectives import cnn, mlp
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.problem import Problem
-from hpo.search.executors import Failed, Finished, Job, Point, Task
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.together import Cohort
 from hpo.search.executors.cohort import make
+from hpo.search.terms.job import Failed, Finished, Job, Point, Task
 
 HERE = Path(__file__).resolve().parent
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -65,7 +65,7 @@ def model_like(objective: Any, fixed: dict[str, Any]) -> torch.nn.Module:
 
 def plain(objective: Any, fixed: dict[str, Any], fused: bool) -> Callable[[], float]:
     """One epoch of one trial in a plain loop; returns CPU seconds."""
-    data = Problem(objective, Task("digits")).trial(knobs(0, fixed)).data
+    data = Problem(objective, Task("digits")).setup(knobs(0, fixed)).data
     (x, y), (vx, vy) = ((part.inputs, part.targets) for part in (data.train, data.validation))
     x, vx = (x, vx) if objective is cnn else (x.flatten(1), vx.flatten(1))
     model, criterion = model_like(objective, fixed), torch.nn.CrossEntropyLoss()
@@ -95,7 +95,7 @@ def plain(objective: Any, fixed: dict[str, Any], fused: bool) -> Callable[[], fl
 def cohort(objective: Any, every: list[dict[str, Any]]) -> Callable[[], float]:
     """One epoch of several trials in cohorts; returns CPU seconds per trial."""
     problem = Problem(objective, Task("digits"))
-    lanes = [Lane(number, problem.trial(recipe)) for number, recipe in enumerate(every)]
+    lanes = [Lane(number, problem.setup(recipe)) for number, recipe in enumerate(every)]
     groups: dict[Any, list[Lane]] = {}
     for lane in lanes:
         groups.setdefault(lane.key, []).append(lane)

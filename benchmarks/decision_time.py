@@ -13,11 +13,12 @@ import time
 
 import numpy as np
 
+from hpo.search.contracts.policy import View
 from hpo.search.curves.single import Library, forecast
 from hpo.search.curves.thaw import Settings
-from hpo.search.policies import TrialView, View
 from hpo.search.policies.freeze_thaw import FreezeThaw
-from hpo.search.space import Float, Parameter, Space
+from hpo.search.terms.space import Float, Parameter, Space
+from hpo.search.terms.trial import TrialView
 
 HORIZON = 50
 SPACE = Space(tuple(Parameter(f"x{i}", Float(0.0, 1.0)) for i in range(7)))

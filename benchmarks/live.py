@@ -38,11 +38,12 @@ from rows import markdown
 from threadpoolctl import threadpool_limits
 
 import hpo
-from hpo.search import registry, studyfile
-from hpo.search.distributions import to_distribution
-from hpo.search.entry import Entry
-from hpo.search.phase import Progress
+from hpo.search import studyfile
+from hpo.search.engine.entry import Entry
+from hpo.search.engine.phase import Progress
+from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.studyfile.yaml12 import parse
+from hpo.search.terms import registry
 
 Method: TypeAlias = "Callable[[Problem, int, int, Watch], None]"
 

@@ -46,7 +46,9 @@ def study(folder: Path, sampler: str, trials: int, storage: str) -> dict[str, ob
 
 def engine_side(folder: Path, storage: str, sampler: str, before: int, more: int) -> dict[str, float]:
     """Cost of ``more`` trials of the engine on a study of ``before``."""
-    from hpo.search import engine, phase, studyfile
+    from hpo.search import studyfile
+    from hpo.search.engine import phase
+    from hpo.search.engine import run as engine
     from hpo.search.store import open_store
 
     class Clock(phase.Progress):
@@ -122,7 +124,8 @@ def measure(side: str, base: Path, folder: Path, kind: str, sampler: str, before
 
 def prepare(folder: Path, size: int) -> Path:
     """Stores that hold a study of ``size`` trials, made by the engine with the random sampler."""
-    from hpo.search import engine, studyfile
+    from hpo.search import studyfile
+    from hpo.search.engine import run as engine
 
     base = folder / f"base-{size}"
     base.mkdir()

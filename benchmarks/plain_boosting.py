@@ -16,7 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 
 from hpo.objectives import data
-from hpo.search.recipe import derive_seed
+from hpo.search.terms.recipe import derive_seed
 
 Arrays: TypeAlias = "tuple[NDArray[Any], ...]"
 

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from hpo.objectives import data
-from hpo.search.recipe import derive_seed
+from hpo.search.terms.recipe import derive_seed
 
 EPOCHS = 20
 WARMUP = 0.05

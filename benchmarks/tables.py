@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.search.space import Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Domain, Float, Int, Parameter, Scalar, Space
 
 Array = NDArray[np.float64]
 

@@ -27,10 +27,11 @@ import numpy as np
 import optuna
 import scipy
 
-from hpo.search.ask import propose, record
-from hpo.search.distributions import to_distribution
-from hpo.search.samplers import SamplerContext, tpe
-from hpo.search.space import Choice, Float, Int, Parameter, Space
+from hpo.search.contracts.sampler import SamplerContext
+from hpo.search.engine.ask import propose, record
+from hpo.search.samplers import tpe
+from hpo.search.samplers.common.distributions import to_distribution
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
 
 FLAT = (
     Parameter("rate", Float(1e-5, 1e-1, log=True)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hpo.search.cohort.recipe import AT_LEAST_1, BELOW_1
+from hpo.objectives.trainer.training_recipe import AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
-    from hpo.search.cohort.data import Splits
-    from hpo.search.cohort.layers import Sequential
+    from hpo.objectives.networks.layers import Sequential
+    from hpo.objectives.trainer.tensors import Splits
 
 METRICS = (
     "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1_macro", "val_rmse", "val_mae", "val_r2",
@@ -36,9 +36,9 @@ def build(
         dropout: share of the last block's outputs dropped in training (Srivastava et al. 2014).
         init: distribution of the first weights.
     """
-    from hpo.search.cohort.images import Conv2d, GroupNorm, MaxPool2d
-    from hpo.search.cohort.layers import Activation, Dropout, Flatten, Layer, Linear, Sequential
-    from hpo.search.errors import UserError
+    from hpo.objectives.networks.images import Conv2d, GroupNorm, MaxPool2d
+    from hpo.objectives.networks.layers import Activation, Dropout, Flatten, Layer, Linear, Sequential
+    from hpo.search.terms.errors import UserError
 
     if kernel % 2 == 0 or kernel < 1:
         raise UserError(f"kernel: {kernel} is not an odd number")
@@ -61,6 +61,6 @@ def data(*, data: Any = None, split_seed: int = 0) -> Splits:
     Raises:
         DataError: the data holds no images.
     """
-    from hpo.objectives._splits import splits
+    from hpo.objectives.trainer.splits import splits
 
     return splits("digits" if data is None else data, split_seed, images=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hpo.search.cohort.recipe import AT_LEAST_0, AT_LEAST_1, BELOW_1
+from hpo.objectives.trainer.training_recipe import AT_LEAST_0, AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
-    from hpo.search.cohort.data import Splits
-    from hpo.search.cohort.layers import Sequential
+    from hpo.objectives.networks.layers import Sequential
+    from hpo.objectives.trainer.tensors import Splits
 
 METRICS = (
     "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1_macro", "val_rmse", "val_mae", "val_r2",
@@ -34,7 +34,7 @@ def build(
         dropout: share of hidden units dropped in training (Srivastava et al. 2014).
         init: distribution of the first weights.
     """
-    from hpo.search.cohort.layers import Activation, Dropout, Flatten, Layer, LayerNorm, Linear, Sequential
+    from hpo.objectives.networks.layers import Activation, Dropout, Flatten, Layer, LayerNorm, Linear, Sequential
 
     layers: list[Layer] = [Flatten()]
     for _ in range(depth):
@@ -47,6 +47,6 @@ def build(
 
 def data(*, data: Any = None, split_seed: int = 0) -> Splits:
     """Load, split and prepare; digits where the study names nothing."""
-    from hpo.objectives._splits import splits
+    from hpo.objectives.trainer.splits import splits
 
     return splits("digits" if data is None else data, split_seed)

@@ -94,7 +94,7 @@ def horizon(recipe: Mapping[str, Any]) -> int | None:
     """Points of a complete curve under a recipe: its epochs, or its folds; None when the recipe cannot be built."""
     from hpo.objectives.estimators import curves
     from hpo.objectives.estimators.build import assemble
-    from hpo.search.errors import UserError
+    from hpo.search.terms.errors import UserError
 
     own = {"estimator", "data", "split_seed", "seed", "epochs", "folds", "curve", "class_weight", "scoring"}
     try:
@@ -142,7 +142,7 @@ def train(
     from hpo.objectives.estimators import curves
     from hpo.objectives.estimators.build import build
     from hpo.objectives.estimators.model import Model, check_scoring, measure
-    from hpo.search.errors import UserError
+    from hpo.search.terms.errors import UserError
 
     for name, value, least in (("epochs", epochs, 1), ("folds", folds, 2)):
         if value < least:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.search import engine, studyfile
-from hpo.search.objective.describe import live
-from hpo.search.phase import Progress
+from hpo.search import studyfile
+from hpo.search.describe.objective import live
+from hpo.search.engine import run as engine
+from hpo.search.engine.phase import Progress
+from hpo.search.engine.winner import CONFIRM
 from hpo.search.report import recipefile
 from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store
 from hpo.search.studyfile.yaml12 import dump
-from hpo.search.winner import CONFIRM
 
 if TYPE_CHECKING:
     import pandas

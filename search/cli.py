@@ -7,22 +7,16 @@ traceback.
 from __future__ import annotations
 
 import argparse
-import ast
-import importlib
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
-from hpo.search.errors import Advice, HpoError, StudyFileError, UserError, did_you_mean
+from hpo.search.terms import registry
+from hpo.search.terms.errors import Advice, HpoError, StudyFileError, UserError, did_you_mean
 
-if TYPE_CHECKING:
-    from hpo.search.store import Store
-
-_FOLDER = Path(__file__).parent / "commands"
 _ORDER = (
     "run",
     "check",
@@ -87,50 +81,9 @@ def _advice() -> Iterator[None]:
 
 def commands() -> dict[str, str]:
     """Summary of each command, in the order of a first session with the tool."""
-    found = {}
-    for path in sorted(_FOLDER.glob("[!_]*.py")):
-        summary = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
-        found[path.stem] = summary
-    return {name: found[name] for name in (*_ORDER, *sorted(set(found) - set(_ORDER))) if name in found}
-
-
-def add_study(parser: argparse.ArgumentParser, *, stored: bool) -> None:
-    """Let the parser take a study, as a word or as --study."""
-    what = "name of a study in the store" if stored else "study file, or the name of a shipped study"
-    parser.add_argument("given", nargs="?", metavar="STUDY", help=what)
-    parser.add_argument("--study", dest="study", metavar="STUDY", help="the same, as an option")
-    parser.set_defaults(_stored=stored)
-
-
-def study_name(arguments: argparse.Namespace) -> str:
-    """The study given, a stored one by its name even where a file was given.
-
-    Raises:
-        UserError: none was given.
-    """
-    given = arguments.study or arguments.given
-    if not given:
-        raise UserError("which study? give its name, such as: --study lr-batch (see: hpo list)")
-    given = str(given)
-    if arguments._stored and given.endswith((".yaml", ".yml")):
-        return Path(given).stem
-    return given
-
-
-def add_store(parser: argparse.ArgumentParser) -> None:
-    """Let the parser take a store."""
-    parser.add_argument(
-        "--storage",
-        metavar="PLACE",
-        help="where studies live: a .db or .journal file, or a PostgreSQL URL (default: hpo.db)",
-    )
-
-
-def store_of(arguments: argparse.Namespace) -> Store:
-    """The store that the arguments name."""
-    from hpo.search.store import open_store
-
-    return open_store(arguments.storage)
+    known = registry.names("command")
+    ordered = [name for name in _ORDER if name in known]
+    return {name: registry.summary("command", name) for name in (*ordered, *sorted(set(known) - set(ordered)))}
 
 
 def _dispatch(words: list[str]) -> int:
@@ -146,7 +99,7 @@ def _dispatch(words: list[str]) -> int:
     name, *rest = words
     if name not in known:
         raise UserError(f"there is no command {name!r}: {did_you_mean(name, known)}")
-    module = importlib.import_module(f"hpo.search.commands.{name}")
+    module = registry.load("command", name)
     parser = argparse.ArgumentParser(
         prog=f"hpo {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import settings
 from stores import fresh_database
 
-from hpo.search.errors import StudyFileError
-from hpo.search.study import Study
 from hpo.search.studyfile.reader import read
-from hpo.search.threads import REPRODUCIBLE, set_environment
+from hpo.search.terms.errors import StudyFileError
+from hpo.search.terms.study import Study
+from hpo.search.terms.threads import REPRODUCIBLE, set_environment
 
 set_environment(REPRODUCIBLE)
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
-from hpo.search import registry
-from hpo.search.ask import propose, record
-from hpo.search.recipe import derive_seed, digest
-from hpo.search.samplers import SamplerContext
-from hpo.search.space import Choice, Float, Int, Parameter, Scalar, Space
+from hpo.search.contracts.sampler import SamplerContext
+from hpo.search.engine.ask import propose, record
+from hpo.search.terms import registry
+from hpo.search.terms.recipe import derive_seed, digest
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Scalar, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

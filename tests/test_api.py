@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo.search.errors import StudyFileError
+from hpo.search.terms.errors import StudyFileError
 
 
 def bowl(*, x: float = 0.0, seed: int = 0):

@@ -16,11 +16,11 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.ask import propose, record
-from hpo.search.distributions import last, single, snap, to_distribution, to_internal
-from hpo.search.errors import SpaceExhausted
-from hpo.search.recipe import digest
-from hpo.search.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.engine.ask import propose, record
+from hpo.search.samplers.common.distributions import last, single, snap, to_distribution, to_internal
+from hpo.search.terms.errors import SpaceExhausted
+from hpo.search.terms.recipe import digest
+from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

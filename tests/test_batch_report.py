@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hpo.objectives.trainer.gradient_noise import NoiseRecord
 from hpo.search import cli
-from hpo.search.cohort.gradient_noise import NoiseRecord
 from hpo.search.report import batch
 from hpo.search.report.study import StudyReport, TrialReport
 from hpo.search.store import open_store

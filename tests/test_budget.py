@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.search.budget import Budget, Spent
+from hpo.search.terms.budget import Budget, Spent
 
 LIMIT = st.none() | st.integers(1, 1000)
 BUDGETS = st.builds(Budget, trials=LIMIT, steps=LIMIT, minutes=LIMIT)

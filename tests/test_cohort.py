@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.objectives import data, mlp
-from hpo.search.cohort import train_alone
-from hpo.search.cohort.executor import CohortExecutor
-from hpo.search.errors import UserError
-from hpo.search.executors import Failed, Finished, Job, Point, Task
+from hpo.objectives.trainer import train_alone
+from hpo.objectives.trainer.lanes import CohortExecutor
 from hpo.search.executors.cohort import make
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Failed, Finished, Job, Point, Task
 
 TASK = Task("mlp", data="iris")
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.layers import Activation, Dropout, LayerNorm, Linear, Sequential
-from hpo.search.cohort.noise import Masks
-from hpo.search.cohort.order import generator
-from hpo.search.cohort.problem import Problem
-from hpo.search.cohort.recipe import TrainingRecipe
-from hpo.search.cohort.schedules import rates
-from hpo.search.executors import Task
+from hpo.objectives.networks.layers import Activation, Dropout, LayerNorm, Linear, Sequential
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.noise import Masks
+from hpo.objectives.trainer.order import generator
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
+from hpo.search.terms.job import Task
 
 WIDTH, INPUTS, CLASSES = 12, 6, 3
 
@@ -68,7 +68,7 @@ class Lion(torch.optim.Optimizer):
 
 def reference(lane: Lane) -> tuple[torch.nn.Module, list[float]]:
     """Train as a user would: torch.nn, torch.optim, a loop over batches; returns the model and each epoch's loss."""
-    recipe, knobs, data_ = lane.trial.recipe, lane.trial.knobs, lane.trial.data
+    recipe, knobs, data_ = lane.setup.recipe, lane.setup.knobs, lane.setup.data
     norm = [torch.nn.LayerNorm(WIDTH)] if knobs.get("normalization") == "layer" else []
     dropped = Dropped()
     hidden = [
@@ -80,7 +80,7 @@ def reference(lane: Lane) -> tuple[torch.nn.Module, list[float]]:
         torch.nn.GELU(),
     ]
     model = torch.nn.Sequential(*hidden, torch.nn.Linear(WIDTH, data_.outputs))
-    model.load_state_dict(lane.trial.network.state_dict(lane.rows["weights"]))
+    model.load_state_dict(lane.setup.network.state_dict(lane.rows["weights"]))
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() == 1]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -128,11 +128,11 @@ def reference(lane: Lane) -> tuple[torch.nn.Module, list[float]]:
 
 def drawn_masks(lane: Lane, epoch: int) -> torch.Tensor | None:
     """The masks of an epoch's samples, in order, [samples, width]."""
-    if not any(lane.trial.network.rates):
+    if not any(lane.setup.network.rates):
         return None
     cut = lane.layout()
-    seeds = [(lane.trial.recipe.seed, epoch)]
-    masks = Masks(seeds, [lane.trial.network.rates], lane.trial.network.sites, lane.micro, torch.device("cpu"))
+    seeds = [(lane.setup.recipe.seed, epoch)]
+    masks = Masks(seeds, [lane.setup.network.rates], lane.setup.network.sites, lane.micro, torch.device("cpu"))
     kept = [masks.at(tick, 1)[0][0][torch.from_numpy(cut.real[tick] > 0)] for tick in range(cut.ticks)]
     return torch.cat(kept)
 
@@ -164,35 +164,35 @@ def test_a_lane_among_others_trains_as_plain_pytorch_does(chosen: dict[str, obje
     steps = -(-75 // (knobs["batch_size"] * knobs.get("accumulation_steps", 1)))
     knobs["epochs"] = -(-100 // steps)
     shape = {name: knobs[name] for name in ("normalization", "targets", "batch_size") if name in knobs}
-    lane = Lane(0, PROBLEM.trial(knobs))
-    others = [Lane(n, PROBLEM.trial({**shape, "epochs": 200, "seed": n, "learning_rate": 0.01 * n})) for n in (1, 2)]
+    lane = Lane(0, PROBLEM.setup(knobs))
+    others = [Lane(n, PROBLEM.setup({**shape, "epochs": 200, "seed": n, "learning_rate": 0.01 * n})) for n in (1, 2)]
     others = [other for other in others if other.key == lane.key]
     model, curve = reference(lane)
     cohort = Cohort()
-    for epoch in range(lane.trial.recipe.epochs):
+    for epoch in range(lane.setup.recipe.epochs):
         cohort.advance([others[0], lane, *others[1:]] if others else [lane])
         assert lane.metrics["train_loss"] == pytest.approx(curve[epoch], abs=1e-5)
     assert lane.step >= 100
-    trained = lane.trial.network.state_dict(lane.rows["weights"])
+    trained = lane.setup.network.state_dict(lane.rows["weights"])
     for name, value in model.state_dict().items():
         torch.testing.assert_close(trained[name], value, atol=1e-5, rtol=1e-5)
 
 
 def test_l1_makes_weights_exactly_zero() -> None:
-    lane = Lane(0, PROBLEM.trial({"l1": 0.02, "optimizer": "sgd", "learning_rate": 0.1, "epochs": 20, "batch_size": 8}))
+    lane = Lane(0, PROBLEM.setup({"l1": 0.02, "optimizer": "sgd", "learning_rate": 0.1, "epochs": 20, "batch_size": 8}))
     for _ in range(20):
         Cohort().advance([lane])
-    matrices = lane.rows["weights"][: lane.trial.network.decayed]
+    matrices = lane.rows["weights"][: lane.setup.network.decayed]
     assert (matrices == 0).float().mean() > 0.3
-    assert (lane.rows["weights"][lane.trial.network.decayed :] != 0).all()
+    assert (lane.rows["weights"][lane.setup.network.decayed :] != 0).all()
 
 
 @pytest.mark.parametrize("rule", ["sgd", "adam", "adamw"])
 def test_the_plain_rules_equal_the_fused_ones(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hpo.search.cohort import optimizers
+    from hpo.objectives.trainer import optimizers
 
     def train() -> torch.Tensor:
-        lane = Lane(0, PROBLEM.trial({"optimizer": rule, "nesterov": rule == "sgd", "epochs": 10, "batch_size": 8}))
+        lane = Lane(0, PROBLEM.setup({"optimizer": rule, "nesterov": rule == "sgd", "epochs": 10, "batch_size": 8}))
         for _ in range(10):
             Cohort().advance([lane])
         return lane.rows["weights"]
@@ -213,10 +213,10 @@ def test_accumulated_gradients_equal_the_full_batch_in_double_precision() -> Non
     for chosen in recipes:
         problem = Problem(OBJECTIVE, Task("toy"))
         lane = Lane(
-            0, problem.trial({**chosen, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.5, "epochs": 1})
+            0, problem.setup({**chosen, "optimizer": "sgd", "momentum": 0.0, "learning_rate": 0.5, "epochs": 1})
         )
         lane.rows["weights"] = lane.rows["weights"].double()
-        for part in (lane.trial.data.train, lane.trial.data.validation):
+        for part in (lane.setup.data.train, lane.setup.data.validation):
             part.inputs.data = part.inputs.double()
         Cohort().advance([lane])
         ends.append(lane.rows["weights"])

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from hpo.objectives import cnn
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.order import generator
-from hpo.search.cohort.problem import Problem
-from hpo.search.cohort.schedules import rates
-from hpo.search.errors import DataError
-from hpo.search.executors import Task
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.order import generator
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.search.terms.errors import DataError
+from hpo.search.terms.job import Task
 
 
 def images(*, rows: int = 40) -> Splits:
@@ -32,7 +32,7 @@ PROBLEM = Problem(SimpleNamespace(__name__="toy", build=cnn.build, data=images),
 
 def lane(number: int, **knobs: Any) -> Lane:
     base = {"channels": 4, "batch_size": 8, "epochs": 20, "seed": number, "dropout": 0.0, "normalization": "group"}
-    return Lane(number, PROBLEM.trial({**base, **knobs}))
+    return Lane(number, PROBLEM.setup({**base, **knobs}))
 
 
 def module(channels: int = 4) -> torch.nn.Module:
@@ -45,7 +45,7 @@ def module(channels: int = 4) -> torch.nn.Module:
 
 def test_outputs_and_gradients_are_those_of_torch_modules() -> None:
     lanes = [lane(number) for number in range(3)]
-    network = lanes[0].trial.network
+    network = lanes[0].setup.network
     values = [v.requires_grad_() for v in network.views(torch.stack([own.rows["weights"] for own in lanes]))]
     inputs = torch.randn(3, 5, 1, 6, 6)
     outputs = network.forward(values, inputs, None)
@@ -65,9 +65,9 @@ def test_outputs_and_gradients_are_those_of_torch_modules() -> None:
 def test_a_network_of_convolutions_trains_as_with_torch_alone() -> None:
     # with groups of one channel the biases before them would have no gradient but rounding, which Adam makes large
     own = lane(1, channels=8, batch_size=4, accumulation_steps=2, clip_norm=0.5, weight_decay=0.1, epochs=20)
-    recipe, data = own.trial.recipe, own.trial.data
+    recipe, data = own.setup.recipe, own.setup.data
     model = module(channels=8)
-    model.load_state_dict(own.trial.network.state_dict(own.rows["weights"]))
+    model.load_state_dict(own.setup.network.state_dict(own.rows["weights"]))
     groups = [
         {"params": [p for p in model.parameters() if (p.dim() > 1) is matrix], "weight_decay": 0.1 * matrix}
         for matrix in (True, False)
@@ -91,7 +91,7 @@ def test_a_network_of_convolutions_trains_as_with_torch_alone() -> None:
         cohort.advance([own])
         assert own.metrics["train_loss"] == pytest.approx(summed / len(x), abs=1e-5)
     assert own.step == step == 100
-    trained = own.trial.network.state_dict(own.rows["weights"])
+    trained = own.setup.network.state_dict(own.rows["weights"])
     for name, value in model.state_dict().items():
         torch.testing.assert_close(trained[name], value, atol=1e-5, rtol=1e-5)
 
@@ -110,4 +110,4 @@ def test_a_curve_in_company_is_the_curve_alone(normalization: str) -> None:
 
 def test_a_table_is_no_image() -> None:
     with pytest.raises(DataError, match="no images"):
-        Problem(cnn, Task("cnn", data="iris")).trial({})
+        Problem(cnn, Task("cnn", data="iris")).setup({})

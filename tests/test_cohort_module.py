@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from hpo.search.cohort import train_alone
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.problem import Problem
-from hpo.search.errors import UserError
-from hpo.search.executors import Failed, Job, Point, Task
+from hpo.objectives.trainer import train_alone
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.together import Cohort
 from hpo.search.executors.cohort import make
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Failed, Job, Point, Task
 
 TASK = Task("own")
 
@@ -41,7 +41,7 @@ def objective(build: Any, **more: Any) -> Any:
 def lanes_of(problem: Problem, count: int, **knobs: Any) -> list[Lane]:
     base = {"batch_size": 8, "epochs": 8, "dropout": 0.2}
     return [
-        Lane(n, problem.trial({**base, "seed": n, "learning_rate": 0.002 * (n + 1), **knobs})) for n in range(count)
+        Lane(n, problem.setup({**base, "seed": n, "learning_rate": 0.002 * (n + 1), **knobs})) for n in range(count)
     ]
 
 
@@ -49,7 +49,7 @@ def test_lanes_of_a_module_share_kernels_and_train_as_if_alone() -> None:
     problem = Problem(objective(perceptron), TASK)
     together, alone = lanes_of(problem, 3, dropout=0.3), lanes_of(problem, 3, dropout=0.3)
     assert len({lane.key for lane in together}) == 1
-    assert not together[0].trial.notes
+    assert not together[0].setup.notes
     cohort = Cohort()
     for _ in range(8):
         cohort.advance(together)
@@ -64,17 +64,17 @@ def test_a_module_learns_as_with_torch_alone() -> None:
     (lane,) = lanes_of(problem, 1, dropout=0.0, batch_size=50, optimizer="sgd", momentum=0.0, schedule="constant")
     torch.manual_seed(0)
     model = perceptron(SimpleNamespace(dropout=0.0))
-    model.load_state_dict(lane.trial.network.state_dict(lane.rows["weights"]))
+    model.load_state_dict(lane.setup.network.state_dict(lane.rows["weights"]))
     descent = torch.optim.SGD(
         [{"params": [p], "weight_decay": 0.01 * (p.dim() > 1)} for p in model.parameters()], lr=0.002
     )
-    x, y = lane.trial.data.train.inputs, lane.trial.data.train.targets
+    x, y = lane.setup.data.train.inputs, lane.setup.data.train.targets
     for _ in range(8):
         Cohort().advance([lane])
         descent.zero_grad()
         nn.functional.cross_entropy(model(x), y).backward()
         descent.step()
-    for name, value in lane.trial.network.state_dict(lane.rows["weights"]).items():
+    for name, value in lane.setup.network.state_dict(lane.rows["weights"]).items():
         torch.testing.assert_close(value, model.state_dict()[name], atol=1e-5, rtol=1e-5)
 
 
@@ -109,7 +109,7 @@ def test_a_module_that_cannot_share_kernels_is_trained_alone_and_says_why_once(b
     problem = Problem(objective(build), TASK)
     together = lanes_of(problem, 2, epochs=2)
     assert len({lane.key for lane in together}) == 2
-    (note,) = {note for lane in together for note in lane.trial.notes}
+    (note,) = {note for lane in together for note in lane.setup.notes}
     assert reason in note
     Cohort().advance([together[0]])
     assert together[0].metrics["val_loss"] > 0
@@ -120,7 +120,7 @@ def test_accumulation_with_batch_normalization_is_warned_about() -> None:
         objective(lambda recipe: nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))), TASK
     )
     (lane,) = lanes_of(problem, 1, accumulation_steps=2)
-    assert any("accumulation is not equivalent" in note for note in lane.trial.notes)
+    assert any("accumulation is not equivalent" in note for note in lane.setup.notes)
 
 
 def test_a_ragged_batch_of_a_module_with_batch_statistics_holds_no_padding() -> None:
@@ -155,7 +155,7 @@ def test_patience_keeps_the_running_statistics_of_the_best_epoch() -> None:
             fitted = end.value
             break
     assert len(curve) < 60
-    validation = fitted.trial.data.splits.validation
+    validation = fitted.setup.data.splits.validation
     assert fitted.evaluate(validation)["loss"] == pytest.approx(min(curve), abs=1e-6)
     assert fitted.at(2).evaluate(validation)["loss"] == pytest.approx(curve[1], abs=1e-6)
 
@@ -163,7 +163,7 @@ def test_patience_keeps_the_running_statistics_of_the_best_epoch() -> None:
 def test_averages_with_batch_normalization_are_warned_about() -> None:
     own = objective(lambda recipe: nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)))
     (lane,) = lanes_of(Problem(own, TASK), 1, average="ema")
-    assert any("averaged weights" in note for note in lane.trial.notes)
+    assert any("averaged weights" in note for note in lane.setup.notes)
 
 
 class Sentence(nn.Module):
@@ -196,7 +196,7 @@ def test_attention_on_token_ids_shares_kernels_without_a_word_from_torch(pooled:
     problem = Problem(own, TASK)
     together, alone = (lanes_of(problem, 3, pooled=pooled, learning_rate=0.01) for _ in range(2))
     assert len({lane.key for lane in together}) == 1
-    assert not together[0].trial.notes
+    assert not together[0].setup.notes
     cohort = Cohort()
     for _ in range(4):
         cohort.advance(together)
@@ -205,7 +205,7 @@ def test_attention_on_token_ids_shares_kernels_without_a_word_from_torch(pooled:
     for one, other in zip(together, alone, strict=True):
         assert one.metrics == pytest.approx(dict(other.metrics), abs=1e-5)
     assert torch.backends.mha.get_fastpath_enabled()
-    spared = {p.name for p in together[0].trial.network.parameters if not p.matrix and len(p.shape) > 1}
+    spared = {p.name for p in together[0].setup.network.parameters if not p.matrix and len(p.shape) > 1}
     assert spared == {"table.weight"}
 
 
@@ -219,8 +219,8 @@ def test_tied_weights_are_trained_as_one_and_saved_under_both_names() -> None:
     together = lanes_of(Problem(own, TASK), 2, pooled=False, learning_rate=0.01)
     before = together[0].rows["weights"].clone()
     Cohort().advance(together)
-    assert len(together[0].trial.network.parameters) == 1
-    state = together[0].trial.network.state_dict(together[0].rows["weights"])
+    assert len(together[0].setup.network.parameters) == 1
+    state = together[0].setup.network.state_dict(together[0].rows["weights"])
     assert torch.equal(state["0.weight"], state["2.weight"])
     assert not torch.equal(state["2.weight"].flatten(), before)
 
@@ -228,7 +228,7 @@ def test_tied_weights_are_trained_as_one_and_saved_under_both_names() -> None:
 def test_a_module_whose_outputs_do_not_fit_the_data_is_refused() -> None:
     own = SimpleNamespace(__name__="own", build=lambda recipe: Sentence(True), data=sentences)
     with pytest.raises(UserError, match=r"gives \[2\] per sample, the data needs \[6, 5\]"):
-        Problem(own, TASK).trial({"pooled": False})
+        Problem(own, TASK).setup({"pooled": False})
 
 
 def test_modules_that_differ_in_more_than_dropout_do_not_share() -> None:
@@ -236,7 +236,7 @@ def test_modules_that_differ_in_more_than_dropout_do_not_share() -> None:
         return nn.Sequential(nn.Linear(5, 4), nn.LeakyReLU(recipe.slope), nn.Linear(4, 2))
 
     problem = Problem(objective(build), TASK)
-    keys = {Lane(0, problem.trial({"slope": slope, "seed": seed})).key for slope in (0.1, 0.2) for seed in (0, 1)}
+    keys = {Lane(0, problem.setup({"slope": slope, "seed": seed})).key for slope in (0.1, 0.2) for seed in (0, 1)}
     assert len(keys) == 2
 
 
@@ -265,10 +265,10 @@ def test_lanes_share_data_exactly_when_they_agree_on_every_knob_that_it_reads() 
 
     for read in (by_recipe, by_keyword):
         problem = Problem(SimpleNamespace(__name__="own", build=perceptron, data=read), TASK)
-        same, other, more = (problem.trial({"dropout": 0.1, **knobs}).data for knobs in ({}, {"seed": 3}, {"rows": 4}))
+        same, other, more = (problem.setup({"dropout": 0.1, **knobs}).data for knobs in ({}, {"seed": 3}, {"rows": 4}))
         assert same is other
         assert more is not same
-        assert problem.trial({"dropout": 0.1}).data is same
+        assert problem.setup({"dropout": 0.1}).data is same
 
 
 def test_build_takes_a_dataclass_or_keywords() -> None:
@@ -288,7 +288,7 @@ def test_build_takes_a_dataclass_or_keywords() -> None:
 
     by_class.__annotations__["recipe"] = Shape
     for build in (by_class, lambda *, width=4: by_class(Shape(width))):
-        trial = Problem(objective(build), TASK).trial({"width": 7})
+        trial = Problem(objective(build), TASK).setup({"width": 7})
         assert trial.network.parameters[0].shape == (7, 5)
 
 
@@ -310,7 +310,7 @@ def test_a_file_with_build_and_data_runs_through_the_executor_and_alone(tmp_path
         news = [event for event in executor.advance() if isinstance(event, Point)]
     assert not [event for event in news if isinstance(event, Failed)]
     assert all(event.metrics["val_r2"] > 0.9 for event in news)
-    from hpo.search.objective.describe import describe, import_module
+    from hpo.search.describe.objective import describe, import_module
 
     module = import_module(describe(str(file), tmp_path))
     curve = list(train_alone(module, Task(str(file)), {"width": 8, "epochs": 30, "seed": 0, "learning_rate": 0.03}))

@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from hpo.search.cohort.executor import CohortExecutor
-from hpo.search.cohort.layers import Activation, Dropout, Linear, Sequential
-from hpo.search.cohort.problem import Problem
-from hpo.search.errors import UserError
-from hpo.search.executors import Event, Finished, Job, Point, Task
+from hpo.objectives.networks.layers import Activation, Dropout, Linear, Sequential
+from hpo.objectives.trainer.lanes import CohortExecutor
+from hpo.objectives.trainer.problem import Problem
 from hpo.search.executors.cohort import make
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Event, Finished, Job, Point, Task
 
 EPOCHS = 4
 PLENTY = 1 << 30
@@ -192,7 +192,7 @@ def test_a_full_disk_costs_time_and_a_note_only(folder: Path, monkeypatch: pytes
     def full(*args: Any, **options: Any) -> Any:
         return Path("/dev/full").open("r+b", buffering=0)
 
-    monkeypatch.setattr("hpo.search.cohort.paused.TemporaryFile", full)
+    monkeypatch.setattr("hpo.objectives.trainer.paused.TemporaryFile", full)
     executor = paused(3, 0)
     assert second_epochs(executor, 3) == second_epochs(paused(3, PLENTY), 3)
     assert executor.notes == [

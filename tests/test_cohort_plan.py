@@ -8,10 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.search.cohort.noise import Masks
-from hpo.search.cohort.order import generator, layout, micro_size
-from hpo.search.cohort.recipe import TrainingRecipe
-from hpo.search.cohort.schedules import rates
+from hpo.objectives.trainer.noise import Masks
+from hpo.objectives.trainer.order import generator, layout, micro_size
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
 COUNTS = st.integers(1, 200)
 

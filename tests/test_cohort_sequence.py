@@ -15,17 +15,17 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from hpo.search.cohort import train_alone
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.layers import Activation, Dropout, Layer, LayerNorm, Linear, Residual, Sequential
-from hpo.search.cohort.order import generator
-from hpo.search.cohort.problem import Problem
-from hpo.search.cohort.schedules import rates
-from hpo.search.cohort.sequence import Attention, Embedding, MeanPool, Positions
-from hpo.search.errors import DataError, UserError
-from hpo.search.executors import Task
+from hpo.objectives.networks.layers import Activation, Dropout, Layer, LayerNorm, Linear, Residual, Sequential
+from hpo.objectives.networks.sequence import Attention, Embedding, MeanPool, Positions
+from hpo.objectives.trainer import train_alone
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.order import generator
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.search.terms.errors import DataError, UserError
+from hpo.search.terms.job import Task
 
 WIDTH, HEADS, SYMBOLS, POSITIONS = 12, 3, 7, 6
 
@@ -62,7 +62,7 @@ PROBLEM = problem()
 
 
 def lane(number: int, **knobs: Any) -> Lane:
-    return Lane(number, PROBLEM.trial({"batch_size": 8, "epochs": 6, "seed": number, **knobs}))
+    return Lane(number, PROBLEM.setup({"batch_size": 8, "epochs": 6, "seed": number, **knobs}))
 
 
 class Around(nn.Sequential):
@@ -112,9 +112,9 @@ def module(pooled: bool) -> nn.Sequential:
 
 def reference(own: Lane) -> tuple[nn.Module, list[float]]:
     """Train as a user would: torch.nn, torch.optim.AdamW, a loop over batches; the model and each epoch's loss."""
-    recipe, data = own.trial.recipe, own.trial.data
-    model = module(bool(own.trial.knobs.get("pooled")))
-    model.load_state_dict(own.trial.network.state_dict(own.rows["weights"]))
+    recipe, data = own.setup.recipe, own.setup.data
+    model = module(bool(own.setup.knobs.get("pooled")))
+    model.load_state_dict(own.setup.network.state_dict(own.rows["weights"]))
     tables = {id(part.weight) for part in model.modules() if isinstance(part, (nn.Embedding, Table))}
     decayed = [p for p in model.parameters() if p.dim() > 1 and id(p) not in tables]
     others = [p for p in model.parameters() if p.dim() == 1 or id(p) in tables]
@@ -156,11 +156,11 @@ def test_a_transformer_trains_as_with_torch_alone(knobs: dict[str, Any]) -> None
     own, other = lane(1, **knobs), lane(2, **knobs)
     model, curve = reference(own)
     cohort = Cohort()
-    for epoch in range(own.trial.recipe.epochs):
+    for epoch in range(own.setup.recipe.epochs):
         cohort.advance([other, own])
         assert own.metrics["train_loss"] == pytest.approx(curve[epoch], abs=1e-5)
     assert own.step >= 100
-    trained = own.trial.network.state_dict(own.rows["weights"])
+    trained = own.setup.network.state_dict(own.rows["weights"])
     assert trained.keys() == model.state_dict().keys()
     for name, value in model.state_dict().items():
         rows = torch.ones(len(value), dtype=torch.bool)
@@ -184,7 +184,7 @@ def test_a_curve_in_company_is_the_curve_alone_to_the_last_bit(pooled: bool) -> 
 
 
 def test_dropout_inside_residual_blocks_has_its_own_mask_at_each_place() -> None:
-    network = lane(0, dropout=0.5).trial.network
+    network = lane(0, dropout=0.5).setup.network
     assert network.sites == ((POSITIONS, WIDTH),) * 4
     assert network.rates == (0.5,) * 4
     values = [v.unsqueeze(0) for v in network.initial(0)]
@@ -197,7 +197,7 @@ def test_dropout_inside_residual_blocks_has_its_own_mask_at_each_place() -> None
 
 
 def test_a_causal_position_does_not_see_those_after_it() -> None:
-    network = lane(0).trial.network
+    network = lane(0).setup.network
     values = [v.unsqueeze(0) for v in network.initial(0)]
     one = torch.randint(0, SYMBOLS, (1, 4, POSITIONS), generator=torch.Generator().manual_seed(0))
     other = one.clone()
@@ -210,7 +210,7 @@ def test_a_causal_position_does_not_see_those_after_it() -> None:
 def test_scores_and_losses_of_tokens_are_means_over_tokens() -> None:
     own = lane(0, epochs=1, learning_rate=0.02)
     Cohort().advance([own])
-    part, network = own.trial.data.validation, own.trial.network
+    part, network = own.setup.data.validation, own.setup.network
     outputs = network.forward(network.views(own.rows["weights"][None]), part.inputs[None], None)[0].flatten(0, 1)
     expected = nn.functional.cross_entropy(outputs, part.targets.flatten()).item()
     assert own.metrics["val_loss"] == pytest.approx(expected, abs=1e-5)
@@ -221,7 +221,7 @@ def test_scores_and_losses_of_tokens_are_means_over_tokens() -> None:
 def test_the_users_own_loss_is_called_with_tokens() -> None:
     own = problem(loss=lambda outputs, targets: nn.functional.cross_entropy(outputs, targets))
     knobs = {"batch_size": 8, "epochs": 2, "seed": 0}
-    plain, same = Lane(0, PROBLEM.trial(knobs)), Lane(0, own.trial(knobs))
+    plain, same = Lane(0, PROBLEM.setup(knobs)), Lane(0, own.setup(knobs))
     for _ in range(2):
         Cohort().advance([plain])
         Cohort().advance([same])
@@ -230,7 +230,7 @@ def test_the_users_own_loss_is_called_with_tokens() -> None:
 
 def test_embeddings_are_spared_weight_decay() -> None:
     own = lane(0)
-    tables = {p.name for p in own.trial.network.parameters if not p.matrix and len(p.shape) > 1}
+    tables = {p.name for p in own.setup.network.parameters if not p.matrix and len(p.shape) > 1}
     assert tables == {"0.weight", "1.weight"}
 
 
@@ -256,9 +256,9 @@ def test_the_documented_language_model_learns() -> None:
     written: dict[str, Any] = {}
     exec(block, written)
     documented = problem(written["build"], written["data"])
-    own = Lane(0, documented.trial({"epochs": 1, "batch_size": 8, "learning_rate": 0.01, "max_steps": 30}))
+    own = Lane(0, documented.setup({"epochs": 1, "batch_size": 8, "learning_rate": 0.01, "max_steps": 30}))
     Cohort().advance([own])
-    assert own.metrics["val_loss"] < 0.8 * math.log(own.trial.data.outputs)
+    assert own.metrics["val_loss"] < 0.8 * math.log(own.setup.data.outputs)
 
 
 @pytest.mark.parametrize(
@@ -299,14 +299,14 @@ def bytes_() -> Splits:
 )
 def test_layers_that_do_not_fit_are_refused(build: Any, data: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        problem(build, data).trial({})
+        problem(build, data).setup({})
 
 
 def test_symbols_beyond_the_known_ones_are_refused() -> None:
     found = tokens()
     x, y = found.train
     (splits,) = [Splits(found.train, found.validation, lambda: (x + 1, y), "classification", SYMBOLS)]
-    data = problem(data=lambda: splits).trial({}).data
+    data = problem(data=lambda: splits).setup({}).data
     assert data.symbols == SYMBOLS
     with pytest.raises(DataError, match=r"the test part's inputs are not all in 0..6"):
         data.test()
@@ -315,10 +315,10 @@ def test_symbols_beyond_the_known_ones_are_refused() -> None:
 def test_targets_of_several_values_are_refused() -> None:
     x, y = tokens().train
     with pytest.raises(DataError, match=r"shape \[50, 6\]; regression needs \[n\]"):
-        problem(data=lambda: {"train": (x, y / 2), "validation": (x, y / 2)}).trial({})
+        problem(data=lambda: {"train": (x, y / 2), "validation": (x, y / 2)}).setup({})
 
 
 def test_arrays_of_a_plain_dictionary_are_read_as_tokens() -> None:
     x, y = tokens().train
-    data = problem(data=lambda: {"train": (x, y), "validation": (x[:9], y[:9]), "test": (x + 3, y)}).trial({}).data
+    data = problem(data=lambda: {"train": (x, y), "validation": (x[:9], y[:9]), "test": (x + 3, y)}).setup({}).data
     assert (data.symbols, data.outputs, data.output_shape) == (10, 7, (6, 7))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import hpo
-from hpo.search.errors import UserError
-from hpo.search.executors import Event, Failed, Finished, Job, Lost, Point, Task
 from hpo.search.executors.cohort import make
 from hpo.search.store import open_store
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
 TASK = Task("mlp", data="iris")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from hpo.search.errors import UserError
-from hpo.search.executors import Task
-from hpo.search.objective.command import CommandFailed, fill, run_command
-from hpo.search.objective.describe import COMMAND
+from hpo.search.describe.objective import COMMAND
+from hpo.search.running.command import CommandFailed, fill, run_command
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
 
 
 def task(command: str, folder: Path, silence: float = 20.0) -> Task:
@@ -161,8 +161,8 @@ def test_closing_kills_the_command_and_what_it_started(tmp_path: Path) -> None:
 def test_nothing_is_orphaned_when_the_parent_is_killed(tmp_path: Path) -> None:
     code = """
         import sys
-        from hpo.search.objective.command import run_command
-        from hpo.search.executors import Task
+        from hpo.search.running.command import run_command
+        from hpo.search.terms.job import Task
         command = "command:sh -c 'sleep 100 & echo $! >child; echo $$ >own; echo 1; wait'"
         for point in run_command(Task(command, folder=sys.argv[1]), {}):
             print(point, flush=True)

@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.search import engine, phase, studyfile, winner
-from hpo.search.confirm import Candidate, candidates, finalists, fresh_seeds
-from hpo.search.entry import Entry
-from hpo.search.ledger import Ledger
-from hpo.search.objective.live import live
+from hpo.search import studyfile
+from hpo.search.describe.live import live
+from hpo.search.engine import phase, winner
+from hpo.search.engine import run as engine
+from hpo.search.engine.confirm import Candidate, candidates, finalists, fresh_seeds
+from hpo.search.engine.entry import Entry
+from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, open_store
-from hpo.search.study import Goal, Study
+from hpo.search.terms.study import Goal, Study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -21,11 +21,11 @@ from hpo.search.dashboard.annotate import PLOT, annotate
 from hpo.search.dashboard.guard import PLOT_LIMIT, guard, plot_size
 from hpo.search.dashboard.live import Live
 from hpo.search.dashboard.server import serve
-from hpo.search.distributions import to_distribution
-from hpo.search.errors import UserError
-from hpo.search.space import Choice, Float, Parameter, Space
+from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.store import Store, open_store
-from hpo.search.study import Goal, Study
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.space import Choice, Float, Parameter, Space
+from hpo.search.terms.study import Goal, Study
 
 SPACE = Space(
     (

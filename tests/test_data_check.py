@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hpo.objectives import data
-from hpo.search.errors import DataError
+from hpo.search.terms.errors import DataError
 
 
 @pytest.fixture

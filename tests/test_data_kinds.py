@@ -13,7 +13,7 @@ import sklearn.datasets
 
 from hpo.objectives import data
 from hpo.objectives.data import bundled
-from hpo.search.errors import DataError
+from hpo.search.terms.errors import DataError
 
 SIZES = {
     "breast_cancer": (569, 30, 2),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.objectives.data.split import folds, split
-from hpo.search.errors import DataError
+from hpo.search.terms.errors import DataError
 
 labels = st.lists(st.integers(0, 4), min_size=10, max_size=200).map(np.array)
 share = st.sampled_from([0.1, 0.2, 0.3])

@@ -11,7 +11,7 @@ import pytest
 
 from hpo.objectives import data
 from hpo.objectives.data.columns import MISSING
-from hpo.search.errors import DataError
+from hpo.search.terms.errors import DataError
 
 ROWS = 300
 

@@ -8,9 +8,11 @@ from typing import Any
 import optuna
 import pytest
 
-from hpo.search import engine, phase, studyfile
-from hpo.search.errors import UserError
+from hpo.search import studyfile
+from hpo.search.engine import phase
+from hpo.search.engine import run as engine
 from hpo.search.store import open_store
+from hpo.search.terms.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

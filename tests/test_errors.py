@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.search import errors
-from hpo.search.errors import HpoError, Mistake, StudyFileError, did_you_mean
+from hpo.search.terms import errors
+from hpo.search.terms.errors import HpoError, Mistake, StudyFileError, did_you_mean
 
 
 def test_a_mistake_shows_its_place_the_line_and_the_repair() -> None:

@@ -12,12 +12,16 @@ from typing import Any
 import optuna
 import pytest
 
-from hpo.search import engine, evidence, phase, registry, studyfile
-from hpo.search.entry import Entry
-from hpo.search.errors import UserError
-from hpo.search.objective.live import live
+from hpo.search import studyfile
+from hpo.search.describe.live import live
+from hpo.search.engine import phase
+from hpo.search.engine import run as engine
+from hpo.search.engine import warmstart as evidence
+from hpo.search.engine.entry import Entry
 from hpo.search.report.study import report
 from hpo.search.store import Store, open_store
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from hpo.search.errors import UserError
-from hpo.search.executors import Event, Executor, Failed, Finished, Job, Lost, Point, Task, inline, processes
+from hpo.search.contracts.executor import Executor
+from hpo.search.executors import inline, processes
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
 OBJECTIVE = """
 import os, pathlib, random, sys, time

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hpo
-from hpo.search import registry
 from hpo.search.report.study import TrialReport
+from hpo.search.terms import registry
 
 EPOCHS = 12
 WAYS: dict[str, Any] = {

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 import hpo
+from hpo.search.contracts.policy import Pause, Policy, Prune, Resume, Start, View, Wait
 from hpo.search.curves.thaw import Settings
-from hpo.search.errors import Interrupted, UserError
-from hpo.search.ledger import Entry
-from hpo.search.loop import Loop
-from hpo.search.phase import Progress
-from hpo.search.policies import Pause, Policy, Prune, Resume, Start, TrialView, View, Wait
+from hpo.search.engine.ledger import Entry
+from hpo.search.engine.loop import Loop
+from hpo.search.engine.phase import Progress
 from hpo.search.policies.freeze_thaw import FreezeThaw, make
-from hpo.search.space import Choice, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.errors import Interrupted, UserError
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.trial import TrialView
 
 PLANE = Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Float(0.0, 1.0))))
 MIXED = Space(

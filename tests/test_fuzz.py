@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hpo.search import registry
-from hpo.search.errors import HpoError, StudyFileError
-from hpo.search.study import Study
 from hpo.search.studyfile.reader import read
+from hpo.search.terms import registry
+from hpo.search.terms.errors import HpoError, StudyFileError
+from hpo.search.terms.study import Study
 
 WHERE = re.compile(r"^(\S.*):\d+:\d+: \S", re.MULTILINE)
 

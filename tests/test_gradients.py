@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpo.search.cohort import gradients
-from hpo.search.cohort.feed import Feed
-from hpo.search.cohort.layers import Activation, Dropout, Flatten, Layer, LayerNorm, Linear, Sequential, Stack
+from hpo.objectives.networks import gradients
+from hpo.objectives.networks.layers import Activation, Dropout, Flatten, Layer, LayerNorm, Linear, Sequential, Stack
+from hpo.objectives.trainer.feed import Feed
 
 LANES, ROWS, INPUTS, OUTPUTS = 3, 5, 7, 4
 NAMES = ["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]

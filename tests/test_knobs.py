@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from hpo.search import registry
-from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob, Range, Signature
-from hpo.search.objective.source import Source
+from hpo.search.describe.source import Source
+from hpo.search.terms import registry
+from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob, Range, Signature
 
 Read = Callable[..., Signature]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import hpo.search
-from hpo.search import registry
+from hpo.search.terms import registry
 
 SEARCH = Path(hpo.search.__file__).parent
 OBJECTIVES = SEARCH.parent / "objectives"

@@ -3,9 +3,9 @@ import math
 import optuna
 import pytest
 
-from hpo.search.errors import UserError
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.learning_curve import make
+from hpo.search.terms.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.search.entry import Entry, Tally
-from hpo.search.ledger import Ledger
-from hpo.search.space import Choice, Float, Parameter, Space
+from hpo.search.engine.entry import Entry, Tally
+from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, open_store
-from hpo.search.study import Goal, Study
+from hpo.search.terms.space import Choice, Float, Parameter, Space
+from hpo.search.terms.study import Goal, Study
 
 LOSS = Goal("loss", "minimize")
 SPACE = Space((Parameter("x", Choice((1, 2, 3))),))

@@ -13,22 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial
 
-from hpo.search import phase, studyfile
-from hpo.search.budget import Budget
+from hpo.search import studyfile
+from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.policy import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View, Wait
 from hpo.search.curves.thaw import Settings
-from hpo.search.entry import Entry
-from hpo.search.errors import DataError, EverythingFailed, Interrupted
-from hpo.search.executors import Event, Executor, Job, Point, Task
-from hpo.search.ledger import Ledger
-from hpo.search.loop import Loop
-from hpo.search.objective.live import live
-from hpo.search.objective.training import Run, Trainer
-from hpo.search.policies import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View, Wait
+from hpo.search.describe.live import live
+from hpo.search.engine import phase
+from hpo.search.engine.entry import Entry
+from hpo.search.engine.ledger import Ledger
+from hpo.search.engine.loop import Loop
+from hpo.search.engine.rules import Rules, Silent
 from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.policies.straight import Straight
-from hpo.search.rules import Rules, Silent
+from hpo.search.running.training import Run, Trainer
 from hpo.search.store import Store, open_store
-from hpo.search.study import Study
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted
+from hpo.search.terms.job import Event, Job, Point, Task
+from hpo.search.terms.study import Study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -14,18 +14,19 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hpo.objectives.networks.layers import Activation, Dropout, Linear, Sequential
+from hpo.objectives.trainer import memory
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.order import generator, layout
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.setup import Setup
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search import studyfile
-from hpo.search.cohort import memory
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.layers import Activation, Dropout, Linear, Sequential
-from hpo.search.cohort.order import generator, layout
-from hpo.search.cohort.problem import Problem, Trial
-from hpo.search.cohort.recipe import TrainingRecipe
-from hpo.search.cohort.schedules import rates
-from hpo.search.errors import StudyFileError, UserError
-from hpo.search.executors import Task
+from hpo.search.terms.errors import StudyFileError, UserError
+from hpo.search.terms.job import Task
 
 WIDE = 256
 
@@ -55,7 +56,7 @@ KNOBS: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2, 
 
 
 def lane(where: Problem = PROBLEM, **knobs: Any) -> Lane:
-    return Lane(0, where.trial({**KNOBS, **knobs}))
+    return Lane(0, where.setup({**KNOBS, **knobs}))
 
 
 def trained(own: Lane) -> Lane:
@@ -81,14 +82,14 @@ def test_windows_hold_the_effective_batch_whatever_they_are_cut_into(
 
 def test_a_step_of_ragged_micro_batches_is_that_of_plain_pytorch() -> None:
     own = lane(effective_batch=50, batch_size=16, epochs=15, momentum=0.9, schedule="linear", weight_decay=0.0)
-    other = Lane(1, PROBLEM.trial({"batch_size": 16, "seed": 2, "epochs": 99}))
+    other = Lane(1, PROBLEM.setup({"batch_size": 16, "seed": 2, "epochs": 99}))
     assert [(cut := own.layout()).items[0], int(cut.real[3].sum())] == [50, 2]
-    part, recipe = own.trial.data.train, own.trial.recipe
+    part, recipe = own.setup.data.train, own.setup.recipe
     model = torch.nn.Sequential(
         torch.nn.Linear(6, 16), torch.nn.Tanh(), torch.nn.Identity(), torch.nn.Linear(16, 16), torch.nn.ReLU(),
         torch.nn.Linear(16, 3),
     )  # fmt: skip
-    model.load_state_dict(own.trial.network.state_dict(own.rows["weights"]))
+    model.load_state_dict(own.setup.network.state_dict(own.rows["weights"]))
     optimizer, step = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9), 0
     for epoch in range(15):
         order = torch.from_numpy(generator(1, "order", epoch).permutation(350))
@@ -102,7 +103,7 @@ def test_a_step_of_ragged_micro_batches_is_that_of_plain_pytorch() -> None:
     for _ in range(15):
         cohort.advance([own, other])
     assert own.step == step == 105
-    for name, value in own.trial.network.state_dict(own.rows["weights"]).items():
+    for name, value in own.setup.network.state_dict(own.rows["weights"]).items():
         torch.testing.assert_close(value, model.state_dict()[name], atol=1e-5, rtol=1e-5)
 
 
@@ -195,13 +196,13 @@ def test_a_smaller_limit_gives_more_micro_batches_of_equal_size_and_the_same_ste
         assert own.metrics["micro_batch"] == own.micro
         torch.testing.assert_close(own.rows["weights"], fine[-1].rows["weights"], atol=1e-6, rtol=1e-4)
     assert [lane(problem(2), **AUTO).micro for _ in range(2)] == [sizes[0]] * 2
-    assert any("metric micro_batch" in note for note in fine[0].trial.notes)
+    assert any("metric micro_batch" in note for note in fine[0].setup.notes)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 @pytest.mark.parametrize("beside", [{}, {"dropout": 0.5, "average": "ema"}, {"mixup": 0.3}, {"module": True}])
 def test_what_is_counted_on_small_micro_batches_holds_for_large_ones(optimizer: str, beside: dict[str, Any]) -> None:
-    trial = PROBLEM.trial({**KNOBS, "rows": 8000, "width": WIDE, "batch_size": 32, "optimizer": optimizer, **beside})
+    trial = PROBLEM.setup({**KNOBS, "rows": 8000, "width": WIDE, "batch_size": 32, "optimizer": optimizer, **beside})
 
     def needed(size: int) -> float:
         return float(memory._bytes(fresh(trial), size).max())
@@ -213,14 +214,14 @@ def test_what_is_counted_on_small_micro_batches_holds_for_large_ones(optimizer: 
     assert needed(round(1.25 * most)) > allowed
 
 
-def fresh(trial: Trial) -> Trial:
+def fresh(trial: Setup) -> Setup:
     return dataclasses.replace(trial, network=PROBLEM._network({**trial.knobs, "seed": 0}, trial.data))
 
 
 def test_the_counted_bytes_are_those_that_the_allocator_gives() -> None:
     from torch.profiler import ProfilerActivity, profile
 
-    trial = PROBLEM.trial({**KNOBS, "width": WIDE, "batch_size": 32})
+    trial = PROBLEM.setup({**KNOBS, "width": WIDE, "batch_size": 32})
     memory._bytes(trial, 64)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as measured:
         counted = memory._bytes(trial, 64)
@@ -242,7 +243,7 @@ def test_one_sample_too_many_is_an_error_that_says_by_how_much() -> None:
 
 def test_the_size_does_not_depend_on_company_but_lanes_of_equal_size_share_kernels() -> None:
     where = problem(3)
-    first, second = lane(where, **AUTO), Lane(1, where.trial({**KNOBS, **AUTO, "seed": 9, "learning_rate": 0.3}))
+    first, second = lane(where, **AUTO), Lane(1, where.setup({**KNOBS, **AUTO, "seed": 9, "learning_rate": 0.3}))
     assert first.key == second.key
     cohort = Cohort()
     for _ in range(2):
@@ -252,19 +253,19 @@ def test_the_size_does_not_depend_on_company_but_lanes_of_equal_size_share_kerne
 
 def test_scoring_takes_no_more_samples_at_once_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     own = lane(problem(3), **AUTO)
-    assert own.trial.capacity is not None
+    assert own.setup.capacity is not None
     sizes = []
-    forward = own.trial.network.forward
+    forward = own.setup.network.forward
 
     def watch(values: Any, inputs: torch.Tensor, masks: Any) -> torch.Tensor:
         sizes.append(inputs.shape[1])
         return forward(values, inputs, masks)
 
-    monkeypatch.setattr(own.trial.network, "forward", watch)
-    small = dataclasses.replace(own.trial, capacity=40)
+    monkeypatch.setattr(own.setup.network, "forward", watch)
+    small = dataclasses.replace(own.setup, capacity=40)
     trained(Lane(0, small))
     assert max(sizes) == 40 == small.rows
-    assert lane(problem(64), **AUTO).trial.rows == 512
+    assert lane(problem(64), **AUTO).setup.rows == 512
 
 
 def test_a_batch_that_follows_its_noise_is_cut_in_two_where_all_would_fit() -> None:
@@ -282,18 +283,18 @@ def test_micro_batches_grow_with_the_step_as_far_as_memory_goes(batch_schedule: 
     while not own.done:
         sizes.append((own.window, own.micro))
         cohort.advance([own])
-    assert own.trial.capacity is not None
+    assert own.setup.capacity is not None
     least = 2 if batch_schedule == "noise" else 1
     for window, micro in sizes:
-        pieces = max(least, -(-window // own.trial.capacity))
+        pieces = max(least, -(-window // own.setup.capacity))
         assert micro == -(-window // pieces)
     assert sizes[-1][0] > sizes[0][0]
     constant = lane(problem(2), **knobs, module=True)
-    assert [constant.trial.cut(window)[1] for window in (20, 160)] == [constant.micro] * 2
+    assert [constant.setup.cut(window)[1] for window in (20, 160)] == [constant.micro] * 2
 
 
 def test_normalization_over_the_micro_batch_is_told_of_when_a_step_has_several() -> None:
-    told = [lane(problem(limit), **AUTO, module=True).trial.notes for limit in (1, 512)]
+    told = [lane(problem(limit), **AUTO, module=True).setup.notes for limit in (1, 512)]
     assert [any("not equivalent" in note for note in notes) for notes in told] == [True, False]
 
 

@@ -11,16 +11,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from hpo.search.cohort import muon
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.layers import Activation, Linear, Sequential
-from hpo.search.cohort.network import Parameter
-from hpo.search.cohort.order import generator
-from hpo.search.cohort.problem import Problem
-from hpo.search.cohort.schedules import rates
-from hpo.search.executors import Task
+from hpo.objectives.networks.layers import Activation, Linear, Sequential
+from hpo.objectives.networks.network import Parameter
+from hpo.objectives.trainer import muon
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.order import generator
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.search.terms.job import Task
 
 WIDTHS = (12, 20, 9)
 
@@ -74,16 +74,16 @@ def torchs_muon(groups: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -
 def test_a_lane_under_muon_among_others_trains_as_plain_pytorch_does(
     whose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = Lane(0, PROBLEM.trial(KNOBS))
+    lane = Lane(0, PROBLEM.setup(KNOBS))
     others = [
-        Lane(1, PROBLEM.trial({**KNOBS, "seed": 1, "learning_rate": 0.1})),
-        Lane(2, PROBLEM.trial({"batch_size": 8})),
+        Lane(1, PROBLEM.setup({**KNOBS, "seed": 1, "learning_rate": 0.1})),
+        Lane(2, PROBLEM.setup({"batch_size": 8})),
     ]
-    recipe, part = lane.trial.recipe, lane.trial.data.train
+    recipe, part = lane.setup.recipe, lane.setup.data.train
     sizes = [6, *WIDTHS, 3]
     layers = [torch.nn.Linear(a, b) for a, b in pairwise(sizes)]
     model = torch.nn.Sequential(*[part for layer in layers for part in (layer, torch.nn.Tanh())][:-1])
-    model.load_state_dict(lane.trial.network.state_dict(lane.rows["weights"]))
+    model.load_state_dict(lane.setup.network.state_dict(lane.rows["weights"]))
     hidden = [layer.weight for layer in layers[1:-1]]
     outer = [layers[0].weight, layers[-1].weight]
     decayed = {"params": hidden, "weight_decay": 0.1, "momentum": 0.95}
@@ -105,7 +105,7 @@ def test_a_lane_under_muon_among_others_trains_as_plain_pytorch_does(
     for _ in range(recipe.epochs):
         cohort.advance([others[0], lane, others[1]])
     assert lane.step == step == 100
-    trained = lane.trial.network.state_dict(lane.rows["weights"])
+    trained = lane.setup.network.state_dict(lane.rows["weights"])
     for name, value in model.state_dict().items():
         torch.testing.assert_close(trained[name], value, atol=1e-5, rtol=1e-5)
 
@@ -134,20 +134,20 @@ def test_the_first_and_the_last_matrix_embeddings_and_vectors_are_left_to_adamw(
 
 
 def test_a_network_without_hidden_matrices_is_trained_by_adamw() -> None:
-    by_muon = Lane(0, PROBLEM.trial({**KNOBS, "widths": 1}))
-    by_adamw = Lane(1, PROBLEM.trial({**KNOBS, "widths": 1, "optimizer": "adamw", "learning_rate": 3e-3}))
+    by_muon = Lane(0, PROBLEM.setup({**KNOBS, "widths": 1}))
+    by_adamw = Lane(1, PROBLEM.setup({**KNOBS, "widths": 1, "optimizer": "adamw", "learning_rate": 3e-3}))
     for _ in range(5):
         Cohort().advance([by_muon, by_adamw])
     torch.testing.assert_close(by_muon.rows["weights"], by_adamw.rows["weights"], atol=1e-6, rtol=1e-5)
 
 
 def test_l1_under_muon_thresholds_every_matrix_by_its_own_rate() -> None:
-    plain, sparse = (Lane(0, PROBLEM.trial({**KNOBS, "epochs": 1, "batch_size": 80, "l1": l1})) for l1 in (0.0, 0.5))
+    plain, sparse = (Lane(0, PROBLEM.setup({**KNOBS, "epochs": 1, "batch_size": 80, "l1": l1})) for l1 in (0.0, 0.5))
     for lane in (plain, sparse):
         Cohort().advance([lane])
     assert plain.step == 1
-    own, left = muon.spans(plain.trial.network.parameters)
-    decayed = plain.trial.network.decayed
+    own, left = muon.spans(plain.setup.network.parameters)
+    decayed = plain.setup.network.decayed
     for place, rate in ((own, 0.02), (left[0], 3e-3)):
         before, after = plain.rows["weights"][:decayed][place], sparse.rows["weights"][:decayed][place]
         torch.testing.assert_close(after, F.softshrink(before, rate * 0.5), atol=1e-7, rtol=1e-6)

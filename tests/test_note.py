@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hpo.search.dashboard.annotate import annotate
 from hpo.search.dashboard.attributes import save_note, save_plot
 from hpo.search.dashboard.note import Summary, markdown
-from hpo.search.space import Space
-from hpo.search.study import Goal, Study
+from hpo.search.terms.space import Space
+from hpo.search.terms.study import Goal, Study
 
 
 @given(st.lists(st.text(max_size=9000), max_size=4))
@@ -94,8 +94,8 @@ def test_annotating_imports_neither_the_dashboard_nor_plotly():
     code = """
 import sys, optuna
 from hpo.search.dashboard.annotate import annotate
-from hpo.search.study import Study, Goal
-from hpo.search.space import Space
+from hpo.search.terms.study import Study, Goal
+from hpo.search.terms.space import Space
 annotate(optuna.create_study(), Study("s", "mlp", (Goal("loss", "minimize"),), Space(())))
 assert not {"optuna_dashboard", "plotly", "bottle"} & set(sys.modules), sys.modules.keys()
 """

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hpo.search import registry
-from hpo.search.errors import UserError
-from hpo.search.objective.describe import COMMAND, describe, import_module
-from hpo.search.objective.live import live
+from hpo.search.describe.live import live
+from hpo.search.describe.objective import COMMAND, describe, import_module
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
 
 
 def write(folder: Path, text: str, name: str = "my.py") -> Path:
@@ -139,4 +139,4 @@ def test_a_function_of_this_process_can_be_the_objective(tmp_path: Path) -> None
 
 
 def test_a_function_of_a_module_is_named_by_it() -> None:
-    assert live(describe) == "hpo.search.objective.describe:describe"
+    assert live(describe) == "hpo.search.describe.objective:describe"

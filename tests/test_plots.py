@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.search.report.plots import Tried, rate_and_batch
-from hpo.search.space import Choice, Float, Int, Parameter, Space
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
 
 SPACE = Space(
     (

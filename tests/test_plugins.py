@@ -7,11 +7,11 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from hpo.search.budget import Budget
-from hpo.search.plugins import build, executor_of, pruner_of, sampler_and_policy
-from hpo.search.pruners import PrunerContext
-from hpo.search.space import Float, Parameter, Space
-from hpo.search.study import Goal, Plugin, Study
+from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.engine.plugins import build, executor_of, pruner_of, sampler_and_policy
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.space import Float, Parameter, Space
+from hpo.search.terms.study import Goal, Plugin, Study
 
 LOSS, SIZE = Goal("loss", "minimize"), Goal("size", "maximize")
 

@@ -10,10 +10,13 @@ from typing import Any
 import optuna
 import pytest
 
-from hpo.search import engine, phase, registry, studyfile
-from hpo.search.objective.live import live
+from hpo.search import studyfile
+from hpo.search.describe.live import live
+from hpo.search.engine import phase
+from hpo.search.engine import run as engine
 from hpo.search.report.study import report
 from hpo.search.store import Store, open_store
+from hpo.search.terms import registry
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search import registry
-from hpo.search.errors import UserError
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.common.percentile import quantile
 from hpo.search.pruners.hyperband import first_rungs
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.scale import coordinate, place
-from hpo.search.space import Choice, Float, Int, Parameter, Space
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
 
 SPACE = Space(
     (

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from toylanes import lane, train
 
-from hpo.search.cohort import augment
-from hpo.search.cohort.losses import Loss
-from hpo.search.cohort.order import layout
-from hpo.search.cohort.recipe import TrainingRecipe
-from hpo.search.cohort.samples import draw
-from hpo.search.errors import UserError
+from hpo.objectives.trainer import augment
+from hpo.objectives.trainer.losses import Loss
+from hpo.objectives.trainer.order import layout
+from hpo.objectives.trainer.samples import draw
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
+from hpo.search.terms.errors import UserError
 
 ACTIVE: dict[str, tuple[Any, dict[str, Any]]] = {
     # knob: (value with an effect, what it needs beside it); the neutral value is the default or the one in NEUTRAL

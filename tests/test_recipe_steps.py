@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from toylanes import lane, rows_by_step, train
 
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.recipe import TrainingRecipe
-from hpo.search.cohort.samples import draw
-from hpo.search.cohort.schedules import rates
+from hpo.objectives.trainer.samples import draw
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.together import Cohort
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
 # --- steps, averages, patience ---------------------------------------------------------------------------------------
 

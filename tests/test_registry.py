@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hpo.search import registry
-from hpo.search.errors import UserError
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
 
 KINDS = ("sampler", "pruner", "policy", "executor", "objective", "study")
 

@@ -13,9 +13,11 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial
 
-from hpo.search import engine, phase, studyfile
-from hpo.search.entry import Entry
-from hpo.search.objective.live import live
+from hpo.search import studyfile
+from hpo.search.describe.live import live
+from hpo.search.engine import phase
+from hpo.search.engine import run as engine
+from hpo.search.engine.entry import Entry
 from hpo.search.store import Store, open_store
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toylanes import rows_by_step
 
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.executor import CohortExecutor
-from hpo.search.cohort.gradient_noise import NoiseRecord
-from hpo.search.cohort.growth import Growth
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.layers import Activation, Linear, Sequential
-from hpo.search.cohort.order import layout
-from hpo.search.cohort.plan import Plan
-from hpo.search.cohort.problem import Problem
-from hpo.search.cohort.recipe import TrainingRecipe
-from hpo.search.cohort.schedules import rates
-from hpo.search.errors import UserError
-from hpo.search.executors import Job, Point, Task
+from hpo.objectives.networks.layers import Activation, Linear, Sequential
+from hpo.objectives.trainer.gradient_noise import NoiseRecord
+from hpo.objectives.trainer.growth import Growth
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.lanes import CohortExecutor
+from hpo.objectives.trainer.order import layout
+from hpo.objectives.trainer.plan import Plan
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Job, Point, Task
 
 
 def build(*, normalization: str = "none") -> Any:
@@ -49,7 +49,7 @@ KNOBS: dict[str, Any] = {"epochs": 6, "batch_size": 10, "learning_rate": 0.1, "o
 
 
 def lane(number: int = 0, **knobs: Any) -> Lane:
-    return Lane(number, PROBLEM.trial({**KNOBS, **knobs}))
+    return Lane(number, PROBLEM.setup({**KNOBS, **knobs}))
 
 
 def train(own: Lane) -> list[dict[str, float]]:
@@ -111,7 +111,7 @@ def test_a_growing_batch_has_grown_when_the_steps_are_over(batch_schedule: str) 
     assert windows[0] == 10
     assert windows[-1] == 40
     assert windows == sorted(windows)
-    assert used == rates(own.trial.recipe, range(30), 30)
+    assert used == rates(own.setup.recipe, range(30), 30)
 
 
 @given(
@@ -136,9 +136,9 @@ def test_the_plan_of_a_run_is_what_it_then_does(
 
 def test_steps_that_are_never_reached_are_said() -> None:
     own = lane(max_steps=500)
-    (note,) = own.trial.notes
+    (note,) = own.setup.notes
     assert note.startswith("max_steps: 500 is not reached: 6 epochs are 60 steps")
-    assert not lane(max_steps=60).trial.notes
+    assert not lane(max_steps=60).setup.notes
     assert train(own) == train(lane())
 
 
@@ -215,7 +215,7 @@ def test_under_noise_the_rate_goes_by_the_share_of_samples() -> None:
         epochs.append(own.rates(own.layout().steps))
         Cohort().advance([own])
     assert len(epochs[-1]) == 2
-    recipe = own.trial.recipe
+    recipe = own.setup.recipe
     by_samples = rates(recipe, range(80), 80)
     for epoch, used in enumerate(epochs):
         assert used[0] == pytest.approx(by_samples[10 * epoch])
@@ -226,13 +226,13 @@ def test_under_noise_steps_end_the_run_and_its_schedule_too() -> None:
     own = lane(**{**NOISE, "epochs": 100}, flipped=0.4, max_steps=31)
     used = stepwise(own)
     assert own.step == len(used) == 31
-    assert used == pytest.approx(rates(own.trial.recipe, range(31), 31))
+    assert used == pytest.approx(rates(own.setup.recipe, range(31), 31))
 
 
 @pytest.mark.parametrize("company", [0, 2])
 def test_following_noise_does_not_depend_on_company_or_on_being_set_aside(company: int) -> None:
     recipe = {**KNOBS, **NOISE, "flipped": 0.4, "seed": 5, "batch_size": 8}
-    alone = train(Lane(0, PROBLEM.trial(recipe)))
+    alone = train(Lane(0, PROBLEM.setup(recipe)))
     executor = CohortExecutor(PROBLEM, SimpleNamespace(), 3, 1 << 20)  # type: ignore[arg-type]
     executor.admit(Job(0, recipe))
     for number in range(company):

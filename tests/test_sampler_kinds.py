@@ -10,11 +10,11 @@ import pytest
 from optuna.trial import TrialState
 from sampling import FINITE, FLAT, MIXED, OPTIONS, ask, finish, new_study, reopened, run, value_of
 
-from hpo.search.ask import record
-from hpo.search.distributions import to_distribution
-from hpo.search.errors import SpaceExhausted, UserError
-from hpo.search.recipe import derive_seed, digest
-from hpo.search.space import Choice, Float, Int, Parameter, Space
+from hpo.search.engine.ask import record
+from hpo.search.samplers.common.distributions import to_distribution
+from hpo.search.terms.errors import SpaceExhausted, UserError
+from hpo.search.terms.recipe import derive_seed, digest
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
 
 # grid
 

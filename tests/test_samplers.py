@@ -13,11 +13,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sampling import FLAT, MIXED, OPTIONS, finite, new_study, reopened, run, spaces
 
-from hpo.search import registry
-from hpo.search.errors import SpaceExhausted
-from hpo.search.recipe import digest
 from hpo.search.samplers.common.lattice import Lattice
-from hpo.search.space import Float, Int, Parameter, Space
+from hpo.search.terms import registry
+from hpo.search.terms.errors import SpaceExhausted
+from hpo.search.terms.recipe import digest
+from hpo.search.terms.space import Float, Int, Parameter, Space
 
 NAMES = registry.names("sampler")
 

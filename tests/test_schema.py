@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hpo.search import registry
 from hpo.search.studyfile.reader import KEYS
 from hpo.search.studyfile.schema import schema
 from hpo.search.studyfile.yaml12 import parse
+from hpo.search.terms import registry
 
 jsonschema = pytest.importorskip("jsonschema")
 

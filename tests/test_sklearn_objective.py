@@ -26,7 +26,7 @@ from sklearn.utils import all_estimators
 
 from hpo.objectives import data, sklearn
 from hpo.objectives.estimators import curves, source
-from hpo.search.errors import UserError
+from hpo.search.terms.errors import UserError
 
 
 def run(**knobs: Any) -> tuple[list[dict[str, float]], Any]:

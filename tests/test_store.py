@@ -12,8 +12,8 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 from stores import add, plain, shown
 
-from hpo.search.errors import UserError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -13,8 +13,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from storefiles import FILES, add, run_python
 
-from hpo.search.errors import StoreError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import StoreError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -116,7 +116,7 @@ def test_a_full_disk_is_reported_and_leaves_the_store_whole(tmp_path, name, way)
             """
             import os, resource, sys
             import optuna
-            from hpo.search.errors import StoreError
+            from hpo.search.terms.errors import StoreError
             from hpo.search.store import open_store
             path, way = sys.argv[1:]
             with open_store(path).session("a", ["minimize"]) as session:

@@ -10,8 +10,8 @@ import optuna
 import pytest
 from storefiles import FILES, add, run_python
 
-from hpo.search.errors import StoreError, UserError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import StoreError, UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -162,7 +162,7 @@ def test_a_store_of_somebody_else_is_readable_but_not_writable(tmp_path, name):
     done = run_python(
         """
         import os, sys
-        from hpo.search.errors import HpoError
+        from hpo.search.terms.errors import HpoError
         from hpo.search.store import open_store
         import optuna, hpo.search.store.session, hpo.search.store.sqlite, hpo.search.store.journal
         os.setuid(65534)

@@ -11,10 +11,10 @@ import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
 from storefiles import FILES, add, run_python
 
-from hpo.search.errors import HpoError
 from hpo.search.store import open_store
 from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.lease import Lease, lease_path
+from hpo.search.terms.errors import HpoError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

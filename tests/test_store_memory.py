@@ -3,8 +3,8 @@
 import pytest
 
 import hpo
-from hpo.search.errors import UserError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import UserError
 
 
 def bowl(*, x: float = 0.0, epochs: int = 3):

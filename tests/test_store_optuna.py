@@ -13,8 +13,8 @@ from hypothesis import given
 from optuna.trial import TrialState, create_trial
 from stores import add, attrs, plain, quick, shown, trials
 
-from hpo.search.errors import StoreError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import StoreError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import TrialState
 from stores import fresh_database
 
-from hpo.search.errors import StoreError, UserError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import StoreError, UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -17,8 +17,8 @@ import pytest
 from optuna.trial import TrialState
 from stores import plain, shown
 
-from hpo.search.errors import HpoError
 from hpo.search.store import open_store
+from hpo.search.terms.errors import HpoError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo.search import registry, studyfile
+from hpo.search import studyfile
+from hpo.search.terms import registry
 
 SMALL = {"epochs": 2, "n_estimators": 4, "max_iter": 4}
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from hpo.objectives.data import KINDS, NAMES
-from hpo.search import registry
-from hpo.search.budget import Budget
-from hpo.search.errors import StudyFileError, UserError
-from hpo.search.objective.live import live
-from hpo.search.space import Choice, Float, Int, Parameter
-from hpo.search.study import Confirm, Goal, Plugin, Study
+from hpo.search.describe.live import live
 from hpo.search.studyfile.plugins import known_names
 from hpo.search.studyfile.reader import KEYS, find, read
 from hpo.search.studyfile.yaml12 import parse
+from hpo.search.terms import registry
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.errors import StudyFileError, UserError
+from hpo.search.terms.space import Choice, Float, Int, Parameter
+from hpo.search.terms.study import Confirm, Goal, Plugin, Study
 
 HEAD = "objective: mlp\ngoal: minimize val_loss\n"
 RATE = "search: {learning_rate: {float: [1e-4, 1e-1], log: true}}\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from hpo.search.study import Study
+from hpo.search.terms.study import Study
 
 Mistakes = Callable[..., list[str]]
 

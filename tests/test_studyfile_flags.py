@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from hpo.search.budget import Budget
-from hpo.search.study import Plugin, Study
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.study import Plugin, Study
 
 Mistakes = Callable[..., list[str]]
 

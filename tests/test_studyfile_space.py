@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo.search.objective.describe import describe
+from hpo.search.describe.objective import describe
 
 Mistakes = Callable[..., list[str]]
 

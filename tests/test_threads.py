@@ -2,11 +2,12 @@ import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from hpo.search.contracts.policy import View
 from hpo.search.curves.thaw import Settings
-from hpo.search.policies import TrialView, View
 from hpo.search.policies.freeze_thaw import FreezeThaw
-from hpo.search.space import Float, Parameter, Space
-from hpo.search.threads import one_thread
+from hpo.search.terms.space import Float, Parameter, Space
+from hpo.search.terms.threads import one_thread
+from hpo.search.terms.trial import TrialView
 
 
 def threads() -> set[int]:

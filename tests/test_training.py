@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from hpo.search.errors import UserError
-from hpo.search.executors import Failed, Finished, Job, Point, Task
-from hpo.search.objective.live import live
-from hpo.search.objective.training import Trainer, as_metrics, kept
-from hpo.search.study import Goal
+from hpo.search.describe.live import live
+from hpo.search.running.training import Trainer, as_metrics, kept
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Failed, Finished, Job, Point, Task
+from hpo.search.terms.study import Goal
 
 
 def trainer(function: Callable[..., Any]) -> Trainer:

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hpo.search.errors import Mistake, StudyFileError
 from hpo.search.studyfile.yaml12 import Node, dump, parse
+from hpo.search.terms.errors import Mistake, StudyFileError
 
 KEYS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 SCALARS = st.one_of(

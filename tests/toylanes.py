@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from hpo.search.cohort.cohort import Cohort
-from hpo.search.cohort.data import Splits
-from hpo.search.cohort.lane import Lane
-from hpo.search.cohort.layers import Activation, Linear, Sequential
-from hpo.search.cohort.problem import Problem
-from hpo.search.executors import Task
+from hpo.objectives.networks.layers import Activation, Linear, Sequential
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.tensors import Splits
+from hpo.objectives.trainer.together import Cohort
+from hpo.search.terms.job import Task
 
 
 def build(*, width: int = 8) -> Sequential:
-    from hpo.search.cohort.layers import Flatten
+    from hpo.objectives.networks.layers import Flatten
 
     return Sequential((Flatten(), Linear(width), Activation("tanh"), Linear()))
 
@@ -40,7 +40,7 @@ NEUTRAL: dict[str, Any] = {
 
 
 def lane(**knobs: Any) -> Lane:
-    return Lane(0, PROBLEM.trial({**NEUTRAL, **knobs}))
+    return Lane(0, PROBLEM.setup({**NEUTRAL, **knobs}))
 
 
 def train(*lanes: Lane) -> list[list[dict[str, float]]]:

@@ -25,7 +25,7 @@ from hpo.objectives.data.bundled import NAMES
 from hpo.objectives.data.dataset import Dataset, Part, Source, Task
 from hpo.objectives.data.fitted import Fitted
 from hpo.objectives.data.options import shares
-from hpo.search.errors import DataError, did_you_mean
+from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from hpo.objectives.data.prepare import Arrays

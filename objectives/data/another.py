@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.objectives.data import npz, table, target
 from hpo.objectives.data.columns import convert
 from hpo.objectives.data.dataset import Dataset, Part
-from hpo.search.errors import DataError, did_you_mean
+from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd

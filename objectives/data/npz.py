@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Source
 from hpo.objectives.data.options import SPLIT, file_digest, missing_file, mistakes
-from hpo.search.errors import DataError, did_you_mean
+from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import did_you_mean
+from hpo.search.terms.errors import did_you_mean
 
 
 def _is_names(value: Any) -> bool:

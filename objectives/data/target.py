@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hpo.search.errors import DataError
+from hpo.search.terms.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

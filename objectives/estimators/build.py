@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Task
 from hpo.objectives.estimators.source import estimators, module_of
-from hpo.search.errors import UserError, did_you_mean
+from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

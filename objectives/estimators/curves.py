@@ -13,7 +13,7 @@ from hpo.objectives.data import split
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.prepare import preprocessor
 from hpo.objectives.estimators.build import class_weights, takes
-from hpo.search.errors import UserError
+from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.objectives.data import scores
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.estimators.curves import quiet
-from hpo.search.errors import UserError, did_you_mean
+from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

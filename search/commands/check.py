@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import argparse
 
-from hpo.search import cli, studyfile
-from hpo.search.commands.run import add_overrides, overrides
+from hpo.search import studyfile
+from hpo.search.commands.common import arguments as options
 from hpo.search.report import text
-from hpo.search.space import Choice, Domain, spans_decades
-from hpo.search.study import Study
+from hpo.search.terms.space import Choice, Domain, spans_decades
+from hpo.search.terms.study import Study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=False)
-    add_overrides(parser)
+    options.add_study(parser, stored=False)
+    options.add_overrides(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Read the study; its mistakes end the command."""
-    study = studyfile.read(cli.study_name(arguments), overrides(arguments))
+    study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     print(summary(study))
     return 0
 

@@ -11,23 +11,23 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpo.search import cli, studyfile
-from hpo.search.commands.run import add_overrides, overrides
-from hpo.search.errors import StudyFileError, UserError
+from hpo.search import studyfile
+from hpo.search.commands.common import arguments as options
 from hpo.search.report import text
 from hpo.search.studyfile.plugins import read_plugin
 from hpo.search.studyfile.yaml12 import parse
-from hpo.search.threads import set_environment
+from hpo.search.terms.errors import StudyFileError, UserError
+from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
-    from hpo.search.errors import Mistake
-    from hpo.search.report.compare import Variant
-    from hpo.search.study import Plugin
+    from hpo.search.engine.compare import Variant
+    from hpo.search.terms.errors import Mistake
+    from hpo.search.terms.study import Plugin
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=False)
+    options.add_study(parser, stored=False)
     parser.add_argument(
         "--with-sampler", action="append", default=[], metavar="NAME", help="a sampler to compare; repeat"
     )
@@ -37,14 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many seeds each (default: 3)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the curves as JSON")
     parser.add_argument("--fresh", action="store_true", help="run all again")
-    add_overrides(parser)
+    options.add_overrides(parser)
     parser.set_defaults(storage="compare.db")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Compare and print a table."""
     set_environment()  # before torch and sklearn are imported
-    study = studyfile.read(cli.study_name(arguments), overrides(arguments))
+    study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     if arguments.seeds < 1:
         raise UserError(f"--seeds must be at least 1, got {arguments.seeds}")
     if len(study.goals) > 1:
@@ -53,10 +53,10 @@ def main(arguments: argparse.Namespace) -> int:
     pruners = [_plugin("pruner", name) for name in arguments.with_pruner] or [None]
     if len(samplers) * len(pruners) < 2:
         raise UserError("name what to compare, such as: --with-sampler tpe --with-sampler random")
-    from hpo.search.report.compare import compare
+    from hpo.search.engine.compare import compare
 
     pairs = [(sampler, pruner) for sampler in samplers for pruner in pruners]
-    found = compare(study, pairs, arguments.seeds, cli.store_of(arguments), fresh=arguments.fresh)
+    found = compare(study, pairs, arguments.seeds, options.store_of(arguments), fresh=arguments.fresh)
     _print(found, str(study.goal), arguments.seeds)
     if arguments.output is not None:
         content = [

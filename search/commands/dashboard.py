@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from hpo.search import cli
+from hpo.search.commands.common import arguments as options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_store(parser)
+    options.add_store(parser)
     parser.add_argument(
         "--port", type=int, default=8080, metavar="N", help="port (default: 8080; 0 takes any free one)"
     )
@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     from hpo.search.dashboard.server import serve
 
-    store = cli.store_of(arguments)
+    store = options.store_of(arguments)
     mode = "read and write" if arguments.write else "read-only"
 
     def ready(url: str) -> None:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 
-from hpo.search import cli
-from hpo.search.errors import UserError
+from hpo.search.commands.common import arguments as options
+from hpo.search.terms.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=True)
-    cli.add_store(parser)
+    options.add_study(parser, stored=True)
+    options.add_store(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
-    from hpo.search.phase import drop_scratch
+    from hpo.search.engine.phase import drop_scratch
+    from hpo.search.engine.winner import CONFIRM
     from hpo.search.report.study import report
-    from hpo.search.winner import CONFIRM
 
-    store, name = cli.store_of(arguments), cli.study_name(arguments)
+    store, name = options.store_of(arguments), options.study_name(arguments)
     found = report(store, name)
     if found.running:
         raise UserError(f"study {name!r} is being run by {found.running}; stop that first")

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpo.search import cli
-from hpo.search.errors import UserError
+from hpo.search.commands.common import arguments as options
+from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from hpo.search.report.study import StudyReport
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=True)
-    cli.add_store(parser)
+    options.add_study(parser, stored=True)
+    options.add_store(parser)
     parser.add_argument(
         "--top", type=int, default=1, metavar="K", help="the best K recipes (default: 1; several goals: the front)"
     )
@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
         raise UserError(f"{output} exists; --force replaces it")
     if output is not None and not output.parent.is_dir():
         raise UserError(f"there is no folder {output.parent}")
-    store, name = cli.store_of(arguments), cli.study_name(arguments)
+    store, name = options.store_of(arguments), options.study_name(arguments)
     found = report.report(store, name)
     if kind == "yaml":
         text = _yaml(store, found, arguments.top)
@@ -62,9 +62,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
+    from hpo.search.engine.winner import CONFIRM
     from hpo.search.report import recipefile
     from hpo.search.report import study as report
-    from hpo.search.winner import CONFIRM
 
     fresh_name = found.name + CONFIRM
     fresh = report.report(store, fresh_name) if fresh_name in store.names() else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
-from hpo.search import registry
-from hpo.search.errors import UserError, did_you_mean
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError, did_you_mean
 
 _KINDS = {
     "studies": "study",

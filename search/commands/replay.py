@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from hpo.search import cli
-from hpo.search.errors import EverythingFailed, UserError
+from hpo.search.commands.common import arguments as options
 from hpo.search.report import text
-from hpo.search.threads import set_environment
+from hpo.search.terms.errors import EverythingFailed, UserError
+from hpo.search.terms.threads import set_environment
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,18 +16,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("trial", type=int, metavar="TRIAL", help="number of the trial")
     parser.add_argument("--study", dest="study", metavar="STUDY", help="the study, as an option")
     parser.set_defaults(_stored=True)
-    cli.add_store(parser)
+    options.add_store(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Train the trial's recipe and compare point by point."""
     set_environment()  # before torch and sklearn are imported
-    from hpo.search.executors import Job
-    from hpo.search.objective.training import VALUE, Trainer, failure
     from hpo.search.report import study as report
     from hpo.search.report.recipefile import stored_task
+    from hpo.search.running.training import VALUE, Trainer, failure
+    from hpo.search.terms.job import Job
 
-    found = report.report(cli.store_of(arguments), cli.study_name(arguments))
+    found = report.report(options.store_of(arguments), options.study_name(arguments))
     trial = next((trial for trial in found.trials if trial.number == arguments.trial), None)
     if trial is None:
         raise UserError(f"{found.name} has no trial {arguments.trial}; it has {len(found.trials)}, counted from 0")

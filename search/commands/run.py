@@ -14,60 +14,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from hpo.search import cli, studyfile
-from hpo.search.threads import set_environment
+from hpo.search import studyfile
+from hpo.search.commands.common import arguments as options
+from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
     from hpo.search.store import Store
-    from hpo.search.study import Study
-
-_KEYS = (
-    "sampler", "prior", "warm_start", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage",
-    "name", "goal",
-)  # fmt: skip
+    from hpo.search.terms.study import Study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=False)
-    add_overrides(parser)
+    options.add_study(parser, stored=False)
+    options.add_overrides(parser)
     parser.add_argument("--fresh", action="store_true", help="delete an earlier study of this name first")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
 
 
-def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Options that are laid over the study file, through the same checks."""
-    group = parser.add_argument_group("laid over the study file")
-    for name, what in (
-        ("trials", "in all"),
-        ("steps", "of all trials together"),
-        ("minutes", "in all"),
-        ("target", "value"),
-    ):
-        group.add_argument(f"--{name}", metavar="N", help=f"budget: {name} {what}")
-    for name in _KEYS:
-        flag = f"--{name.replace('_', '-')}"
-        group.add_argument(flag, metavar="VALUE", help=f"the study's {name}, spelled as in the file")
-    group.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KNOB=VALUE",
-        help="fix a knob, or search it: --set 'dropout={float: [0, 0.3]}'",
-    )
-
-
-def overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
-    """What the command line lays over the study file."""
-    found = [(f"budget.{name}", getattr(arguments, name)) for name in ("trials", "steps", "minutes", "target")]
-    found += [(name, getattr(arguments, name)) for name in _KEYS]
-    return [(key, value) for key, value in found if value is not None] + [("set", value) for value in arguments.set]
-
-
 def main(arguments: argparse.Namespace) -> int:
     """Run, then say who won and what to do next."""
-    study = studyfile.read(cli.study_name(arguments), overrides(arguments))
+    study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     set_environment()  # before torch and sklearn are imported
     from hpo.search.report import show
     from hpo.search.report import study as report
@@ -97,8 +64,8 @@ def _only_ours() -> Iterator[TextIO]:
 
 
 def _run(study: Study, arguments: argparse.Namespace) -> Store:
-    from hpo.search import engine
-    from hpo.search.report import terminal
+    from hpo.search.engine import run as engine
+    from hpo.search.views import terminal
 
     if arguments.json:
         with _only_ours() as out:

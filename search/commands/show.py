@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from hpo.search import cli
-from hpo.search.errors import UserError
+from hpo.search.commands.common import arguments as options
+from hpo.search.terms.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=True)
-    cli.add_store(parser)
+    options.add_study(parser, stored=True)
+    options.add_store(parser)
     parser.add_argument("--trial", type=int, metavar="N", help="one trial with its curve")
     parser.add_argument("--top", type=int, default=10, metavar="K", help="how many of the best trials (default: 10)")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.report import batch, show, text
     from hpo.search.report import study as report
 
-    found = report.report(cli.store_of(arguments), cli.study_name(arguments))
+    found = report.report(options.store_of(arguments), options.study_name(arguments))
     if arguments.json:
         print(json.dumps(found.plain(), indent=2))
         return 0

@@ -5,26 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 
-from hpo.search import cli
-from hpo.search.errors import UserError
+from hpo.search.commands.common import arguments as options
+from hpo.search.terms.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    cli.add_study(parser, stored=True)
-    cli.add_store(parser)
+    options.add_study(parser, stored=True)
+    options.add_store(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print one line a study."""
+    from hpo.search.engine.winner import CONFIRM
     from hpo.search.report import show, text
     from hpo.search.report import study as report
-    from hpo.search.winner import CONFIRM
 
-    store = cli.store_of(arguments)
+    store = options.store_of(arguments)
     given = arguments.study or arguments.given
-    names = [cli.study_name(arguments)] if given else store.names()
+    names = [options.study_name(arguments)] if given else store.names()
     found = [report.report(store, name) for name in names]
     if arguments.json:
         print(json.dumps([{**show.result(one), "running": one.running} for one in found], indent=2))

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.search.errors import UserError
 from hpo.search.report import text
-from hpo.search.study import Goal
 from hpo.search.studyfile.goals import AGGREGATES
-from hpo.search.threads import set_environment
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.study import Goal
+from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
     from hpo.search.report.recipefile import RecipeFile
@@ -75,8 +76,8 @@ def _train(
     task: Any, recipe: dict[str, Any], goals: Sequence[Goal]
 ) -> tuple[list[tuple[int, float]], Mapping[str, float], Any]:
     """Train; gives the curve, and the model that its value stands for with the metrics of its point."""
-    from hpo.search.executors import Job
-    from hpo.search.objective.training import VALUE, Trainer, kept
+    from hpo.search.running.training import VALUE, Trainer, kept
+    from hpo.search.terms.job import Job
 
     metric = goals[0].metric
     run = Trainer(task).start(Job(0, recipe))
@@ -139,8 +140,7 @@ def _other_data(exported: RecipeFile, path: Path) -> Any:
 def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:
     if not hasattr(fitted, "evaluate"):
         raise UserError("the objective returns no model that can be evaluated on other data")
-    from hpo.objectives import data
-
+    data = registry.part("data")
     part = data.apply(data.load(exported.task.data, exported.task.split_seed), path)
     scores: dict[str, float] = fitted.evaluate(part)
     return scores

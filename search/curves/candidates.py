@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.curves.scale import coordinate, place
-from hpo.search.space import Choice, Domain, Space
+from hpo.search.terms.space import Choice, Domain, Space
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.curves.scale import coordinate
-from hpo.search.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

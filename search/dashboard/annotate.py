@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optuna import Study as Stored
     from optuna.trial import FrozenTrial
 
-    from hpo.search.study import Study
+    from hpo.search.terms.study import Study
 
 PLOT = "learning-rate-and-batch-size"
 

@@ -13,7 +13,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from hpo.search.dashboard.guard import LOOPBACK, guard
 from hpo.search.dashboard.live import Live
-from hpo.search.errors import UserError
+from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from hpo.search.cohort.spread import Spread
-from hpo.search.errors import UserError
-from hpo.search.executors import Executor, Task
-from hpo.search.objective.training import Trainer
+from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.spread import Spread
+from hpo.search.running.training import Trainer
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
 
 _LANES = 16  # more gain little once the overhead is shared, and crowd the cache
 
@@ -45,7 +47,7 @@ def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1,
         raise UserError(f"paused_memory is a number of MiB, from 0 on, not {paused_memory}")
     if workers > 1:
         return Spread(task, workers, count, paused_memory)
-    from hpo.search.cohort.executor import CohortExecutor  # torch, which a process that only hands out trials can spare
-    from hpo.search.cohort.problem import Problem
-
-    return CohortExecutor(Problem(trainer.module, task), trainer.objective, count, paused_memory << 20)
+    opened: Executor = registry.part("trainer").open_lanes(
+        trainer.module, task, trainer.objective, count, paused_memory << 20
+    )
+    return opened

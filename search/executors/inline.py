@@ -9,9 +9,10 @@ Cost: none beyond the training itself.
 
 from __future__ import annotations
 
-from hpo.search.errors import UserError
-from hpo.search.executors import Event, Executor, Job, Point, Task
-from hpo.search.objective.training import Run, Trainer
+from hpo.search.contracts.executor import Executor
+from hpo.search.running.training import Run, Trainer
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Event, Job, Point, Task
 
 
 class Inline(Executor):

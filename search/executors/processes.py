@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
-from hpo.search.errors import UserError
-from hpo.search.executors import Event, Executor, Job, Lost, Point, Task
-from hpo.search.worker import GRACE, Reply, Worker, WorkerDied
+from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.worker import GRACE, Reply, Worker, WorkerDied
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Event, Job, Lost, Point, Task
 
 _LOOK = 1.0
 """Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.search.contracts.policy import Continue, Pause, Policy, Prune, Resume, Start, Turn, Verdict, View, Wait
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.halving import promoted, rung_below
@@ -34,11 +35,11 @@ from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import prospect
 from hpo.search.curves.thaw import Curves, Model, Options, Settings
-from hpo.search.errors import UserError
-from hpo.search.policies import Continue, Pause, Policy, Prune, Resume, Start, TrialView, Turn, Verdict, View, Wait
-from hpo.search.recipe import derive_seed
-from hpo.search.space import Scalar
-from hpo.search.threads import one_thread
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.space import Scalar
+from hpo.search.terms.threads import one_thread
+from hpo.search.terms.trial import TrialView
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

@@ -8,7 +8,7 @@ Cost: none.
 
 from __future__ import annotations
 
-from hpo.search.policies import Continue, Policy, Resume, Start, Turn, Verdict, View
+from hpo.search.contracts.policy import Continue, Policy, Resume, Start, Turn, Verdict, View
 
 
 class Straight(Policy):

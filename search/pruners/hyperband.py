@@ -21,11 +21,11 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.errors import UserError
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.common.halving import Halving
 from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched
-from hpo.search.recipe import derive_seed
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.recipe import derive_seed
 
 REQUIRES = ("one goal",)
 

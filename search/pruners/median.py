@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from optuna.pruners import BasePruner
 
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.common.percentile import Percentile
 
 REQUIRES = ("one goal",)

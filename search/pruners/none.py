@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from optuna.pruners import BasePruner, NopPruner
 
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 
 
 def make(context: PrunerContext) -> BasePruner:

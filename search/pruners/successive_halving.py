@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from optuna.pruners import BasePruner
 
-from hpo.search.errors import UserError
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.common.halving import Halving
+from hpo.search.terms.errors import UserError
 
 REQUIRES = ("one goal",)
 

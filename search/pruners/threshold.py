@@ -16,9 +16,9 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from hpo.search.errors import UserError
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, due
+from hpo.search.terms.errors import UserError
 
 REQUIRES = ("one goal",)
 

@@ -19,9 +19,9 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import wilcoxon
 
-from hpo.search.errors import UserError
-from hpo.search.pruners import PrunerContext
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+from hpo.search.terms.errors import UserError
 
 REQUIRES = ("one goal",)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import UserError
-from hpo.search.executors import Task
-from hpo.search.recipe import canonical
 from hpo.search.report.study import StudyReport
 from hpo.search.studyfile.yaml12 import dump, parse
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
+from hpo.search.terms.recipe import canonical
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hpo.search.errors import UserError, did_you_mean
+from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas

@@ -25,13 +25,13 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
-from hpo.search.distributions import single
-from hpo.search.errors import UserError
-from hpo.search.recipe import derive_seed
-from hpo.search.samplers import SamplerContext
+from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Points
+from hpo.search.samplers.common.distributions import single
 from hpo.search.samplers.common.history import table_of
-from hpo.search.space import Choice, Domain, Scalar
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.space import Choice, Domain, Scalar
 
 REQUIRES = ("number", "one goal")
 

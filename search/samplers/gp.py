@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from optuna.samplers import BaseSampler, GPSampler
 
-from hpo.search.samplers import SamplerContext
+from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
 
 

@@ -22,12 +22,12 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.errors import SpaceExhausted, UserError
-from hpo.search.recipe import derive_seed
-from hpo.search.samplers import TRIES, SamplerContext
+from hpo.search.contracts.sampler import TRIES, SamplerContext
 from hpo.search.samplers.common.declared import Points
 from hpo.search.samplers.common.lattice import Lattice
-from hpo.search.space import Scalar, Space
+from hpo.search.terms.errors import SpaceExhausted, UserError
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.space import Scalar, Space
 
 REQUIRES = ("finite",)
 

@@ -18,10 +18,10 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from scipy.stats import qmc
 
-from hpo.search.recipe import derive_seed
-from hpo.search.samplers import SamplerContext
+from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Points
-from hpo.search.space import Scalar
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.space import Scalar
 
 
 def make(context: SamplerContext) -> BaseSampler:

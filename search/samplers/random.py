@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from optuna.samplers import BaseSampler, RandomSampler
 
-from hpo.search.samplers import SamplerContext
+from hpo.search.contracts.sampler import SamplerContext
 
 
 def make(context: SamplerContext) -> BaseSampler:

@@ -27,11 +27,11 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.samplers import SamplerContext
+from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
 from hpo.search.samplers.common.history import Rows, Table, table_of
 from hpo.search.samplers.common.parzen import Parzen
-from hpo.search.space import Choice, Domain, Scalar
+from hpo.search.terms.space import Choice, Domain, Scalar
 
 
 def make(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from optuna.samplers import BaseSampler
 
-from hpo.search.samplers import SamplerContext
+from hpo.search.contracts.sampler import SamplerContext
 
 
 def make(context: SamplerContext, *, first: BaseSampler, then: BaseSampler, trials: int = 10) -> BaseSampler:

@@ -10,9 +10,9 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hpo.search.errors import StoreError, UserError, did_you_mean
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.location import Location, parse_location
+from hpo.search.terms.errors import StoreError, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

@@ -17,12 +17,12 @@ from optuna.distributions import distribution_to_json
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from hpo.search.errors import StoreError
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
 from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.lease import Lease, holder
 from hpo.search.store.replay import Op, Replay
+from hpo.search.terms.errors import StoreError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import StoreError, UserError
 from hpo.search.store.lease import released
+from hpo.search.terms.errors import StoreError, UserError
 
 _MORE = b',"more":true}'
 _BEGIN = b'{"op_code"'

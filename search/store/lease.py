@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import UserError
 from hpo.search.store.location import unwritable
+from hpo.search.terms.errors import UserError
 
 _PATIENCE = 0.3  # seconds; `holder` and the journal look at a lock by taking it for an instant
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from hpo.search.errors import HpoError, StoreError, UserError
+from hpo.search.terms.errors import HpoError, StoreError, UserError
 
 _SQLITE = (".db", ".sqlite", ".sqlite3")
 _JOURNAL = (".journal", ".log")

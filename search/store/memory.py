@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.errors import UserError
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
+from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

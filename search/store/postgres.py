@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from hpo.search.errors import StoreError, UserError
 from hpo.search.store import sql
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import busy
+from hpo.search.terms.errors import StoreError, UserError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

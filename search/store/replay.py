@@ -16,8 +16,8 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.errors import StoreError
 from hpo.search.store.changes import Snapshot
+from hpo.search.terms.errors import StoreError
 
 
 class Op(IntEnum):

@@ -14,10 +14,10 @@ from types import TracebackType
 import optuna
 from optuna.trial import FrozenTrial
 
-from hpo.search.errors import StoreError
 from hpo.search.store.backend import Sink
 from hpo.search.store.changes import Changes, Snapshot
 from hpo.search.store.recorder import Recorder
+from hpo.search.terms.errors import StoreError
 
 DELAY = 1.0
 """Seconds that points and attributes may wait for their write, and written data for its fsync."""

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.errors import StoreError
 from hpo.search.store.backend import Sink
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
+from hpo.search.terms.errors import StoreError
 
 Row = Sequence[Any]
 

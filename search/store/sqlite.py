@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hpo.search.errors import HpoError, StoreError, UserError
 from hpo.search.store import sql
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import Lease, holder
 from hpo.search.store.location import unwritable
+from hpo.search.terms.errors import HpoError, StoreError, UserError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpo.search.budget import Budget
-from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.objective.describe import Objective
-from hpo.search.study import Confirm, Goal
+from hpo.search.describe.objective import Objective
 from hpo.search.studyfile.goals import bounds
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.errors import Mistake, did_you_mean
+from hpo.search.terms.study import Confirm, Goal
 
 LIMITS = ("trials", "steps", "minutes", "target")
 """What a budget may limit."""

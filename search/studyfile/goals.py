@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.objective.describe import Objective
-from hpo.search.study import Aggregate, Goal
+from hpo.search.describe.objective import Objective
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms.errors import Mistake, did_you_mean
+from hpo.search.terms.study import Aggregate, Goal
 
 AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")
 """What of a curve may count as the trial's value."""

@@ -6,12 +6,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from hpo.search.errors import HpoError, Mistake, UserError, did_you_mean
-from hpo.search.objective.describe import COMMAND, FILLED, Objective, describe
-from hpo.search.objective.knobs import REQUIRED, Knob
-from hpo.search.space import Choice, Parameter, Space
+from hpo.search.describe.objective import COMMAND, FILLED, Objective, describe
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms import registry
+from hpo.search.terms.errors import HpoError, Mistake, UserError, did_you_mean
+from hpo.search.terms.knobs import REQUIRED, Knob
+from hpo.search.terms.space import Choice, Parameter, Space
 
 _LOOKS = 64
 _GOLDEN = 0.6180339887498949
@@ -177,13 +178,12 @@ class Knobs:
 
     def _check_training(self) -> None:
         """Refuse knobs of training that contradict one another at every point of the space that is looked at."""
-        from hpo.search.cohort.recipe import TrainingRecipe
-
+        recipes = registry.part("trainer").TrainingRecipe
         problem = ""
         for turn in range(_LOOKS):  # spread over all knobs at once, so that no two go together
             shares = [turn * _GOLDEN * (place + 1) % 1 for place in range(len(self.space))]
             try:
-                TrainingRecipe.take({**self.fixed, **self.space.from_unit(shares, self.fixed)})
+                recipes.take({**self.fixed, **self.space.from_unit(shares, self.fixed)})
             except UserError as error:
                 problem = problem or str(error)
             else:
@@ -231,9 +231,7 @@ def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: l
         return None
     if objective.kind != "builtin":
         return node.plain()
-    from hpo.objectives import data
-
-    spec = node.plain()
+    data, spec = registry.part("data"), node.plain()
     try:
         problems = data.check(spec, folder)
         resolved = data.resolve(spec, folder)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from hpo.search.errors import Mistake, StudyFileError
 from hpo.search.studyfile.yaml12 import Node, parse
+from hpo.search.terms.errors import Mistake, StudyFileError
 
 _TEXT = ("name", "storage", "device")
 _EXAMPLE = "--set learning_rate=0.01, or --set 'dropout={float: [0, 0.3]}'"

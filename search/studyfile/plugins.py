@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hpo.search import registry
-from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.objective.knobs import REQUIRED, Knob, Signature
-from hpo.search.objective.source import Source
-from hpo.search.space import Choice, Space
-from hpo.search.study import Plugin
+from hpo.search.describe.source import Source
 from hpo.search.studyfile.space import wrong_value
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms import registry
+from hpo.search.terms.errors import Mistake, did_you_mean
+from hpo.search.terms.knobs import REQUIRED, Knob, Signature
+from hpo.search.terms.space import Choice, Space
+from hpo.search.terms.study import Plugin
 
 
 def read_plugin(kind: str, node: Node, mistakes: list[Mistake], *, nested: bool = False) -> Plugin | None:

@@ -14,19 +14,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hpo.search import registry
-from hpo.search.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of
-from hpo.search.objective.describe import Objective
-from hpo.search.space import Space
+from hpo.search.describe.objective import Objective
 from hpo.search.store.location import parse_location
-from hpo.search.study import Goal, Plugin, Study
 from hpo.search.studyfile.budget import TRIALS, budget_of, check_limits, read_confirm, read_limits
-from hpo.search.studyfile.evidence import read_prior, read_warm_start
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin
+from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
+from hpo.search.terms import registry
+from hpo.search.terms.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of
+from hpo.search.terms.space import Space
+from hpo.search.terms.study import Goal, Plugin, Study
 
 KEYS = (
     "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-from hpo.search import registry
-from hpo.search.objective.describe import FILLED, Objective, describe
-from hpo.search.objective.knobs import REQUIRED, UNKNOWN, Knob
-from hpo.search.registry import summary
+from hpo.search.describe.objective import FILLED, Objective, describe
 from hpo.search.studyfile.budget import LARGEST
 from hpo.search.studyfile.goals import AGGREGATES, better
 from hpo.search.studyfile.plugins import known_names, options_of
+from hpo.search.terms import registry
+from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob
+from hpo.search.terms.registry import summary
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hpo.search.errors import Mistake, did_you_mean
-from hpo.search.objective.knobs import Knob
-from hpo.search.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms.errors import Mistake, did_you_mean
+from hpo.search.terms.knobs import Knob
+from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
 
 DOMAINS = ("float", "int", "choice")
 """Keys that say what a knob ranges over."""

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from hpo.search.errors import Mistake, StudyFileError, lines_of
+from hpo.search.terms.errors import Mistake, StudyFileError, lines_of
 
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")

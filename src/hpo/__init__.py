@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hpo.search.api import Result, run, trials
-    from hpo.search.objective.callback import from_callback
+    from hpo.search.running.callback import from_callback
 
 __all__ = ["Result", "from_callback", "run", "trials"]
 
 
 def __getattr__(name: str) -> object:
     if name == "from_callback":
-        from hpo.search.objective.callback import from_callback
+        from hpo.search.running.callback import from_callback
 
         return from_callback
     if name in __all__:

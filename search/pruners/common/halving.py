@@ -11,8 +11,8 @@ from typing import TypeAlias
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from hpo.search.errors import UserError
 from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+from hpo.search.terms.errors import UserError
 
 _Values: TypeAlias = "dict[tuple[int, int], array[float]]"
 """By first rung and rung: the values that ended trials had there, in order."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.errors import UserError
 from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of, due
+from hpo.search.terms.errors import UserError
 
 
 @dataclass

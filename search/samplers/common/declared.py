@@ -10,8 +10,8 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.distributions import single, to_distribution
-from hpo.search.space import Scalar, Space
+from hpo.search.samplers.common.distributions import single, to_distribution
+from hpo.search.terms.space import Scalar, Space
 
 
 def distributions(space: Space, *, conditional: bool) -> dict[str, BaseDistribution]:

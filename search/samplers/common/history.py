@@ -13,8 +13,8 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.distributions import to_internal
-from hpo.search.space import Choice, Domain, Space
+from hpo.search.samplers.common.distributions import to_internal
+from hpo.search.terms.space import Choice, Domain, Space
 
 Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = NDArray[np.int64]

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri_exp
 
-from hpo.search.distributions import last
-from hpo.search.space import Choice, Domain, Float, Int
+from hpo.search.samplers.common.distributions import last
+from hpo.search.terms.space import Choice, Domain, Float, Int
 
 Floats: TypeAlias = NDArray[np.float64]
 

@@ -1,0 +1,275 @@
+"""Layers described by plain values and run for all lanes at a time; an objective's ``build`` returns a ``Sequential``.
+
+Input sizes are not written down: they follow from the data, layer by layer. ``Linear()`` without a width gives as
+many outputs as the data has classes or targets. Layers for images are in ``images``, for sequences in ``sequence``.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hpo.objectives.networks.initialization import Init, initialize
+from hpo.objectives.networks.network import Network, Parameter, Shape
+from hpo.search.terms.errors import UserError
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+}
+
+
+class Layer(abc.ABC):
+    """One step of a forward pass; by default it has no parameters, drops nothing and keeps the shape."""
+
+    def sized(self, outputs: int, symbols: int) -> Layer:
+        """The same layer with open sizes set by the data: its outputs, and its symbols (0 where it has none)."""
+        return self
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        """Parameters for samples of this shape."""
+        return ()
+
+    def shape(self, shape: Shape) -> Shape:
+        """Shape of a sample after this layer."""
+        return shape
+
+    def dropouts(self, shape: Shape) -> tuple[tuple[Shape, float], ...]:
+        """Shape per sample and rate of each place where activations are dropped."""
+        return ()
+
+    def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
+        """Fresh weights of one lane."""
+        return []
+
+    @abc.abstractmethod
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Map [K, B, ...] to [K, B, ...], taking the layer's own parameters and masks from the iterators.
+
+        ``masks`` is None where nothing is dropped.
+        """
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """Affine map of the last dimension; weights are kept [in, out] for one batched multiplication."""
+
+    width: int | None = None
+    bias: bool = True
+    init: Init = "torch"
+    gain: float = 1.0
+
+    def sized(self, outputs: int, symbols: int) -> Layer:
+        """Take the number of outputs as width where none is given."""
+        return self if self.width is not None else replace(self, width=outputs)
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        """Weight [in, out] and bias [out]."""
+        width = self._width
+        weight = Parameter("weight", (shape[-1], width), matrix=True, transposed=True)
+        return (weight, Parameter("bias", (width,), matrix=False)) if self.bias else (weight,)
+
+    def shape(self, shape: Shape) -> Shape:
+        """Replace the last dimension."""
+        return (*shape[:-1], self._width)
+
+    def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
+        """Draw [out, in] as torch.nn.Linear does and transpose."""
+        weight, bias = initialize((self._width, shape[-1]), shape[-1], self.init, self.gain, generator)
+        return [weight.t().contiguous(), bias] if self.bias else [weight.t().contiguous()]
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Multiply lane by lane in one batched kernel."""
+        weight = next(values)
+        flat = x.flatten(1, -2) if x.dim() > 3 else x
+        y = torch.baddbmm(next(values).unsqueeze(1), flat, weight) if self.bias else torch.bmm(flat, weight)
+        return y.view(*x.shape[:-1], y.shape[-1]) if x.dim() > 3 else y
+
+    @property
+    def _width(self) -> int:
+        assert self.width is not None
+        return self.width
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """Elementwise nonlinearity by name."""
+
+    name: str = "relu"
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Apply it."""
+        return _ACTIVATIONS[self.name](x)
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Place where activations are dropped, each lane at its own rate; the masks come from outside."""
+
+    rate: float = field(default=0.0, compare=False)
+
+    def dropouts(self, shape: Shape) -> tuple[tuple[Shape, float], ...]:
+        """All that comes in."""
+        return ((shape, self.rate),)
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Multiply by the mask, which already holds the factor 1/(1 - rate)."""
+        return x if masks is None else x * next(masks)
+
+
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """Normalize each sample over its last dimension, with gain and bias (Ba et al. 2016)."""
+
+    epsilon: float = 1e-5
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        """Gain and bias per feature."""
+        return (Parameter("weight", shape[-1:], matrix=False), Parameter("bias", shape[-1:], matrix=False))
+
+    def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
+        """Gain 1, bias 0."""
+        return [torch.ones(shape[-1]), torch.zeros(shape[-1])]
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Normalize in one kernel, then scale lane by lane."""
+        between = (1,) * (x.dim() - 2)
+        gain, bias = (value.view(value.shape[0], *between, value.shape[1]) for value in (next(values), next(values)))
+        return torch.addcmul(bias, F.layer_norm(x, x.shape[-1:], eps=self.epsilon), gain)
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Make each sample a vector."""
+
+    def shape(self, shape: Shape) -> Shape:
+        """One dimension."""
+        return (math.prod(shape),)
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Keep lanes and samples apart."""
+        return x.flatten(2)
+
+
+@dataclass(frozen=True)
+class _Chain(Layer):
+    """Layers one after another; parameters are named by the layer's place, as in ``torch.nn.Sequential``."""
+
+    layers: tuple[Layer, ...]
+
+    def sized(self, outputs: int, symbols: int) -> Layer:
+        """Size each."""
+        return replace(self, layers=tuple(layer.sized(outputs, symbols) for layer in self.layers))
+
+    def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
+        """Those of all layers, in order."""
+        return tuple(
+            replace(parameter, name=f"{at}.{parameter.name}")
+            for at, (layer, own) in enumerate(self._along(shape))
+            for parameter in layer.parameters(own)
+        )
+
+    def shape(self, shape: Shape) -> Shape:
+        """Shape after the last."""
+        for layer in self.layers:
+            shape = layer.shape(shape)
+        return shape
+
+    def dropouts(self, shape: Shape) -> tuple[tuple[Shape, float], ...]:
+        """Those of all layers, in order."""
+        return tuple(place for layer, own in self._along(shape) for place in layer.dropouts(own))
+
+    def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
+        """Draw layer by layer from one generator, so that equal layers of equal seeds start equal."""
+        return [value for layer, own in self._along(shape) for value in layer.initial(own, generator)]
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Run the layers."""
+        for layer in self.layers:
+            x = layer.forward(values, x, masks)
+        return x
+
+    def _along(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
+        """Each layer with the shape of its input."""
+        for layer in self.layers:
+            yield layer, shape
+            shape = layer.shape(shape)
+
+
+@dataclass(frozen=True)
+class Sequential(_Chain):
+    """Layers one after another, as ``torch.nn.Sequential``; what ``build`` returns, or a part of another."""
+
+
+@dataclass(frozen=True)
+class Residual(_Chain):
+    """Layers around which their input is added to their output (He et al. 2016).
+
+    A pre-LN transformer block is two of them (Xiong et al. 2020): ``Residual((LayerNorm(), Attention()))`` and
+    ``Residual((LayerNorm(), Linear(4 * width), Activation("gelu"), Linear(width)))``, each with a ``Dropout`` at its
+    end where the recipe has one.
+    """
+
+    def shape(self, shape: Shape) -> Shape:
+        """Keep the shape.
+
+        Raises:
+            UserError: the layers change it.
+        """
+        if (after := super().shape(shape)) != shape:
+            raise UserError(f"Residual cannot add its input to its output: {list(shape)} became {list(after)}")
+        return shape
+
+    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+        """Run the layers and add."""
+        return x + super().forward(values, x, masks)
+
+
+class Stack(Network):
+    """A ``Sequential`` bound to the data."""
+
+    def __init__(self, model: Sequential, inputs: Shape, outputs: Shape, symbols: int = 0) -> None:
+        """Find the sizes.
+
+        Args:
+            model: as ``build`` returned it.
+            inputs: shape of a sample.
+            outputs: shape that the data needs per sample.
+            symbols: how many different ones the inputs hold; 0 where they are real numbers.
+
+        Raises:
+            UserError: layers do not fit the data or one another.
+        """
+        self.model = model.sized(outputs[-1], symbols)
+        self.inputs = inputs
+        if (given := self.model.shape(inputs)) != outputs:
+            raise UserError(f"the last layer gives {list(given)} per sample, the data needs {list(outputs)}")
+        named = self.model.parameters(inputs)
+        # rows hold matrices first; `places` has, for each parameter in the layers' order, where it stands in a row
+        self._ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
+        self.places = [self._ranked.index(i) for i in range(len(named))]
+        self.key = (self.model, inputs)
+        self.parameters = tuple(named[i] for i in self._ranked)
+        dropouts = self.model.dropouts(inputs)
+        self.sites = tuple(shape for shape, _ in dropouts)
+        self.rates = tuple(rate for _, rate in dropouts)
+
+    def initial(self, seed: int) -> list[Tensor]:
+        """Draw from one generator."""
+        drawn = self.model.initial(self.inputs, torch.Generator().manual_seed(seed))
+        return [drawn[i] for i in self._ranked]
+
+    def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
+        """Run the layers."""
+        ordered = (values[place] for place in self.places)
+        return self.model.forward(ordered, inputs, None if masks is None else iter(masks))

@@ -1,0 +1,40 @@
+"""Train many trials as one batched model; a single trial is a cohort of one.
+
+::
+
+    training_recipe   every knob of a training run, one typed dataclass; plan, schedules, growth follow from it
+    tensors, splits   the data as tensors
+    order, noise      which samples and which dropout masks a lane sees, from its own seed
+    samples, augment, feed   the samples of each tick, gathered ahead
+    epoch             forward, backward, and what one step does: losses, penalties, optimizers, muon
+    setup, problem    a recipe bound to an objective's model and data; memory says how large a batch may be
+    lane, together    a trial's state; several of them advanced by an epoch
+    lanes, paused     the lanes of one process as an executor
+    alone             one trial as an iterator over its learning curve
+
+What is trained is described by ``networks``. Nothing here knows of studies, samplers or stores.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from hpo.search.terms.threads import REPRODUCIBLE, set_environment
+
+if TYPE_CHECKING:
+    from hpo.objectives.trainer.alone import Fitted, train_alone
+    from hpo.objectives.trainer.lanes import open_lanes
+    from hpo.objectives.trainer.training_recipe import TrainingRecipe
+
+set_environment(REPRODUCIBLE)  # before torch first multiplies
+
+_HOMES = {"Fitted": "alone", "train_alone": "alone", "open_lanes": "lanes", "TrainingRecipe": "training_recipe"}
+
+__all__ = ["Fitted", "TrainingRecipe", "open_lanes", "train_alone"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

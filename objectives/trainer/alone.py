@@ -1,0 +1,138 @@
+"""One trial as an iterator over its learning curve: a cohort of one lane."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.metrics import predict, score
+from hpo.objectives.trainer.problem import Problem
+from hpo.objectives.trainer.setup import Setup
+from hpo.objectives.trainer.tensors import Part, as_tensor
+from hpo.objectives.trainer.together import Cohort
+from hpo.search.terms.errors import Advice, UserError
+from hpo.search.terms.job import Task
+from hpo.search.terms.recipe import canonical
+
+
+class Diverged(UserError):
+    """The loss of a trial became NaN or infinite; the message says at which step."""
+
+
+def train_alone(
+    objective: ModuleType, task: Task, recipe: Mapping[str, Any]
+) -> Generator[dict[str, float], None, Fitted]:
+    """Train one trial, yielding the metrics of each epoch; the generator's return value is the fitted model.
+
+    The curve is the one that the trial has in any cohort.
+
+    Args:
+        objective: module with ``build`` and ``data``.
+        task: data and device.
+        recipe: every knob, ``seed`` included.
+
+    Raises:
+        Diverged: the loss is no longer finite.
+        UserError, DataError: the recipe or the data cannot be trained.
+    """
+    lane = Lane(0, Problem(objective, task).setup(recipe))
+    for note in lane.setup.notes:
+        warnings.warn(note, Advice, stacklevel=2)
+    for _ in _epochs(lane):
+        yield dict(lane.metrics)
+    lane.setup.network.restore(lane.best)
+    return Fitted(lane.setup, lane.final, lane.lowest[1] if lane.setup.recipe.patience else lane.epoch)
+
+
+def _epochs(lane: Lane) -> Iterator[int]:
+    """Train a lane to its end; gives the epochs done after each."""
+    cohort = Cohort()
+    while not lane.done:
+        cohort.advance([lane])
+        if lane.failure:
+            raise Diverged(lane.failure)
+        yield lane.epoch
+
+
+class Fitted:
+    """A trained model.
+
+    Attributes:
+        setup: what was trained.
+        weights: [size].
+        epoch: the point of the curve whose weights these are.
+    """
+
+    def __init__(self, setup: Setup, weights: Tensor, epoch: int) -> None:
+        self.setup = setup
+        self.weights = weights.detach().clone()
+        self.epoch = epoch
+
+    def at(self, step: int) -> Fitted:
+        """The model as it was after so many epochs; unless that is what it is, it is trained again up to there."""
+        if step == self.epoch:
+            return self
+        lane = Lane(0, self.setup)
+        next(epoch for epoch in _epochs(lane) if epoch == step)
+        return Fitted(self.setup, lane.scored, step)
+
+    def test(self) -> dict[str, Any]:
+        """Metrics on the test part, which is read only now."""
+        return self._report(self.setup.data.test())
+
+    def evaluate(self, rows: Any) -> dict[str, Any]:
+        """Metrics on other rows: as the objective's data module reads them, or a pair of inputs and targets."""
+        data = self.setup.data
+        inputs, targets = data.splits.prepare(rows) if data.splits.prepare is not None else rows
+        return self._report(data.part("given", inputs, targets))
+
+    def predict(self, inputs: Any) -> Tensor:
+        """Probabilities [n, ..., classes], or values [n] in the target's own units."""
+        data = self.setup.data
+        outputs = self._outputs(as_tensor(inputs).to(data.device))
+        if data.task == "classification":
+            return outputs.softmax(dim=-1).cpu()
+        return (outputs.squeeze(1).double() * data.deviation + data.mean).cpu()
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``weights.safetensors``, named as in torch.nn, and ``model.json`` with recipe and preprocessing."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        weights, described = folder / "weights.safetensors", folder / "model.json"
+        save_file(self.setup.network.state_dict(self.weights), weights)
+        data = self.setup.data
+        about = {
+            "recipe": canonical(dict(self.setup.knobs)),
+            "task": data.task,
+            "labels": list(data.splits.labels),
+            "target": {"mean": data.mean, "deviation": data.deviation},
+            "preprocessing": data.splits.preprocessing,
+        }
+        described.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")
+        return [weights, described]
+
+    def _report(self, part: Part) -> dict[str, Any]:
+        data = self.setup.data
+        scores: dict[str, Any] = dict(score(self._outputs(part.inputs).unsqueeze(0), part, data)[0])
+        if data.splits.report is not None:
+            targets = part.targets.cpu().numpy()
+            if data.task == "regression":
+                targets = targets.astype(float) * data.deviation + data.mean
+            scores |= data.splits.report(targets, self.predict(part.inputs).numpy())
+        return scores
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        network = self.setup.network
+        values = network.views(self.weights.unsqueeze(0))
+        network.mode(training=False)
+        with torch.no_grad():
+            return predict(lambda x: network.forward(values, x, None), inputs, 1, self.setup.rows)[0]

@@ -1,0 +1,170 @@
+"""One epoch of several lanes, tick by tick: see ``cohort``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hpo.objectives.networks import gradients
+from hpo.objectives.trainer import losses, optimizers
+from hpo.objectives.trainer.augment import Augmentation
+from hpo.objectives.trainer.feed import Feed
+from hpo.objectives.trainer.gradient_noise import NoiseMeter
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.noise import Masks
+from hpo.objectives.trainer.penalties import Penalties
+from hpo.objectives.trainer.samples import draw
+from hpo.search.terms.recipe import derive_seed
+
+
+class Epoch:
+    """The plan of an epoch, and its execution.
+
+    Lanes with more ticks stand first, so at tick t the first ``active[t]`` lanes are at work.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], weights: Tensor, gradient: Tensor) -> None:
+        """Lay out the epoch.
+
+        Args:
+            lanes: longest epoch first.
+            weights: [lanes, size].
+            gradient: of the same shape; overwritten.
+        """
+        self._lanes, self._weights, self._gradient = lanes, weights, gradient
+        self._network = lanes[0].setup.network
+        self._data = data = lanes[0].setup.data
+        self._own_loss = lanes[0].setup.loss
+        recipes, device = [lane.setup.recipe for lane in lanes], data.device
+        self._layouts = layouts = [lane.layout() for lane in lanes]
+        self._plan(recipes)
+        self._record = torch.zeros_like(self._share)
+        self._counts = torch.tensor([float(lane.step) for lane in lanes], device=device)
+        self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
+        self._loss = losses.Loss(recipes, data.task, device)
+        self._meter = NoiseMeter(layouts, device)
+        self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
+        self._penalties = Penalties(lanes, self._rates, self._network.decayed)
+        self._updates = [self._update(at) for at in range(len(lanes))]
+        self._bfloat16 = recipes[0].precision == "bfloat16"
+        rates = [lane.setup.network.rates for lane in lanes]
+        self._masks: Masks | None = None
+        if any(any(own) for own in rates):
+            seeds = [(lane.setup.recipe.seed, lane.epoch) for lane in lanes]
+            self._masks = Masks(seeds, rates, self._network.sites, lanes[0].micro, device)
+
+    def train(self) -> list[NDArray[np.float64]]:
+        """Run all ticks; return each lane's loss per optimizer step."""
+        if not self._network.alone:
+            return self._train()
+        lane = self._lanes[0]  # such a network may draw from torch's own generator
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(lane.setup.recipe.seed, "forward", lane.epoch))
+            return self._train()
+
+    def noise(self) -> list[NDArray[np.float64]]:
+        """What each lane's windows tell of the gradient's noise, [windows, 2]; see ``gradient_noise``."""
+        plain = [lane.setup.recipe.class_weight == "none" for lane in self._lanes]
+        return [
+            found if unweighted else found[:0] for found, unweighted in zip(self._meter.estimates(), plain, strict=True)
+        ]
+
+    def _plan(self, recipes: Sequence[object]) -> None:
+        """Tables [ticks, lanes, ...] of samples, shares and rates, and lists of what happens at each tick."""
+        ticks, lanes, micro = self._layouts[0].ticks, len(self._lanes), self._lanes[0].micro
+        count, classes = len(self._data.train), self._data.classes
+        index = np.zeros((ticks, lanes, micro), dtype=np.int64)
+        target, share = index.copy(), np.zeros(index.shape)
+        partner, part = index.copy(), np.ones(index.shape)
+        self._rates, goes_on = np.zeros((ticks, lanes)), np.ones((ticks, lanes, 1))
+        self._steps: list[list[tuple[int, float]]] = [[] for _ in range(ticks)]
+        mixed = False
+        for at, (lane, cut) in enumerate(zip(self._lanes, self._layouts, strict=True)):
+            drawn = draw(lane.setup.recipe, lane.epoch, cut, classes, count)
+            index[: cut.ticks, at], target[: cut.ticks, at] = drawn.index, drawn.target
+            share[: cut.ticks, at] = drawn.share
+            if drawn.partner is not None and drawn.part is not None:
+                partner[: cut.ticks, at], part[: cut.ticks, at], mixed = drawn.partner, drawn.part, True
+            goes_on[np.flatnonzero(cut.begins), at] = 0.0
+            self._rates[np.flatnonzero(cut.ends), at] = rates = lane.rates(cut.steps)
+            for tick, rate in zip(np.flatnonzero(cut.ends).tolist(), rates, strict=True):
+                self._steps[tick].append((at, rate))
+        self._active = [sum(cut.ticks > tick for cut in self._layouts) for tick in range(ticks)]
+        self._all_begin = [not goes_on[tick, :active].any() for tick, active in enumerate(self._active)]
+        device, kind = self._data.device, self._weights.dtype
+        self._goes_on = torch.from_numpy(goes_on).to(device, kind)
+        self._share = torch.from_numpy(share).to(device, kind)
+        pairs = (torch.from_numpy(partner).to(device), torch.from_numpy(part).to(device, kind)) if mixed else None
+        train, wanted = self._data.train, torch.from_numpy(target).to(device)
+        self._inputs = Feed(partial(torch.index_select, train.inputs, 0), torch.from_numpy(index).to(device), pairs)
+        if self._own_loss is None:
+            self._wanted = Feed(train.wanted, wanted, pairs)
+        else:
+            self._wanted = Feed(partial(torch.index_select, train.targets, 0), wanted)
+
+    def _update(self, at: int) -> Callable[[float], None]:
+        """One lane's optimizer step on its own rows, as a function of the rate."""
+        lane, gradient = self._lanes[at], self._gradient[at]
+        rows = {**lane.rows, "gradient": gradient, "count": self._counts[at]}
+        step = optimizers.bind(rows, lane.setup.recipe, self._network.parameters)
+        return self._penalties.around(at, step, lane.rows["weights"], gradient)
+
+    @torch.no_grad()
+    def _train(self) -> list[NDArray[np.float64]]:
+        self._network.mode(training=True)
+        lanes = 0
+        for tick, active in enumerate(self._active):
+            if active != lanes:
+                lanes = active
+                weights, gradient = self._weights[:lanes], self._gradient[:lanes]
+                network = gradients.bind(self._network, self._network.views(weights), bfloat16=self._bfloat16)
+                added = torch.empty_like(gradient)
+                first_slots, slots = self._network.views(gradient), self._network.views(added)
+            fresh = self._all_begin[tick]
+            network.backward(self._at_outputs(tick, lanes, network), first_slots if fresh else slots)
+            if self._meter.needed:
+                self._meter.micro(tick, gradient if fresh else added)
+            if not fresh:
+                torch.addcmul(added, gradient, self._goes_on[tick, :lanes], out=gradient)
+            if self._steps[tick]:
+                self._step(tick, weights, gradient)
+        table = (self._record * self._share).sum(dim=2).double().cpu().numpy()
+        sums = [np.bincount(cut.window, weights=table[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
+        return [np.asarray(own, dtype=np.float64) for own in sums]
+
+    def _at_outputs(self, tick: int, lanes: int, network: gradients.Pass) -> Tensor:
+        """Record the tick's losses; return the gradient at the outputs of their share in the window's mean."""
+        inputs = self._inputs.at(tick, lanes)
+        if self._augmentation:
+            self._augmentation.apply(inputs)
+        masks = self._masks.at(tick, lanes) if self._masks is not None else None
+        wanted, share = self._wanted.at(tick, lanes), self._share[tick, :lanes]
+        real = share.shape[1]
+        if self._network.ragged:  # such networks have one lane only, and take no padding
+            real = int((share > 0).sum())
+            inputs, wanted, share = inputs[:, :real], wanted[:, :real], share[:, :real]
+            masks = masks and [mask[:, :real] for mask in masks]
+        outputs = network.forward(inputs, masks).flatten(1, -2)
+        tokens = outputs.shape[1] // real  # of each sample, where each has a target
+        if tokens > 1:
+            share = share.repeat_interleave(tokens, dim=1) / tokens
+        if self._own_loss is not None:
+            each, gradient = losses.users(outputs, wanted.flatten(1), self._own_loss)
+        else:
+            each, gradient = self._loss(outputs.float() if self._bfloat16 else outputs, wanted.flatten(1, -2))
+        self._record[tick, :lanes, :real] = each if tokens == 1 else each.view(lanes, real, tokens).mean(dim=2)
+        return gradient.mul_(share.unsqueeze(2))
+
+    def _step(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
+        if self._meter.needed:
+            self._meter.window(tick, gradient)
+        self._counts[: len(weights)].add_(self._stepping[tick, : len(weights)])
+        self._penalties.before(tick, weights, gradient)
+        for at, rate in self._steps[tick]:
+            self._updates[at](rate)
+            self._lanes[at].stepped()

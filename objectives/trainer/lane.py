@@ -1,0 +1,151 @@
+"""One trial's state between epochs: its rows of weights and optimizer memory, and its place in the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from hpo.objectives.trainer import optimizers
+from hpo.objectives.trainer.gradient_noise import NoiseRecord
+from hpo.objectives.trainer.growth import Growth
+from hpo.objectives.trainer.order import Layout, layout
+from hpo.objectives.trainer.plan import Plan
+from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.setup import Setup
+from hpo.search.terms.recipe import derive_seed
+
+
+@dataclass(eq=False)
+class Lane:
+    """A trial in training.
+
+    Attributes:
+        number: the trial's number.
+        setup: what is trained, and how.
+        rows: ``weights``, a view into the cohort's matrix while it runs; beside it the optimizer's memory, and as the
+            recipe asks the ``average`` and the ``best`` weights; each [size].
+        epoch: epochs done.
+        step: optimizer steps done.
+        metrics: the point reached by the last epoch.
+        failure: why the trial cannot go on; empty while it can.
+        lowest: lowest validation loss so far, and the epoch that reached it.
+        best: what the network itself held then, such as running statistics, where the recipe is patient.
+        averaged: how often weights were added to the average.
+        noise: gradient noise of the run so far.
+        growth: how far the effective batch has followed it, where the recipe asks for that.
+        plan: how long the run is.
+        batch: most samples in a micro-batch of the coming epoch.
+        micro: rows of a kernel call in it.
+    """
+
+    number: int
+    setup: Setup
+    rows: dict[str, Tensor] = field(default_factory=dict)
+    epoch: int = 0
+    step: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
+    lowest: tuple[float, int] = (math.inf, 0)
+    best: Mapping[str, Tensor] = field(default_factory=dict)
+    averaged: int = 0
+    noise: NoiseRecord = field(default_factory=NoiseRecord)
+    growth: Growth = field(default_factory=Growth)
+
+    def __post_init__(self) -> None:
+        network, recipe, device = self.setup.network, self.setup.recipe, self.setup.data.device
+        self.plan = Plan(recipe, len(self.setup.data.train))
+        self.batch, self.micro = self.setup.cut(self.window)
+        self._begun = 0  # steps before this epoch
+        weights = [value.reshape(-1).to(device) for value in network.initial(derive_seed(recipe.seed, "weights"))]
+        self.rows["weights"] = torch.cat(weights)
+        kept = [*optimizers.memory(recipe)]
+        kept += ["average"] if recipe.average != "none" else []
+        kept += ["best"] if recipe.patience else []
+        for name in kept:
+            self.rows[name] = torch.zeros_like(self.rows["weights"])
+
+    @property
+    def key(self) -> Hashable:
+        """Lanes with equal keys can be trained as one in the coming epoch."""
+        alone = self.number if self.setup.network.alone else None
+        return (self.setup.network.key, self.setup.key, self.micro, alone)
+
+    @property
+    def done(self) -> bool:
+        """Whether the curve is complete."""
+        recipe = self.setup.recipe
+        patient = not recipe.patience or self.epoch - self.lowest[1] < recipe.patience
+        return self.plan.share(self.epoch, self.step) >= 1 or not patient
+
+    @property
+    def scored(self) -> Tensor:
+        """The weights that stand for the trial now: averaged ones where the recipe asks for them."""
+        return self.rows["average"] if self.averaged else self.rows["weights"]
+
+    @property
+    def final(self) -> Tensor:
+        """The weights to keep at the end: the best ones where the recipe is patient."""
+        return self.rows["best"] if self.setup.recipe.patience else self.scored
+
+    @property
+    def window(self) -> int:
+        """Samples of one optimizer step in the coming epoch: the effective batch."""
+        return self.plan.window(self.epoch, self.growth.factor)
+
+    def layout(self) -> Layout:
+        """How the coming epoch is cut."""
+        cut = layout(len(self.setup.data.train), self.window, self.batch, self.micro)
+        left = self.plan.left(self._begun)
+        return cut.first(left) if 0 < left < cut.steps else cut
+
+    def rates(self, steps: int) -> list[float]:
+        """Learning rates of the coming epoch's steps."""
+        places = self.plan.places(self.epoch, self._begun, steps, self.window)
+        return rates(self.setup.recipe, places, self.plan.total)
+
+    def measured(self) -> dict[str, float]:
+        """What the epoch just trained tells of its batch, beside its scores."""
+        recipe, found = self.setup.recipe, self.noise.metrics()
+        if recipe.batch_size == "auto":
+            found["micro_batch"] = float(self.micro)
+        if recipe.batch_schedule == "noise":
+            found["effective_batch"] = float(self.window)
+        return found
+
+    def stepped(self) -> None:
+        """Count an optimizer step, which the exponential average follows."""
+        self.step += 1
+        if self.setup.recipe.average == "ema":
+            self._average(1 - self.setup.recipe.average_decay if self.averaged else 1.0)
+
+    def ended_epoch(self) -> None:
+        """Let the even average follow an epoch's end, before the scores are taken."""
+        recipe = self.setup.recipe
+        if recipe.average == "swa" and self.plan.share(self.epoch + 1, self.step) > recipe.average_start:
+            self._average(1 / (self.averaged + 1))
+
+    def scored_at(self, loss: float) -> None:
+        """Count an epoch, and remember its weights if they are the best so far."""
+        self.epoch += 1
+        self._begun = self.step
+        if self.setup.recipe.batch_schedule == "noise":
+            self.growth.follow(self.setup.recipe, self.noise)
+        self.batch, self.micro = self.setup.cut(self.window)
+        if loss < self.lowest[0]:
+            self.lowest = (loss, self.epoch)
+            if self.setup.recipe.patience:
+                self.rows["best"].copy_(self.scored)
+                held = self.setup.network.state() or {}
+                self.best = {name: value.clone() for name, value in held.items()}
+
+    def detach(self) -> None:
+        """Take the weights out of the cohort's matrix, so that this can be freed."""
+        self.rows["weights"] = self.rows["weights"].clone()
+
+    def _average(self, share: float) -> None:
+        self.averaged += 1
+        self.rows["average"].lerp_(self.rows["weights"], share)

@@ -1,0 +1,68 @@
+"""Scores on a part of the data, for all lanes at a time; independent of the loss that is being minimized."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from hpo.objectives.trainer.losses import entropy
+from hpo.objectives.trainer.tensors import Data, Part
+
+ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do not depend on the other lanes
+
+
+def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int, most: int | None = None) -> Tensor:
+    """Outputs [lanes, n, ..., outputs] of a forward pass that takes [lanes, B, ...], ``most`` samples at a time."""
+    rows = ROWS if inputs.is_floating_point() else max(1, ROWS // inputs[0].numel())
+    split = torch.split(inputs, min(rows, most or rows))
+    pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in split]
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
+
+
+def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
+    """Scores of each lane; where each token has a target, tokens count as samples.
+
+    Classification: ``loss`` (mean cross-entropy), ``accuracy``, ``balanced_accuracy`` (mean recall over the classes
+    present), ``f1_macro`` (average over the classes present or predicted). Regression: ``loss`` (mean squared error
+    of the standardized target), and ``rmse``, ``mae``, ``r2`` in the target's own units.
+    """
+    outputs, targets = outputs.flatten(1, -2), part.targets.flatten()
+    columns = _classes(outputs, targets) if data.task == "classification" else _values(outputs, targets, data)
+    names = list(columns)
+    table = torch.stack([columns[name].double() for name in names], dim=1).tolist()
+    return [dict(zip(names, row, strict=True)) for row in table]
+
+
+def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    lanes, _, classes = outputs.shape
+    chosen = outputs.argmax(dim=2)
+    starts = torch.arange(0, lanes * classes, classes, device=targets.device)[:, None]
+
+    def count(cells: Tensor) -> Tensor:
+        return torch.bincount(cells.flatten(), minlength=lanes * classes).view(lanes, classes).double()
+
+    hits, predicted = count((starts + chosen)[chosen == targets]), count(starts + chosen)
+    true = torch.bincount(targets, minlength=classes).double()
+    recall = (hits / true.clamp(min=1)).sum(dim=1) / (true > 0).sum()
+    seen = (true + predicted) > 0
+    f1 = (2 * hits / (true + predicted).clamp(min=1)).sum(dim=1) / seen.sum(dim=1)
+    return {
+        "loss": entropy(outputs, targets),
+        "accuracy": hits.sum(dim=1) / len(targets),
+        "balanced_accuracy": recall,
+        "f1_macro": f1,
+    }
+
+
+def _values(outputs: Tensor, targets: Tensor, data: Data) -> dict[str, Tensor]:
+    off = outputs.squeeze(2) - targets
+    loss = off.square().mean(dim=1)
+    spread = (targets - targets.mean()).square().mean().clamp(min=1e-12)
+    return {
+        "loss": loss,
+        "rmse": loss.sqrt() * data.deviation,
+        "mae": off.abs().mean(dim=1) * data.deviation,
+        "r2": 1 - loss / spread,
+    }

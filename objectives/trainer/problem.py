@@ -1,0 +1,208 @@
+"""Bind an objective file to data and a recipe: which knob goes where, and what comes out as a trial to train."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from hpo.objectives.networks.layers import Sequential, Stack
+from hpo.objectives.networks.module import ModuleNetwork
+from hpo.objectives.networks.network import Network
+from hpo.objectives.trainer import memory
+from hpo.objectives.trainer.setup import Setup
+from hpo.objectives.trainer.tensors import Data, Splits
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
+from hpo.search.terms.recipe import derive_seed
+
+_ABSENT = object()
+_LOADED = 32  # data sets held for further trials
+
+
+class Knobs(Mapping[str, Any]):
+    """A recipe as an objective sees it: ``recipe["width"]`` and ``recipe.width``; ``read`` tells what it looked at."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+        self.read: dict[str, Any] = {}
+        self.read_all = False
+
+    def __getitem__(self, name: str) -> Any:
+        self.read[name] = self._values.get(name, _ABSENT)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.read_all = True
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"the recipe has no knob {name!r}") from None
+
+
+class Problem:
+    """An objective's module and the study's data; makes trials from recipes."""
+
+    def __init__(self, module: ModuleType, task: Task) -> None:
+        self._module = module
+        self._task = task
+        self.device = device(task.device)
+        self._data: list[tuple[dict[str, Any], Data]] = []
+        self._alone: dict[Hashable, str] = {}
+        self._capacities: dict[Hashable, int] = {}
+
+    def setup(self, knobs: Mapping[str, Any]) -> Setup:
+        """Build the model and find the data of a recipe.
+
+        Raises:
+            UserError: a knob is outside its range, or nobody takes it.
+            DataError: the data cannot be trained on.
+        """
+        self._check(knobs)
+        recipe = TrainingRecipe.take(knobs)
+        filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
+        data = self._load(filled)
+        _fits(recipe, data)
+        setup = Setup(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
+        if recipe.batch_size != "auto":
+            return setup
+        return dataclasses.replace(setup, capacity=self._capacity(setup, filled))
+
+    def _capacity(self, setup: Setup, filled: Mapping[str, Any]) -> int:
+        """Most samples of a micro-batch; counted once for trials that take the same memory."""
+        recipe = tuple(value if isinstance(value, str) else bool(value) for value in vars(setup.recipe).values())
+        key = (setup.network.key, setup.key, any(setup.network.rates), recipe)
+        if key not in self._capacities:
+            limit = self._task.memory_limit or memory.default_limit(self.device)
+            spare = dataclasses.replace(setup, network=self._network(filled, setup.data))
+            self._capacities[key] = memory.largest(spare, limit)
+        return self._capacities[key]
+
+    def _load(self, filled: Mapping[str, Any]) -> Data:
+        """The data of a recipe; the same object for recipes that agree on every knob that ``data`` reads."""
+        for read, data in self._data:
+            if all(filled.get(name, _ABSENT) == value for name, value in read.items()):
+                return data
+        found, read = call(self._module.data, filled)
+        # where every trial has data of its own, old data must not pile up; a lane keeps what it trains on
+        self._data = [*self._data[1 - _LOADED :], (read, Data(Splits.of(found), self.device))]
+        return self._data[-1][1]
+
+    def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(filled["seed"], "weights"))
+            made, _ = call(self._module.build, filled)
+        if isinstance(made, Sequential):
+            return Stack(made, data.shape, data.output_shape, data.symbols)
+        if isinstance(made, torch.nn.Module):
+            return ModuleNetwork(made.to(self.device), data.train.inputs[:2], data.output_shape, self._alone)
+        raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
+
+    def _check(self, knobs: Mapping[str, Any]) -> None:
+        taken, open_ended = set(TrainingRecipe.names()), False
+        for function in (self._module.build, self._module.data):
+            names, takes_all = _arguments(function, knobs)
+            taken |= set(names)
+            open_ended |= takes_all
+        left = sorted(set(knobs) - taken)
+        if left and not open_ended:
+            raise UserError(f"neither the trainer nor {self._module.__name__} takes {', '.join(left)}")
+
+
+def _fits(recipe: TrainingRecipe, data: Data) -> None:
+    """Refuse knobs that mean nothing for this data.
+
+    Raises:
+        UserError: a loss of regression for classes, noise on whole numbers, image augmentation without images, or
+            a balance of classes where each token has one.
+    """
+    if data.task == "classification" and recipe.loss != "auto":
+        raise UserError(f"loss: {recipe.loss} is for regression, and the data has classes: leave it auto")
+    blended = [n for n in ("mixup", "input_noise", "feature_masking") if getattr(recipe, n)]
+    real = data.train.inputs.is_floating_point()
+    if blended and not real:
+        raise UserError(f"{blended[0]} needs inputs that are real numbers, and these are whole ones, such as token ids")
+    balanced = [n for n in ("class_weight", "resample") if getattr(recipe, n) != "none"]
+    balanced += ["label_noise"] if recipe.label_noise else []
+    if balanced and data.train.targets.dim() > 1:
+        raise UserError(f"{balanced[0]} needs one target per sample, and here each token has one")
+    if (len(data.shape) != 3 or not real) and (
+        moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]
+    ):
+        raise UserError(f"{moved[0]} needs images [channels, height, width], and a sample here is {list(data.shape)}")
+
+
+def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Call ``build`` or ``data`` in the style it is written: one ``recipe``, a dataclass, or a keyword per knob.
+
+    Returns:
+        What it returned, and the knobs it looked at, those that the recipe does not have included.
+    """
+    only = _single(function)
+    if only is Knobs:
+        recipe = Knobs(knobs)
+        made = function(recipe)
+        return made, dict(knobs) if recipe.read_all else recipe.read
+    taken, every = _arguments(function, knobs)
+    made = function(only(**taken)) if only is not None else function(**taken)
+    if every:
+        return made, dict(knobs)
+    names = [f.name for f in dataclasses.fields(only)] if only is not None else inspect.signature(function).parameters
+    return made, {name: knobs.get(name, _ABSENT) for name in names}
+
+
+def _arguments(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The knobs that a function takes, and whether it takes any."""
+    only = _single(function)
+    if dataclasses.is_dataclass(only):
+        return {f.name: knobs[f.name] for f in dataclasses.fields(only) if f.name in knobs}, False
+    if only is not None:
+        return dict(knobs), True
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return dict(knobs), True
+    return {name: knobs[name] for name in parameters if name in knobs}, False
+
+
+def _single(function: Callable[..., Any]) -> Any:
+    """Annotation of the one positional parameter that stands for the recipe; None for a parameter per knob."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if len(parameters) != 1 or parameters[0].kind is not parameters[0].POSITIONAL_OR_KEYWORD:
+        return None
+    only = parameters[0]
+    hint = typing.get_type_hints(function).get(only.name)
+    if dataclasses.is_dataclass(hint):
+        return hint
+    return Knobs if only.name == "recipe" else None
+
+
+def device(name: str) -> torch.device:
+    """Device by name; ``auto`` takes CUDA, then MPS, then the CPU. On the CPU one thread is used per process.
+
+    Raises:
+        UserError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name == "cpu":
+        torch.set_num_threads(1)  # models of this size lose by more, and bits may depend on the number
+    elif (name.startswith("cuda") and not torch.cuda.is_available()) or (
+        name == "mps" and not torch.backends.mps.is_available()
+    ):
+        raise UserError(f"there is no device {name} here: use --device cpu or auto")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UserError(f"{name!r} is no device: use cpu, cuda, mps or auto") from None

@@ -1,0 +1,57 @@
+"""Hand the suite's data sets to the cohort trainer; shared by the objectives that it trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hpo.objectives.trainer.tensors import Splits
+
+
+def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
+    """Load, split and prepare a data set.
+
+    Args:
+        spec: name or ``{kind: options}``.
+        split_seed: decides the split.
+        images: whether samples must be images.
+
+    Raises:
+        DataError: it cannot be loaded, or holds no images where they are needed.
+    """
+    from hpo.objectives.data import Part, arrays, load, scores
+    from hpo.objectives.trainer.tensors import Splits
+    from hpo.search.terms.errors import DataError
+
+    dataset = load(spec, split_seed)
+    if images and dataset.image is None:
+        raise DataError(
+            f"{dataset.name} holds no images: use mlp, or an npz file with an array [n, channels, height, width]"
+        )
+    prepared = arrays(dataset)
+
+    def ready(part: Part) -> tuple[Any, Any]:
+        return prepared.of(part).X, part.y
+
+    def report(targets: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
+        if dataset.task == "regression":
+            return dict(scores.regression(targets, predicted))
+        chosen = predicted.argmax(axis=1)
+        found: dict[str, Any] = dict(
+            scores.classification(targets, chosen, len(dataset.classes), probabilities=predicted)
+        )
+        return found | {"confusion_matrix": scores.confusion_matrix(targets, chosen, len(dataset.classes)).tolist()}
+
+    return Splits(
+        train=(prepared.train.X, dataset.train.y),
+        validation=(prepared.validation.X, dataset.validation.y),
+        test=lambda: ready(dataset.test),
+        task=dataset.task,
+        classes=len(dataset.classes),
+        labels=dataset.classes,
+        preprocessing={"data": spec, "split_seed": split_seed, "features": list(prepared.names)},
+        prepare=ready,
+        report=report,
+    )

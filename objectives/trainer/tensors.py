@@ -1,0 +1,207 @@
+"""What a cohort trains on: three parts as tensors on the device, shared by all its lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hpo.search.terms.errors import DataError
+
+Task: TypeAlias = Literal["classification", "regression"]
+
+Array: TypeAlias = NDArray[Any]
+
+_NAMES = ("train", "validation", "test")
+
+_NEEDED = {"classification": "[n], or [n, positions] where each token has a class", "regression": "[n]"}
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Arrays that an objective's ``data`` returns.
+
+    Attributes:
+        train, validation: (inputs [n, ...], targets [n]); classes may also be [n, positions], one per token.
+        test: a function that returns the same for the test part, called when it is scored; None when there is none.
+        task: ``classification`` (whole-number targets from 0) or ``regression``.
+        classes: number of classes; 0 for regression.
+        symbols: number of symbols (token ids from 0) where inputs are whole numbers; 0 counts those that occur.
+        labels: name of each class, for reports.
+        preprocessing: what was done to raw data before, as plain JSON data; saved beside the weights.
+        prepare: makes inputs and targets of other rows, as the objective's data reads them; None when they come ready.
+        report: metrics for reports, of targets [n] and probabilities [n, classes] or values [n] in their own units;
+            None for the metrics of the learning curve.
+    """
+
+    train: tuple[Any, Any]
+    validation: tuple[Any, Any]
+    test: Callable[[], tuple[Any, Any]] | None
+    task: Task
+    classes: int = 0
+    symbols: int = 0
+    labels: tuple[Any, ...] = ()
+    preprocessing: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Any], tuple[Any, Any]] | None = None
+    report: Callable[[Array, Array], Mapping[str, Any]] | None = None
+
+    @classmethod
+    def of(cls, found: Any) -> Splits:
+        """Read what a user's ``data`` returned: Splits, ``{"train": (X, y), ...}``, or 4 or 6 arrays in that order.
+
+        Raises:
+            DataError: it is something else.
+        """
+        if isinstance(found, Splits):
+            return found
+        if isinstance(found, (tuple, list)) and len(found) in (4, 6):
+            found = {name: (found[2 * i], found[2 * i + 1]) for i, name in enumerate(_NAMES) if 2 * i < len(found)}
+        if not isinstance(found, Mapping) or not {"train", "validation"} <= set(found) <= set(_NAMES):
+            raise DataError(
+                "data must return {'train': (X, y), 'validation': (X, y), 'test': (X, y)} "
+                "or the arrays X_train, y_train, X_validation, y_validation[, X_test, y_test]"
+            )
+        whole = not as_tensor(found["train"][1]).is_floating_point()
+        every = torch.cat([as_tensor(part[1]).flatten() for part in found.values()])
+        return cls(
+            found["train"],
+            found["validation"],
+            (lambda: found["test"]) if "test" in found else None,
+            "classification" if whole else "regression",
+            int(every.max()) + 1 if whole else 0,
+            _symbols([as_tensor(part[0]) for part in found.values()]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples on the device.
+
+    Attributes:
+        inputs: [n, ...], float32, or int64 where they were whole numbers.
+        targets: class numbers (int64) or standardized values (float32), [n]; or the class of each token,
+            [n, positions].
+        classes: how many; 0 for values.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    classes: int
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def wanted(self, index: Tensor) -> Tensor:
+        """The outputs that a perfect network gives for samples [m]: 1 for the class and 0 else, or the value."""
+        if self.targets.dim() > 1:  # a table of all samples would be as large as tokens x classes
+            return self._one_hot(self.targets.index_select(0, index))
+        return self._table.index_select(0, index)
+
+    @cached_property
+    def _table(self) -> Tensor:
+        return self._one_hot(self.targets) if self.classes else self.targets.unsqueeze(1)
+
+    def _one_hot(self, targets: Tensor) -> Tensor:
+        return F.one_hot(targets, self.classes).float()
+
+
+class Data:
+    """The parts on a device; regression targets are standardized by the training part's mean and deviation."""
+
+    def __init__(self, splits: Splits, device: torch.device) -> None:
+        """Check the arrays and move them.
+
+        Raises:
+            DataError: a part is empty, has unequal lengths, NaN or infinite inputs, or impossible targets.
+        """
+        self.splits = splits
+        self.task = splits.task
+        self.device = device
+        self.mean, self.deviation = 0.0, 1.0
+        if splits.task == "regression":
+            raw = np.asarray(splits.train[1], dtype=np.float64)
+            self.mean, self.deviation = float(raw.mean()), float(raw.std()) or 1.0
+        self.symbols = splits.symbols
+        self.train = self.part("train", *splits.train)
+        self.validation = self.part("validation", *splits.validation)
+        self.symbols = self.symbols or _symbols([self.train.inputs, self.validation.inputs])
+
+    @property
+    def classes(self) -> Array | None:
+        """Class of each training sample; None for regression, and where each token has one."""
+        single = self.task == "classification" and self.train.targets.dim() == 1
+        return self.train.targets.cpu().numpy() if single else None
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network gives per target."""
+        return self.splits.classes if self.task == "classification" else 1
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of what the network gives per sample: the outputs, of each position where each has a target."""
+        return (*self.train.targets.shape[1:], self.outputs)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.train.inputs.shape[1:])
+
+    def test(self) -> Part:
+        """The test part, read only when asked for.
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.splits.test is None:
+            raise DataError("the data has no test part")
+        return self.part("test", *self.splits.test())
+
+    def part(self, name: str, inputs: Any, targets: Any) -> Part:
+        """Check and move one part."""
+        x, y = as_tensor(inputs), as_tensor(targets)
+        if len(x) == 0 or len(x) != len(y):
+            raise DataError(f"the {name} part has {len(x)} rows of inputs and {len(y)} targets")
+        if x.is_floating_point() or x.dtype == torch.uint8:  # pixels are numbers; wider whole numbers are symbols
+            x = x.float()
+            if not bool(torch.isfinite(x).all()):
+                raise DataError(f"the {name} part's inputs hold NaN or infinite values")
+        else:
+            x = x.long()
+            if self.symbols and not 0 <= int(x.min()) <= int(x.max()) < self.symbols:
+                raise DataError(f"the {name} part's inputs are not all in 0..{self.symbols - 1}")
+        y = y.flatten() if y.numel() == len(y) else y
+        if y.dim() > (1 if self.task == "regression" else 2):
+            raise DataError(
+                f"the {name} part's targets have shape {list(y.shape)}; {self.task} needs {_NEEDED[self.task]}"
+            )
+        if self.task == "regression":
+            y = ((y.double() - self.mean) / self.deviation).float()
+            if not bool(torch.isfinite(y).all()):
+                raise DataError(f"the {name} part's targets hold NaN or infinite values")
+        else:
+            y = y.long()
+            if int(y.min()) < 0 or int(y.max()) >= self.splits.classes:
+                raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}")
+        return Part(x.to(self.device).contiguous(), y.to(self.device), self.splits.classes)
+
+
+def _symbols(inputs: Sequence[Tensor]) -> int:
+    """One more than the highest symbol; 0 where inputs are real numbers, pixels or below 0."""
+    if any(x.is_floating_point() or x.dtype == torch.uint8 for x in inputs):
+        return 0
+    every = torch.cat([x.flatten() for x in inputs])
+    return int(every.max()) + 1 if len(every) and int(every.min()) >= 0 else 0
+
+
+def as_tensor(values: Any) -> Tensor:
+    """A tensor of its own where the array may not be written to, which torch warns about."""
+    frozen = isinstance(values, np.ndarray) and not values.flags.writeable
+    return torch.as_tensor(values.copy() if frozen else values)

@@ -1,0 +1,100 @@
+"""Advance several lanes by one epoch in shared kernels.
+
+One tick is one micro-batch of every lane: a batched forward pass, one backward pass, gradients added to each lane's
+row. A lane whose window ends with the tick takes its optimizer step; the others go on adding. Weights and gradients
+are matrices [lanes, size], so that whatever differs between lanes is a column of numbers or a loop over rows.
+
+Nothing that a lane computes depends on the other lanes: each has its own order of samples, its own masks, its own
+row, and the size of a micro-batch follows from its own recipe. Lanes with fewer ticks stand last, so that the batch
+only shrinks towards the end of the epoch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hpo.objectives.trainer.epoch import Epoch
+from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.metrics import predict, score
+
+
+class Cohort:
+    """Lanes with equal keys; which ones may change from epoch to epoch."""
+
+    def __init__(self) -> None:
+        self._rows: list[Tensor] = []
+        self._weights = self._gradient = torch.empty(0)
+
+    def advance(self, lanes: Sequence[Lane]) -> None:
+        """Train each lane for an epoch and score it; the outcome is in its ``metrics`` or ``failure``."""
+        lanes = sorted(lanes, key=lambda lane: -lane.layout().ticks)
+        self._gather(lanes)
+        epoch = Epoch(lanes, self._weights, self._gradient)
+        with _no_denormals():
+            trained = epoch.train()
+        noise = epoch.noise()
+        for lane in lanes:
+            lane.ended_epoch()
+        scores = self._score(lanes)
+        for lane, by_step, measured, scored in zip(lanes, trained, noise, scores, strict=True):
+            lane.failure = _divergence(lane, by_step, scored["loss"])
+            cut = lane.layout()
+            mean = float(np.average(by_step, weights=cut.items[cut.ends]))
+            lane.noise.add(measured)
+            scores_now = {f"val_{name}": value for name, value in scored.items()}
+            lane.metrics = {"train_loss": mean, **scores_now, **lane.measured()}
+            lane.scored_at(scored["loss"])
+
+    def _gather(self, lanes: Sequence[Lane]) -> None:
+        """Put the lanes' weights into a matrix, in this order, unless they stand there already."""
+        if len(lanes) == len(self._rows) and all(
+            lane.rows["weights"] is row for lane, row in zip(lanes, self._rows, strict=True)
+        ):
+            return
+        self._weights = torch.stack([lane.rows["weights"] for lane in lanes])
+        self._gradient = torch.empty_like(self._weights)
+        self._rows = list(self._weights.unbind())
+        for lane, row in zip(lanes, self._rows, strict=True):
+            lane.rows["weights"] = row
+
+    def _score(self, lanes: Sequence[Lane]) -> list[dict[str, float]]:
+        setup = lanes[0].setup
+        averaged = any(lane.averaged for lane in lanes)
+        values = setup.network.views(torch.stack([lane.scored for lane in lanes]) if averaged else self._weights)
+        setup.network.mode(training=False)
+        with torch.no_grad():
+            part = setup.data.validation
+            return score(
+                predict(lambda x: setup.network.forward(values, x, None), part.inputs, len(lanes), setup.rows),
+                part,
+                setup.data,
+            )
+
+
+@contextmanager
+def _no_denormals() -> Iterator[None]:
+    """Round numbers below 1e-38 to 0, which a CPU otherwise computes with many times more slowly.
+
+    Optimizer memory is full of them once units are dead or samples are learnt. numpy warns where the setting stays on.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def _divergence(lane: Lane, by_step: NDArray[np.float64], validation: float) -> str:
+    bad = np.flatnonzero(~np.isfinite(by_step))
+    if len(bad):
+        return f"diverged: the loss is {by_step[bad[0]]:g} at step {lane.step - len(by_step) + int(bad[0]) + 1}"
+    if not math.isfinite(validation):
+        return f"diverged: the validation loss is {validation:g} after step {lane.step}"
+    return ""

@@ -1,0 +1,342 @@
+"""Every knob of a training run that the suite carries out, one typed dataclass; a study is ranges over its fields.
+
+Each field's text says: what it does; [unit; neutral value where there is one; source]. All fields may differ between
+the lanes of one cohort except those marked *own cohort*, whose values decide with whom a lane can share kernels.
+
+Pure: no torch.
+"""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import Range
+
+POSITIVE = Range(0, open_low=True)
+AT_LEAST_0 = Range(0)
+AT_LEAST_1 = Range(1)
+FRACTION = Range(0, 1)
+BELOW_1 = Range(0, 1, open_high=True)
+
+DECOUPLED = frozenset({"adamw", "lion", "muon"})
+"""Optimizers under which weight decay is decoupled from the gradient."""
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How a model is trained; what is trained is the objective's own ``build`` and ``data``."""
+
+    # --- how long, and how many samples a step ---------------------------------------------------------------------
+    epochs: Annotated[int, AT_LEAST_1] = 20
+    """Passes over the training part, each one point of the learning curve. [epochs]"""
+
+    patience: Annotated[int, AT_LEAST_0] = 0
+    """Epochs without a lower validation loss after which training ends, keeping the best weights. [epochs; 0: never]"""
+
+    max_steps: Annotated[int, AT_LEAST_0] = 0
+    """Optimizer steps after which the run ends, within an epoch if need be, unless its epochs end before; schedules
+    spread over whichever comes first. [steps; 0: epochs alone]"""
+
+    batch_size: Annotated[int | Literal["auto"], AT_LEAST_1] = 32
+    """Samples in one micro-batch; ``auto`` is the largest that fits the study's memory limit, and needs
+    ``effective_batch``. [samples; *own cohort* through the size of its kernels, which is chosen from it]"""
+
+    accumulation_steps: Annotated[int, AT_LEAST_1] = 1
+    """Micro-batches whose gradients make one optimizer step; the effective batch is the product. [micro-batches; 1]"""
+
+    effective_batch: Annotated[int, AT_LEAST_0] = 0
+    """Samples of one optimizer step, in place of ``accumulation_steps``: as many micro-batches of at most
+    ``batch_size`` as it takes, the last of them with what is left. [samples; 0: batch_size x accumulation_steps]"""
+
+    batch_schedule: Literal["fixed", "step", "linear", "noise"] = "fixed"
+    """Growth of the effective batch over the epochs, by accumulation: none, doubling at even spaces, even growth, or
+    doubling while the gradient noise scale measured in the run allows it (see ``growth``). [fixed; Smith et al. 2018;
+    noise: McCandlish et al. 2018]"""
+
+    batch_growth: Annotated[float, AT_LEAST_1] = 4.0
+    """The last epoch's effective batch relative to the first one's, unless ``batch_schedule`` is fixed; under noise
+    the most it may become. [factor; 1]"""
+
+    # --- learning rate ---------------------------------------------------------------------------------------------
+    learning_rate: Annotated[float, POSITIVE] = 3e-3
+    """Highest learning rate of the run, reached after the warm-up. [per step]"""
+
+    coupling: Literal["none", "sqrt", "linear"] = "none"
+    """Multiply the rate by this power of effective batch / ``reference_batch``: square root suits Adam, linear SGD.
+    [none; Goyal et al. 2017, Malladi et al. 2022]"""
+
+    reference_batch: Annotated[int, AT_LEAST_1] = 32
+    """Effective batch at which ``learning_rate`` is meant, unless ``coupling`` is none. [samples]"""
+
+    schedule: Literal["constant", "step", "exponential", "linear", "cosine", "polynomial", "one-cycle", "wsd"] = (
+        "cosine"
+    )
+    """Course of the learning rate after the warm-up, over optimizer steps. [constant; see ``schedules``]"""
+
+    warmup: Annotated[float, BELOW_1] = 0.0
+    """Share of all optimizer steps in which the rate rises linearly from near zero. [fraction; 0; Goyal et al. 2017]"""
+
+    floor: Annotated[float, FRACTION] = 0.0
+    """The rate never falls below this share of ``learning_rate`` after the warm-up. [fraction; 0]"""
+
+    decay: Annotated[float, Range(0, 1, open_low=True)] = 0.1
+    """Factor of each drop of ``step``, and of the whole run under ``exponential``. [factor; 1]"""
+
+    drops: Annotated[int, AT_LEAST_1] = 2
+    """Drops of ``step``, evenly spaced over the run. [count]"""
+
+    power: Annotated[float, POSITIVE] = 2.0
+    """Exponent of ``polynomial``; 1 is ``linear``. [exponent]"""
+
+    cooldown: Annotated[float, FRACTION] = 0.2
+    """Share of the steps after the warm-up in which ``wsd`` falls to the floor. [fraction; 0; Hu et al. 2024]"""
+
+    # --- optimizer -------------------------------------------------------------------------------------------------
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop", "lion", "muon"] = "adamw"
+    """Update rule. Muon trains the matrices between the first and the last one, AdamW the rest at ``adam_rate``.
+    [SGD: Sutskever et al. 2013; Adam: Kingma and Ba 2015; AdamW: Loshchilov and Hutter 2019; RMSprop: Tieleman and
+    Hinton 2012; Lion: Chen et al. 2023; Muon: Jordan et al. 2024]"""
+
+    adam_rate: Annotated[float, POSITIVE] = 3e-4
+    """Highest learning rate under Muon of what Muon leaves to AdamW; it follows the same course. [per step]"""
+
+    momentum: Annotated[float, BELOW_1] = 0.9
+    """Momentum of SGD; of Muon, always in Nesterov's form there, 0.95 in its reference. [fraction; 0]"""
+
+    nesterov: bool = False
+    """Nesterov's form of SGD's momentum. [false; Nesterov 1983 as in Sutskever et al. 2013]"""
+
+    beta1: Annotated[float, BELOW_1] = 0.9
+    """Decay of the mean of gradients in Adam, AdamW and Muon's AdamW; weight of the past in Lion's step. [fraction]"""
+
+    beta2: Annotated[float, BELOW_1] = 0.999
+    """Decay of the mean of squared gradients in Adam, AdamW and RMSprop; of the mean in Lion. [fraction]"""
+
+    epsilon: Annotated[float, POSITIVE] = 1e-8
+    """Added to the root of the mean square in Adam, AdamW and RMSprop. [gradient units]"""
+
+    clip_norm: Annotated[float, AT_LEAST_0] = 0.0
+    """Largest Euclidean norm of the gradient of one step; 0 is no limit. [gradient units; 0; Pascanu et al. 2013]"""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Number format of multiplications in the forward and backward pass; weights stay float32. [*own cohort*]"""
+
+    # --- regularization --------------------------------------------------------------------------------------------
+    weight_decay: Annotated[float, AT_LEAST_0] = 0.01
+    """Decay of weight matrices, never of biases, normalization gains or embedding tables: decoupled (times learning
+    rate) under AdamW, Lion and Muon, an L2 term of the gradient under SGD, Adam and RMSprop. [1/step; 0]"""
+
+    weight_timescale: Annotated[float, AT_LEAST_0] = 0.0
+    """Epochs over which decoupled weight decay forgets, in place of ``weight_decay``, which is then effective batch /
+    (learning_rate x training samples x timescale). [epochs; 0: use weight_decay; Wang and Aitchison 2025]"""
+
+    l1: Annotated[float, AT_LEAST_0] = 0.0
+    """Soft-thresholding of weight matrices by learning rate x l1 after each step, so that weights become exactly 0.
+    [1/step; 0; proximal gradient, Parikh and Boyd 2014]"""
+
+    label_smoothing: Annotated[float, BELOW_1] = 0.0
+    """Share of the wanted probability that is spread over all classes. [fraction; 0; Szegedy et al. 2016]"""
+
+    label_noise: Annotated[float, FRACTION] = 0.0
+    """Share of training samples that carry the target of another, random sample throughout the run. [fraction; 0]"""
+
+    input_noise: Annotated[float, AT_LEAST_0] = 0.0
+    """Standard deviation of Gaussian noise on each input, new in every epoch. [input units; 0; Bishop 1995]"""
+
+    gradient_noise: Annotated[float, AT_LEAST_0] = 0.0
+    """Standard deviation at the first step of Gaussian noise on the clipped gradient; at step t it is divided by
+    (1 + t)^0.275. [gradient units; 0; Neelakantan et al. 2015]"""
+
+    mixup: Annotated[float, AT_LEAST_0] = 0.0
+    """Mix each sample, inputs and targets, with a random one, in proportions drawn from Beta(mixup, mixup). [shape of
+    the distribution; 0; Zhang et al. 2018]"""
+
+    average: Literal["none", "ema", "swa"] = "none"
+    """Score and keep averaged weights: exponentially over steps, or evenly over the epochs after ``average_start``.
+    [none; EMA: Polyak and Juditsky 1992; SWA: Izmailov et al. 2018]"""
+
+    average_decay: Annotated[float, BELOW_1] = 0.99
+    """Decay of the exponential average per optimizer step. [fraction; 0]"""
+
+    average_start: Annotated[float, BELOW_1] = 0.75
+    """Share of the epochs before SWA begins. [fraction]"""
+
+    # --- data ------------------------------------------------------------------------------------------------------
+    feature_masking: Annotated[float, BELOW_1] = 0.0
+    """Share of inputs set to 0, the mean of standardized data, anew each epoch. [fraction; 0; Vincent et al. 2008]"""
+
+    shift: Annotated[float, FRACTION] = 0.0
+    """Images move by up to this share of their height and width, at random. [fraction; 0]"""
+
+    rotation: Annotated[float, Range(0, 180)] = 0.0
+    """Images turn by up to this angle, at random. [degrees; 0]"""
+
+    flip: Annotated[float, FRACTION] = 0.0
+    """Probability that an image is mirrored left to right; wrong for digits and letters. [fraction; 0]"""
+
+    cutout: Annotated[float, FRACTION] = 0.0
+    """Side of a square set to 0 at a random place, relative to the image's. [fraction; 0; DeVries and Taylor 2017]"""
+
+    class_weight: Literal["none", "balanced", "sqrt"] = "none"
+    """Weight of a sample's loss by its class: equal, inverse to the class's size, or the root of that. [none]"""
+
+    resample: Literal["none", "balanced"] = "none"
+    """Draw each epoch's samples with replacement, all classes equally often. [none]"""
+
+    focal_gamma: Annotated[float, AT_LEAST_0] = 0.0
+    """Multiply a sample's cross-entropy by (1 - p)^gamma, p its class's probability. [exponent; 0; Lin et al. 2017]"""
+
+    loss: Literal["auto", "mse", "huber", "mae"] = "auto"
+    """What a regression minimizes; ``auto`` is mse, and cross-entropy for classes. [auto; *own cohort*]"""
+
+    huber_delta: Annotated[float, POSITIVE] = 1.0
+    """Error at which ``huber`` turns from square to linear. [standard deviations of the target]"""
+
+    seed: int = 0
+    """Seed of the initial weights, the order of samples and everything else random in the run."""
+
+    def __post_init__(self) -> None:
+        for name, values in _values().items():
+            values.check(name, getattr(self, name))
+        if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
+            raise UserError("nesterov: true needs a momentum above 0")
+        if self.weight_timescale and self.optimizer not in DECOUPLED:
+            raise UserError(f"weight_timescale needs decoupled weight decay ({', '.join(sorted(DECOUPLED))})")
+        self._check_batch()
+
+    def _check_batch(self) -> None:
+        """Refuse a batch that is said twice or not at all, and one whose noise cannot be measured."""
+        if self.effective_batch and self.accumulation_steps != 1:
+            raise UserError(
+                f"effective_batch: {self.effective_batch} and accumulation_steps: {self.accumulation_steps} both say "
+                "how many samples make a step: drop accumulation_steps, which follows from the other and batch_size"
+            )
+        if self.batch_size == "auto" and not self.effective_batch:
+            raise UserError(
+                "batch_size: auto chooses only how a step is cut, so the samples of a step must be said: "
+                "add effective_batch, such as effective_batch: 128"
+            )
+        if self.batch_schedule != "noise":
+            return
+        if self.first_batch == 1:
+            raise UserError(
+                "batch_schedule: noise compares samples within a step: let it begin with a batch of 2 or more"
+            )
+        if self.class_weight != "none":
+            raise UserError(
+                "batch_schedule: noise cannot measure under class_weight, which changes what a sample's gradient is: "
+                "use resample: balanced, or another batch_schedule"
+            )
+
+    @property
+    def first_batch(self) -> int:
+        """Samples of one optimizer step in the first epoch: the effective batch before it grows."""
+        return self.step_samples(1.0)
+
+    def step_samples(self, factor: float) -> int:
+        """Samples of one optimizer step when the effective batch has grown by a factor.
+
+        >>> TrainingRecipe(batch_size=8, accumulation_steps=3).step_samples(1.5)
+        32
+        >>> TrainingRecipe(batch_size="auto", effective_batch=100).step_samples(1.5)
+        150
+        """
+        if self.batch_size == "auto" or self.effective_batch:
+            return round(self.effective_batch * factor)
+        return self.batch_size * round(self.accumulation_steps * factor)
+
+    def growth(self, epoch: int, epochs: int) -> float:
+        """Factor on the effective batch that the schedule asks for in an epoch of a run of so many, counted from 0.
+
+        It is 1 under ``noise``, where a lane's own measurements decide.
+
+        >>> recipe = TrainingRecipe(batch_schedule="step", batch_growth=4)
+        >>> [recipe.growth(epoch, 5) for epoch in range(5)]
+        [1.0, 1.0, 2.0, 2.0, 4.0]
+        """
+        if self.batch_schedule == "linear":
+            return 1 + (self.batch_growth - 1) * epoch / max(1, epochs - 1)
+        if self.batch_schedule == "step":
+            doublings = math.log2(self.batch_growth)
+            return float(2 ** min(doublings, math.floor(epoch / epochs * (math.floor(doublings) + 1))))
+        return 1.0
+
+    @property
+    def peak_rate(self) -> float:
+        """Highest learning rate, with the coupling to the (first) effective batch."""
+        ratio = self.first_batch / self.reference_batch
+        return self.learning_rate * {"none": 1.0, "sqrt": math.sqrt(ratio), "linear": ratio}[self.coupling]
+
+    @property
+    def adam_share(self) -> float:
+        """Learning rate of what Muon leaves to AdamW, relative to Muon's."""
+        return self.adam_rate / self.learning_rate
+
+    def decay_of(self, samples: int) -> float:
+        """Weight decay for this many training samples (Wang and Aitchison 2025, section 3)."""
+        if not self.weight_timescale:
+            return self.weight_decay
+        return self.first_batch / (self.peak_rate * samples * self.weight_timescale)
+
+    @classmethod
+    def names(cls) -> frozenset[str]:
+        """Names of all knobs of training."""
+        return frozenset(item.name for item in fields(cls))
+
+    @classmethod
+    def take(cls, knobs: Mapping[str, Any]) -> TrainingRecipe:
+        """Pick the training knobs out of a trial's recipe; absent ones keep their defaults.
+
+        Raises:
+            UserError: a value is outside its range.
+
+        >>> TrainingRecipe.take({"learning_rate": 0.1, "width": 64}).learning_rate
+        0.1
+        """
+        whole = {name for name, values in _values().items() if values.number is int}
+        chosen = {name: knobs[name] for name in cls.names() & set(knobs)}
+        for name, value in chosen.items():
+            if name in whole and isinstance(value, float) and value.is_integer():
+                chosen[name] = int(value)
+        return cls(**chosen)
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What a field takes: numbers of a type within limits, and single values."""
+
+    number: type[int] | type[float] | None
+    limits: Range | None
+    options: tuple[Any, ...]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise a UserError for a value that the field does not take."""
+        if value in self.options:
+            return
+        kinds = (int, float) if self.number is float else (int,)
+        if self.number is None or isinstance(value, bool) or not isinstance(value, kinds):
+            words = {int: ["a whole number"], float: ["a number"], None: []}[self.number]
+            options = "one of " * (len(self.options) > 1) + ", ".join(self.options)
+            raise UserError(f"{name}: {value!r} is not {' or '.join([*words, options] if options else words)}")
+        if self.limits is not None and value not in self.limits:
+            raise UserError(f"{name} must be {self.limits}, got {value!r}")
+
+
+@cache
+def _values() -> dict[str, _Values]:
+    found = {}
+    for name, hint in typing.get_type_hints(TrainingRecipe, include_extras=True).items():
+        annotated = typing.get_origin(hint) is Annotated
+        plain, limits = (hint.__origin__, hint.__metadata__[0]) if annotated else (hint, None)
+        members = [plain] if typing.get_origin(plain) in (None, Literal) else typing.get_args(plain)
+        number = next((member for member in members if member in (int, float)), None)
+        options = [value for m in members if typing.get_origin(m) is Literal for value in typing.get_args(m)]
+        if number or options:
+            found[name] = _Values(number, limits, tuple(options))
+    return found

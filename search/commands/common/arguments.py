@@ -1,0 +1,85 @@
+"""Options that several commands take: a study, a store, and what is laid over a study file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpo.search.terms.errors import UserError
+
+if TYPE_CHECKING:
+    from hpo.search.store import Store
+
+_KEYS = (
+    "sampler", "prior", "warm_start", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage",
+    "name", "goal",
+)  # fmt: skip
+
+
+def add_study(parser: argparse.ArgumentParser, *, stored: bool) -> None:
+    """Let the parser take a study, as a word or as --study."""
+    what = "name of a study in the store" if stored else "study file, or the name of a shipped study"
+    parser.add_argument("given", nargs="?", metavar="STUDY", help=what)
+    parser.add_argument("--study", dest="study", metavar="STUDY", help="the same, as an option")
+    parser.set_defaults(_stored=stored)
+
+
+def study_name(arguments: argparse.Namespace) -> str:
+    """The study given, a stored one by its name even where a file was given.
+
+    Raises:
+        UserError: none was given.
+    """
+    given = arguments.study or arguments.given
+    if not given:
+        raise UserError("which study? give its name, such as: --study lr-batch (see: hpo list)")
+    given = str(given)
+    if arguments._stored and given.endswith((".yaml", ".yml")):
+        return Path(given).stem
+    return given
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Let the parser take a store."""
+    parser.add_argument(
+        "--storage",
+        metavar="PLACE",
+        help="where studies live: a .db or .journal file, or a PostgreSQL URL (default: hpo.db)",
+    )
+
+
+def store_of(arguments: argparse.Namespace) -> Store:
+    """The store that the arguments name."""
+    from hpo.search.store import open_store
+
+    return open_store(arguments.storage)
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Options that are laid over the study file, through the same checks."""
+    group = parser.add_argument_group("laid over the study file")
+    for name, what in (
+        ("trials", "in all"),
+        ("steps", "of all trials together"),
+        ("minutes", "in all"),
+        ("target", "value"),
+    ):
+        group.add_argument(f"--{name}", metavar="N", help=f"budget: {name} {what}")
+    for name in _KEYS:
+        flag = f"--{name.replace('_', '-')}"
+        group.add_argument(flag, metavar="VALUE", help=f"the study's {name}, spelled as in the file")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KNOB=VALUE",
+        help="fix a knob, or search it: --set 'dropout={float: [0, 0.3]}'",
+    )
+
+
+def overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """What the command line lays over the study file."""
+    found = [(f"budget.{name}", getattr(arguments, name)) for name in ("trials", "steps", "minutes", "target")]
+    found += [(name, getattr(arguments, name)) for name in _KEYS]
+    return [(key, value) for key, value in found if value is not None] + [("set", value) for value in arguments.set]

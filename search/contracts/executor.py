@@ -1,0 +1,57 @@
+"""What an executor is given and answers: it trains up to a number of trials at a time.
+
+An executor has lanes and four verbs. The search loop does not know which one it drives::
+
+    admit(job)       start the trial, or take a kept one up again, in a free lane
+    advance()        block until at least one admitted trial has news; return the news in lane order
+    evict(number)    stop a trial now; with keep=True its state is held for a later admit, where there is room
+    close()          release everything; safe to call twice, and after any exception
+
+Each file defines ``make(task, **options) -> Executor``.
+
+An executor catches up by itself: a job that says ``done=5`` and whose state is not held is trained through its points
+up to step 5 without reporting them, because they are recorded already. Where several lanes move in step (cohort), lanes
+that are behind catch up before the others move, so that a resumed study equals an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from hpo.search.terms.job import Event, Job
+
+T = TypeVar("T")
+
+
+class Executor(abc.ABC):
+    """Trains up to ``lanes`` trials at a time.
+
+    Attributes:
+        lanes: how many.
+        notes: what the user should know about how trials are trained, each sentence once.
+    """
+
+    lanes: int = 1
+    notes: Sequence[str] = ()
+
+    @abc.abstractmethod
+    def admit(self, job: Job) -> None:
+        """Give a trial a free lane."""
+
+    @abc.abstractmethod
+    def advance(self) -> list[Event]:
+        """Block until there is news; never returns an empty list while a lane is busy."""
+
+    @abc.abstractmethod
+    def evict(self, number: int, *, keep: bool = False) -> None:
+        """Free the trial's lane; with ``keep`` hold its state, where there is room, for a later ``admit``."""
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function of a module where trials are trained, so that what it needs is loaded there only."""
+        return function(*arguments)
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release processes, memory and generators."""

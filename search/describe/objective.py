@@ -1,0 +1,248 @@
+"""What an objective reference means, found without importing anything.
+
+========================  =====================================================================
+``mlp``                   a built-in objective, ``objectives/mlp.py``
+``./my.py``               ``train`` in a file, or ``build`` and ``data`` for the suite to train
+``./my.py:fit``           another function of it
+``package.module:fit``    a function of an importable module
+``{command: ...}``        a command line in any language that prints JSON lines
+========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from hpo.search.describe.live import LIVE, function_of, live, signature_of
+from hpo.search.describe.source import Source
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError, did_you_mean
+from hpo.search.terms.knobs import Knob, Signature
+
+__all__ = ["COMMAND", "FILLED", "PLACEHOLDER", "Objective", "describe", "import_module", "live", "split_command"]
+
+COMMAND = "command:"
+"""Prefix of a command line's canonical reference."""
+
+FILLED = ("data", "split_seed", "seed", "checkpoint")
+"""Parameters the suite fills in by itself when a ``train`` has them."""
+
+PLACEHOLDER = re.compile(r"(?<![{$])\{(\w+)\}(?!\})")
+"""``{knob}`` in a command line; ``{{knob}}`` and ``${knob}`` are not placeholders."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """An objective as its source describes it.
+
+    Attributes:
+        reference: canonical: built-in or module name, absolute path, or ``command:...``; with ``:function`` if any.
+        kind: ``builtin``, ``file``, ``module``, ``command`` or ``live`` (a function of this process).
+        path: its source file, None for a command or a live function.
+        function: what is called; ``build`` when the suite does the training.
+        signature: its knobs.
+        metrics: names of the metrics it yields, empty when the source does not say.
+        doc: one-line description.
+        placeholders: knobs that a command line names.
+        returns_model: whether a run may end with a trained model that can be tested and saved.
+    """
+
+    reference: str
+    kind: str
+    path: Path | None
+    function: str
+    signature: Signature
+    metrics: tuple[str, ...] = ()
+    doc: str = ""
+    placeholders: tuple[str, ...] = ()
+    returns_model: bool = False
+
+    @property
+    def label(self) -> str:
+        """What messages call it: ``mlp``, ``my.py``, ``the command``."""
+        if self.kind == "command":
+            return "the command"
+        return self.path.name if self.kind == "file" and self.path is not None else self.reference
+
+    @property
+    def trained_by_suite(self) -> bool:
+        """Whether the suite does the training (and can train many trials as one cohort)."""
+        return self.function == "build"
+
+    @property
+    def default_data(self) -> Any:
+        """What it trains on when the study names no data; None when its source does not say."""
+        knob = self.signature.knobs.get("data")
+        return knob.default if knob is not None and isinstance(knob.default, (str, dict)) else None
+
+    @property
+    def takes_data(self) -> bool:
+        """Whether the study's ``data`` reaches it."""
+        return "data" in self.signature.knobs or (self.signature.open and self.kind != "builtin")
+
+    def open_knobs(self, fixed: Mapping[str, Any]) -> dict[str, Knob] | None:
+        """Further knobs that depend on fixed ones (an estimator's parameters); None when anything goes."""
+        module = self._module()
+        found = module.open_knobs(fixed) if module is not None and hasattr(module, "open_knobs") else None
+        return None if found is None else {name: Knob(name, default) for name, default in found.items()}
+
+    def estimators(self) -> list[str]:
+        """Names that its knob ``estimator`` knows, empty when it has no such knob."""
+        module = self._module() if "estimator" in self.signature.knobs else None
+        return list(module.estimators()) if module is not None and hasattr(module, "estimators") else []
+
+    def _module(self) -> ModuleType | None:
+        """Module of a built-in objective that takes further knobs; those import nothing heavy by themselves."""
+        return registry.load("objective", self.reference) if self.kind == "builtin" and self.signature.open else None
+
+
+def describe(reference: str, folder: Path) -> Objective:
+    """Read an objective's source.
+
+    Args:
+        reference: as in a study file; a relative path is relative to ``folder``.
+        folder: the study file's folder.
+
+    Raises:
+        UserError: there is no such objective, file, function or program, or its source is not Python.
+    """
+    if reference.startswith(COMMAND):
+        return _command(reference, folder)
+    if reference.startswith(LIVE):
+        signature = signature_of(function_of(reference))
+        return Objective(reference, "live", None, reference.removeprefix(LIVE), signature, doc=signature.doc)
+    target, _, function = reference.partition(":")
+    if reference in registry.names("objective"):
+        kind, path, canonical = "builtin", registry.path("objective", reference), reference
+    elif "/" in target or "\\" in target or target.endswith(".py"):
+        kind, path = "file", _file(target, folder)
+        canonical = f"{path}:{function}" if function else str(path)
+    else:
+        found = registry.module_file(target, [str(folder)])
+        if found is None:
+            hint = did_you_mean(target, registry.names("objective"))
+            raise UserError(f"no objective or module is called {target[:80]!r}" + (f": {hint}" if hint else ""))
+        kind, path, canonical = "module", found, reference
+    try:
+        source = Source(path)
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}," if isinstance(error, SyntaxError) and error.lineno else ""
+        raise UserError(f"{path.name}{line} is not Python: {getattr(error, 'msg', error)}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    return _from_source(source, canonical, kind, function)
+
+
+def split_command(reference: str) -> list[str]:
+    """Words of a command line.
+
+    Raises:
+        UserError: a quote is not closed, or there is no word.
+    """
+    try:
+        words = shlex.split(reference.removeprefix(COMMAND))
+    except ValueError as error:
+        raise UserError(f"the command cannot be split into words: {str(error).lower()}") from None
+    if not words:
+        raise UserError("the command is empty")
+    return words
+
+
+def _command(reference: str, folder: Path) -> Objective:
+    program = split_command(reference)[0]
+    if not PLACEHOLDER.search(program):
+        here = len(program) < 4096 and os.path.isfile(folder / program)
+        if not (here if "/" in program else shutil.which(program)):
+            places = str(folder) if "/" in program else "the folders of PATH"
+            hint = f": to run the file, write ./{program}" if here else ""
+            raise UserError(f"there is no program {program!r} in {places}{hint}")
+    names = tuple(dict.fromkeys(PLACEHOLDER.findall(reference)))
+    return Objective(reference, "command", None, "", Signature({}, True, reference), placeholders=names)
+
+
+def _file(target: str, folder: Path) -> Path:
+    try:
+        path = (folder / Path(target).expanduser()).resolve()
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise UserError(f"{target} is a folder, not a Python file")
+        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"there is no file {target[:80]}: {getattr(error, 'strerror', None) or error}") from None
+    raise UserError(f"there is no file {target}" + (f": {near}" if near else f" in {path.parent}"))
+
+
+def _from_source(source: Source, canonical: str, kind: str, function: str) -> Objective:
+    metrics = source.constant("METRICS")
+    listed = isinstance(metrics, (list, tuple)) and all(isinstance(metric, str) for metric in metrics)
+    known = tuple(metrics) if listed else ()
+    if not function and "train" not in source and "build" in source:
+        if "data" not in source:
+            raise UserError(f"{source.path.name} defines build but not data: the suite needs both to train it")
+        parts = [source.signature(name) or Signature() for name in ("build", "data")]
+        knobs = _training_knobs() | parts[0] | parts[1]
+        signature = Signature(knobs.knobs, any(part.open for part in parts), source.doc)
+        return Objective(canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True)
+    name = function or "train"
+    found = source.signature(name)
+    if found is None:
+        functions = [known for known in source.names() if not known.startswith("_")]
+        hint = did_you_mean(name, functions) or "define train(*, knob=default, ...) that yields metrics"
+        raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
+    doc = source.doc or found.doc
+    return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=source.returns_model(name))
+
+
+@cache
+def _training_knobs() -> Signature:
+    """Knobs of the training that the suite itself does."""
+    return Source(registry.part_file("trainer", "training_recipe.py")).fields("TrainingRecipe") or Signature()
+
+
+def import_module(objective: Objective) -> Any:
+    """Import the objective's module; its own errors pass through.
+
+    A file is imported under a name of its own with its folder last on the path, so that nothing is shadowed.
+    """
+    if objective.kind == "live":
+        return SimpleNamespace(**{objective.function: function_of(objective.reference)})
+    if objective.kind == "builtin":
+        return registry.load("objective", objective.reference)
+    if objective.kind == "module":
+        return importlib.import_module(objective.reference.partition(":")[0])
+    assert objective.path is not None
+    return _import_file(objective.path)
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = f"_hpo_objective_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,101 @@
+"""The same study under several samplers and pruners, with equal budgets and seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hpo.search.describe.objective import describe
+from hpo.search.engine import run as engine
+from hpo.search.engine.phase import horizon_of
+from hpo.search.report.study import StudyReport, report
+from hpo.search.store import Store
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.study import Plugin, Study
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to search, and what it found under each seed.
+
+    Attributes:
+        title: sampler and pruner as a study file spells them.
+        curves: for each seed, the best value after each step of training (points in order of trials).
+        seconds: mean wall time of a search.
+        trials: mean number of trials started.
+    """
+
+    title: str
+    curves: tuple[tuple[float, ...], ...]
+    seconds: float
+    trials: float
+
+    def at(self, fraction: float) -> tuple[float, float]:
+        """Mean best value after a fraction of the steps, and its standard error over the seeds."""
+        values = [curve[min(len(curve) - 1, max(0, round(fraction * len(curve)) - 1))] for curve in self.curves]
+        error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        return statistics.fmean(values), error
+
+    def mean_curve(self, points: int = 40) -> list[float]:
+        """Mean best value over the seeds at evenly spaced fractions of the steps."""
+        return [self.at((i + 1) / points)[0] for i in range(points)]
+
+
+def compare(
+    study: Study,
+    plugins: Sequence[tuple[Plugin | None, Plugin | None]],
+    seeds: int,
+    store: Store,
+    *,
+    fresh: bool = False,
+    say: Callable[[str], Any] = print,
+) -> list[Variant]:
+    """Run every (sampler, pruner) pair with every seed, best mean at the end first.
+
+    All get the same number of training steps: the study's own, or what its trials would take without pruning. Runs are
+    kept in ``store`` and taken up again like any study. Nothing is confirmed: the search itself is what is compared.
+    """
+    steps = study.budget.steps or _steps(study)
+    found = []
+    for sampler, pruner in plugins:
+        title = f"{sampler or study.sampler or 'tpe'} + {pruner or study.pruner or 'default pruner'}"
+        reports = []
+        for seed in range(study.seed, study.seed + seeds):
+            say(f"{title}, seed {seed}")
+            one = replace(
+                study,
+                name=f"{study.name} [{title}, seed {seed}]".replace("/", "-"),
+                sampler=sampler or study.sampler,
+                pruner=pruner or study.pruner,
+                seed=seed,
+                confirm=None,
+                budget=Budget(steps=steps, minutes=study.budget.minutes),
+            )
+            engine.run(one, store=store, fresh=fresh)
+            reports.append(report(store, one.name))
+        curves = tuple(best_so_far(one) for one in reports)
+        seconds = statistics.fmean(one.seconds for one in reports)
+        trials = statistics.fmean(len(one.trials) for one in reports)
+        found.append(Variant(title, curves, seconds, trials))
+    sign = -1.0 if study.goal.maximize else 1.0
+    return sorted(found, key=lambda variant: sign * variant.at(1.0)[0])
+
+
+def best_so_far(found: StudyReport) -> tuple[float, ...]:
+    """The best value of the first goal after each step, points taken in order of trials."""
+    maximize = found.goals[0].startswith("maximize")
+    best: float | None = None
+    curve = []
+    for trial in found.trials:
+        for _, value in trial.curve:
+            if best is None or (value > best if maximize else value < best):
+                best = value
+            curve.append(best)
+    return tuple(curve)
+
+
+def _steps(study: Study) -> int:
+    horizon = horizon_of(study, describe(study.objective, study.folder))(study.fixed) or 1
+    return (study.budget.trials or 50) * horizon

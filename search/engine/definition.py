@@ -1,0 +1,196 @@
+"""What a stored study was, so that running it again continues it, or says why that would mix unlike things.
+
+Old trials are carried over when a range was widened or a choice added; they are incomparable when the objective, a
+goal, a fixed knob, the data or the seed changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial, create_trial
+
+from hpo.search.describe.objective import Objective
+from hpo.search.engine.plugins import pruner_of, sampler_and_policy
+from hpo.search.samplers.common.distributions import to_distribution
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.space import Choice, Domain, Float, Int, Space
+from hpo.search.terms.study import Study
+
+_PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")
+
+
+def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> dict[str, Any]:
+    """Everything about a study that its trials depend on, as plain data.
+
+    ``taken`` says how many trials of each earlier study it was given as evidence.
+    """
+    sampler, policy = sampler_and_policy(study)
+    return {
+        "objective": portable(objective, study.folder),
+        "goals": [str(goal) for goal in study.goals],
+        "fixed": dict(study.fixed),
+        "data": data_digest(study, objective),
+        "seed": study.seed,
+        "space": {p.name: {"domain": _plain(p.domain), "when": [[n, list(v)] for n, v in p.when]} for p in study.space},
+        "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
+        "prior": dict(study.prior),
+        "warm_start": dict(taken),
+        "pruner": str(pruner_of(study)),
+        "source": _source_digest(objective),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what results depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def data_digest(study: Study, objective: Objective) -> str | None:
+    """Digest of the data that the study names; None where it names none, or the objective reads its own."""
+    if objective.kind == "builtin":
+        spec = study.data if study.data is not None else objective.default_data
+        if spec is None:
+            return None
+        digest: str = registry.part("data").digest(spec)
+        return digest
+    path = study.folder / study.data if isinstance(study.data, str) else None
+    if path is not None and path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return None
+
+
+def compare(
+    old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequence[FrozenTrial]
+) -> tuple[list[str], list[str]]:
+    """What changed: first what makes old trials incomparable, then what is only worth saying."""
+    breaks, notes = [], []
+    for key, word in (("objective", "objective"), ("goals", "goal"), ("data", "data"), ("seed", "seed")):
+        if old.get(key) != new.get(key):
+            breaks.append(f"{word}: {_show(old.get(key))} -> {_show(new.get(key))}")
+    before, after = old.get("fixed", {}), new["fixed"]
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            breaks.append(f"fixed {name}: {_show(before.get(name, 'default'))} -> {_show(after.get(name, 'default'))}")
+    breaks += _space_breaks(old.get("space", {}), new["space"], trials)
+    for key in ("sampler", "prior", "warm_start", "pruner"):
+        before, after = _named(old.get(key)), _named(new.get(key))
+        if before != after:
+            notes.append(f"{key}: {before} before, {after} from now on")
+    if old.get("source") != new.get("source") and old.get("objective") == new.get("objective"):
+        notes.append("the objective's source has changed since earlier trials; if it trains differently, use --fresh")
+    return breaks, notes
+
+
+def carry_over(trials: Sequence[FrozenTrial], space: Space) -> list[FrozenTrial]:
+    """The same trials with the distributions of the new space."""
+    carried = []
+    for trial in trials:
+        new = create_trial(
+            state=trial.state, values=trial.values, params=trial.params, user_attrs=trial.user_attrs,
+            distributions={name: to_distribution(space[name].domain) for name in trial.params},
+            system_attrs=trial.system_attrs, intermediate_values=trial.intermediate_values,
+        )  # fmt: skip
+        new.number = trial.number
+        new.datetime_start, new.datetime_complete = trial.datetime_start, trial.datetime_complete
+        carried.append(new)
+    return carried
+
+
+def refuse(name: str, breaks: Sequence[str]) -> UserError:
+    """The message for a study that cannot be continued."""
+    listed = "\n".join(f"  {line}" for line in breaks)
+    return UserError(
+        f"study {name!r} exists, and its trials cannot be compared with what the study file says now:\n{listed}\n"
+        f"give the new study a name of its own (--name {name}-2), or start over with --fresh"
+    )
+
+
+def _space_breaks(old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> list[str]:
+    breaks = []
+    for name in sorted({*old, *new}):
+        if name not in new:
+            breaks.append(f"{name} is no longer searched")
+        elif name not in old:
+            breaks.append(f"{name} is searched now and was not before")
+        elif old[name] != new[name]:
+            domain = _domain(new[name]["domain"])
+            outside = [t.number for t in trials if name in t.params and not domain.contains(t.params[name])]
+            if old[name]["domain"]["kind"] != new[name]["domain"]["kind"] or old[name]["when"] != new[name]["when"]:
+                breaks.append(f"{name}: {_show(old[name])} -> {_show(new[name])}")
+            elif outside:
+                shown = ", ".join(map(str, outside[:5])) + (" ..." if len(outside) > 5 else "")
+                breaks.append(f"{name}: {len(outside)} trials lie outside the new range (trial {shown})")
+    return breaks
+
+
+def _plain(domain: Domain) -> dict[str, Any]:
+    if isinstance(domain, Choice):
+        return {"kind": "choice", "values": list(domain.values)}
+    kind = "float" if isinstance(domain, Float) else "int"
+    return {"kind": kind, "low": domain.low, "high": domain.high, "log": domain.log, "step": domain.step}
+
+
+def _domain(plain: Mapping[str, Any]) -> Domain:
+    settings = {key: value for key, value in plain.items() if key != "kind"}
+    if plain["kind"] == "choice":
+        return Choice(tuple(settings["values"]))
+    return Float(**settings) if plain["kind"] == "float" else Int(**settings)
+
+
+def portable(objective: Objective, folder: Path) -> str:
+    """The reference without the machine's folders, so that a study can be moved with its files."""
+    if objective.kind != "file" or objective.path is None:
+        return objective.reference
+    _, separator, function = objective.reference.removeprefix(str(objective.path)).partition(":")
+    try:
+        shown = str(objective.path.relative_to(folder))
+    except ValueError:
+        shown = objective.path.name
+    return f"./{shown}{separator}{function}"
+
+
+def _source_digest(objective: Objective) -> str | None:
+    if objective.kind == "builtin" or objective.path is None:
+        return None
+    return hashlib.sha256(objective.path.read_bytes()).hexdigest()[:12]
+
+
+def _named(setting: Any) -> str:
+    """A plug-in, a prior, or the trials that were taken of each earlier study, in words.
+
+    >>> _named({"lr-batch": 40, "first try": 12}), _named({})
+    ('lr-batch 40, first try 12', 'none')
+    """
+    if isinstance(setting, Mapping):
+        setting = ", ".join(f"{name} {value}" for name, value in setting.items())
+    return str(setting or "none")
+
+
+def _show(value: Any) -> str:
+    """A setting, or a searched knob as the study file has it, in words."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if not isinstance(value, Mapping) or "domain" not in value:
+        return str(value)
+    domain = value["domain"]
+    if domain["kind"] == "choice":
+        shown = f"choice of {_show(domain['values'])}"
+    else:
+        shown = f"{domain['kind']} from {domain['low']} to {domain['high']}"
+        steps = domain["step"] is not None and (domain["kind"], domain["step"]) != ("int", 1)
+        shown += (", log" if domain["log"] else "") + (f", step {domain['step']}" if steps else "")
+    return shown + "".join(f", when {name} is {_show(values)}" for name, values in value["when"])

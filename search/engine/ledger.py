@@ -1,0 +1,293 @@
+"""The trials of a running study, as facts in memory, kept in step with the store.
+
+One place turns what happens (a start, a point, an end) into Optuna's terms and into the views that policies, the
+terminal and the budget read. Nothing here takes longer the more trials there are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from hpo.search.contracts.sampler import TRIES
+from hpo.search.engine import ask
+from hpo.search.engine import warmstart as evidence
+from hpo.search.engine.entry import Entry, Tally
+from hpo.search.terms.budget import Spent
+from hpo.search.terms.errors import SpaceExhausted
+from hpo.search.terms.recipe import digest
+from hpo.search.terms.study import Study
+from hpo.search.terms.trial import State, TrialView
+
+if TYPE_CHECKING:
+    from hpo.search.store.session import Session
+
+_ENDS: dict[State, TrialState] = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+_STATES = {optuna_state: state for state, optuna_state in _ENDS.items()}
+
+_WORTH_STORING = 1e-3
+"""Seconds of training that are stored with the next point; doing so costs a hundredth of that."""
+
+
+class Ledger:
+    """Every trial of one study.
+
+    Attributes:
+        entries: by number.
+        views: the same, as policies see them.
+        counts: number of trials by state.
+        points: recorded in all.
+        retries: trials that repeat a failed one; they do not count against the budget.
+        best: the complete trial with the best first goal.
+        seconds: what earlier runs took.
+        evidence: what was known before the first trial.
+    """
+
+    def __init__(
+        self, study: Study, session: Session, recipe: Callable[[Mapping[str, Any], int], dict[str, Any]]
+    ) -> None:
+        """Read the study's trials; ``recipe`` completes a point to the recipe of the trial with that number."""
+        self.study, self.session, self.optuna = study, session, session.study
+        self.storage = session.study._storage
+        self.entries: list[Entry] = []
+        self.views: list[TrialView] = []
+        self.counts: dict[State, int] = dict.fromkeys(("running", "paused", *_ENDS), 0)
+        self.points = 0
+        self.retries = 0
+        self.best: Entry | None = None
+        self.seconds = float(self.facts().get("seconds", 0.0))
+        self.evidence = evidence.recall(study, session.study)
+        self._recipe = recipe
+        self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
+        self._failures: dict[str, list[int]] = {}  # numbers of those that have, by recipe key
+        self._seen: set[str] = set()
+        self._tried: set[str] = set()
+        for trial in self.optuna.get_trials(deepcopy=False):
+            self._load(trial)
+
+    def __getitem__(self, number: int) -> Entry:
+        return self.entries[number]
+
+    def facts(self) -> Mapping[str, Any]:
+        """Facts about the study, as stored; not to be changed."""
+        return self.storage.get_study_user_attrs(self.optuna._study_id)
+
+    def spent(self, elapsed: float) -> Spent:
+        """What the budget has paid for; ``elapsed`` seconds of this run are added to those of earlier ones."""
+        best = self.best.values[0] if self.best is not None else None
+        return Spent(len(self.entries) - self.retries, self.points, self.seconds + elapsed, best)
+
+    def tried(self) -> Collection[str]:
+        """Keys of the recipes not to be tried again: all that stand, and those that failed twice."""
+        return self._tried
+
+    def failures(self, key: str) -> int:
+        """How often a recipe has failed."""
+        return len(self._failures.get(key, ()))
+
+    def exhausted(self) -> bool:
+        """Whether a finite space holds no recipe to try."""
+        return not self.study.repeats and self._size is not None and len(self._tried) >= self._size
+
+    def only_retries(self) -> bool:
+        """Whether every recipe of a finite space was tried, and some failed that may be tried again."""
+        return self._size is not None and len(self._tried) < self._size <= len(self._seen)
+
+    @cached_property
+    def _size(self) -> int | None:
+        return self.study.space.size(self.study.fixed)
+
+    def frozen(self, entry: Entry) -> FrozenTrial:
+        """The trial in Optuna's terms, as pruners take it."""
+        return self.storage.get_trial(entry.trial_id)
+
+    def start(self, point: Mapping[str, Any] | None, make_sampler: Callable[[int, int], BaseSampler]) -> Entry | None:
+        """Open the next trial at ``point``, or where the sampler made for (number, attempt) says.
+
+        None when the sampler finds no untried recipe.
+        """
+        trial_id = self.storage.create_new_trial(self.optuna._study_id)
+        trial = self.storage.get_trial(trial_id)
+        number, study = trial.number, self.study
+        try:
+            if point is None:
+                point = ask.propose(
+                    self.optuna, trial, study.space, study.fixed, lambda attempt: make_sampler(number, attempt),
+                    seed=study.seed, start=self.evidence.start(number), tried=self._tried, repeats=study.repeats,
+                )  # fmt: skip
+        except SpaceExhausted as error:
+            entry = Entry(number, trial_id, {}, {}, "")
+            self._enter(entry)
+            self.end(entry, "failed", str(error))
+            return None
+        ask.record(self.optuna, trial, study.space, point)
+        recipe = self._recipe(point, number)
+        entry = Entry(number, trial_id, recipe, dict(point), digest(recipe, without_seed=True))
+        entry.tallies = [Tally() for _ in study.goals]
+        self.note(entry, "recipe", entry.key)
+        self.note(entry, "seed", recipe.get("seed"))
+        if self.failures(entry.key) and not study.repeats:
+            entry.retry_of = self._failures[entry.key][-1]
+            self.note(entry, "retry_of", entry.retry_of)
+        self._enter(entry)
+        return entry
+
+    def point(
+        self,
+        entry: Entry,
+        step: int,
+        values: tuple[float, ...],
+        judged: int,
+        metrics: Mapping[str, float],
+        seconds: float = 0.0,
+    ) -> None:
+        """Record a point: one value for each goal, the ``judged`` one on the curve, all its metrics, and its cost."""
+        entry.curve.append((step, values[judged]))
+        telling = len(metrics) > 1 or len(entry.metrics) > 1  # else the goal's alone, which is on the curve
+        entry.metrics = dict(metrics)
+        goals = self.study.goals
+        for tally, value, goal in zip(entry.tallies, values, goals, strict=True):
+            tally.add(value, maximize=goal.maximize)
+        self.points += 1
+        self.storage.set_trial_intermediate_value(entry.trial_id, step, values[judged])
+        if len(goals) > 1:
+            self.note(entry, "tallies", [tally.plain() for tally in entry.tallies])
+        if telling:
+            self.note(entry, "metrics", entry.metrics)
+        if entry.attempts:
+            self.count_attempts(entry, 0)
+        entry.unstored += seconds
+        self._store_seconds(entry, _WORTH_STORING)
+        self._refresh(entry)
+
+    def count_attempts(self, entry: Entry, attempts: int) -> None:
+        """Store how often a trial was taken up again without a new point since."""
+        entry.attempts = attempts
+        self.note(entry, "attempts", attempts)
+
+    def move(self, entry: Entry, state: State) -> None:
+        """Mark a trial that has not ended as running or paused."""
+        if entry.state != state:
+            self.storage.set_trial_system_attr(entry.trial_id, "paused", state == "paused")
+            if state == "paused":
+                self._store_seconds(entry)
+            self._change(entry, state)
+
+    def end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
+        """Close a trial as complete, pruned or failed."""
+        entry.reason = reason
+        values: tuple[float, ...] | None = None
+        if state == "complete":
+            values = entry.values = entry.value(self.study.goals)
+        elif state == "pruned" and entry.curve and len(self.study.goals) == 1:
+            values = (entry.curve[-1][1],)
+        if reason:
+            self.note(entry, "reason", reason)
+        if evidence:
+            self.note(entry, "evidence", dict(evidence))
+        if len(entry.metrics) == 1:
+            self.note(entry, "metrics", entry.metrics)
+        self._store_seconds(entry)
+        self.storage.set_trial_state_values(entry.trial_id, _ENDS[state], values)
+        self._change(entry, state)
+        if state == "complete":
+            self._consider(entry)
+
+    def note(self, entry: Entry, key: str, value: Any) -> None:
+        """Store a fact about a trial."""
+        self.storage.set_trial_user_attr(entry.trial_id, key, value)
+
+    def note_study(self, key: str, value: Any) -> None:
+        """Store a fact about the study."""
+        self.storage.set_study_user_attr(self.optuna._study_id, key, value)
+
+    def keep_time(self, elapsed: float) -> None:
+        """Store how long the study has run in all."""
+        self.note_study("seconds", round(self.seconds + elapsed, 3))
+
+    def _store_seconds(self, entry: Entry, least: float = 0.0) -> None:
+        """Store what a trial has cost; policies see what is stored, so that a restart changes no decision."""
+        if entry.unstored > least:
+            entry.seconds, entry.unstored = round(entry.seconds + entry.unstored, 6), 0.0
+            self.note(entry, "train_seconds", entry.seconds)
+
+    def _load(self, trial: FrozenTrial) -> None:
+        attrs, point = trial.user_attrs, dict(trial.params)
+        recipe = self._recipe(point, trial.number) | ({"seed": attrs["seed"]} if attrs.get("seed") is not None else {})
+        key = attrs.get("recipe") or (digest(recipe, without_seed=True) if point else "")
+        entry = Entry(trial.number, trial._trial_id, recipe, point, key)
+        running: State = "paused" if trial.system_attrs.get("paused") else "running"
+        entry.state = _STATES.get(trial.state, running)
+        entry.curve = sorted(trial.intermediate_values.items())
+        entry.metrics = attrs.get("metrics", {})
+        entry.tallies = self._tallies(entry.curve, attrs.get("tallies"))
+        entry.seconds = float(attrs.get("train_seconds", 0.0))
+        entry.reason = attrs.get("reason", "")
+        entry.retry_of = attrs.get("retry_of")
+        entry.attempts = int(attrs.get("attempts", 0))
+        if entry.curve and not entry.metrics and len(self.study.goals) == 1:
+            entry.metrics = {self.study.goal.metric: entry.curve[-1][1]}
+        self.points += len(entry.curve)
+        self._enter(entry)
+        if trial.state is TrialState.COMPLETE and trial.values:
+            entry.values = tuple(trial.values)
+            self._consider(entry)
+        elif trial.state is TrialState.WAITING:
+            self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
+
+    def _tallies(self, curve: list[tuple[int, float]], stored: list[list[float]] | None) -> list[Tally]:
+        if stored is not None:
+            return [Tally(int(count), total, best, last) for count, total, best, last in stored]
+        tallies = [Tally() for _ in self.study.goals]
+        for _, value in curve:
+            for tally, goal in zip(tallies, self.study.goals, strict=True):
+                tally.add(value, maximize=goal.maximize)
+        return tallies
+
+    def _enter(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.views.append(entry.view())
+        self.counts[entry.state] += 1
+        self.retries += entry.retry_of is not None
+        if entry.state == "failed":
+            self._failures.setdefault(entry.key, []).append(entry.number)
+        else:
+            self._standing[entry.key] += 1
+        self._classify(entry.key)
+
+    def _change(self, entry: Entry, state: State) -> None:
+        self.counts[entry.state] -= 1
+        self.counts[state] += 1
+        entry.state = state
+        if state == "failed":
+            self._standing[entry.key] -= 1
+            self._failures.setdefault(entry.key, []).append(entry.number)
+            self._classify(entry.key)
+        self._refresh(entry)
+
+    def _classify(self, key: str) -> None:
+        if key:
+            self._seen.add(key)
+        if key and (self._standing[key] or self.failures(key) >= TRIES):
+            self._tried.add(key)
+        else:
+            self._tried.discard(key)
+
+    def _consider(self, entry: Entry) -> None:
+        if self.best is not None:
+            ours, theirs = entry.values[0], self.best.values[0]
+            if not (ours > theirs if self.study.goal.maximize else ours < theirs):
+                return
+        self.best = entry
+
+    def _refresh(self, entry: Entry) -> None:
+        self.views[entry.number] = entry.view()

@@ -1,0 +1,319 @@
+"""The search loop: one for every executor, sampler and pruner.
+
+::
+
+    while the budget lasts:
+        fill      free lanes: the policy takes a paused trial up again, or asks the sampler for a new one
+        advance   each busy lane yields its next point
+        record    every point and end goes to the ledger, which keeps the store in step
+        decide    per trial: continue | pause | prune | complete
+
+What is decided depends on what is recorded and on the study's seed, on nothing else; what happens between two commits
+is stored as one unit. A search that was killed therefore goes on exactly as if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.policy import Continue, Pause, Prune, Resume, Verdict, View, Wait
+from hpo.search.engine.entry import Entry
+from hpo.search.engine.ledger import Ledger
+from hpo.search.engine.rules import Observer, Rules
+from hpo.search.running.training import VALUE
+from hpo.search.terms.budget import Spent
+from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
+from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point
+from hpo.search.terms.trial import State
+
+GIVE_UP = 5
+"""A study in which this many trials failed and none succeeded stops."""
+
+DEATHS = 5
+"""A trial under which its worker or the search died this often without a new point is failed."""
+
+_TICK = 1.0
+"""Seconds between two notes of how long the study has run."""
+
+
+class Loop:
+    """Runs one study's trials until its budget is spent, its space is exhausted, or it is stopped."""
+
+    def __init__(self, ledger: Ledger, executor: Executor, rules: Rules, observer: Observer) -> None:
+        self.ledger, self.executor, self.rules, self.observer = ledger, executor, rules, observer
+        self.study = ledger.study
+        self.stop = False
+        """Set by a signal handler: end after the current round is recorded."""
+        self._running: dict[int, Entry] = {}
+        self._moved: list[int] = []  # in this round, to be judged
+        self._began = time.monotonic()
+        self._kept_time = 0.0
+        self._memo: Mapping[str, Any] = ledger.facts().get("policy", {})
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since this loop was made."""
+        return time.monotonic() - self._began
+
+    def run(self) -> None:
+        """Search.
+
+        Raises:
+            Interrupted: ``stop`` was set; trials in flight are taken up by the next run.
+            EverythingFailed: no trial succeeds.
+            UserError, DataError: the first trials show that none can.
+            StoreError: the store cannot be written.
+        """
+        self._check_budget()  # it may be smaller than it was
+        self._take_up()
+        while True:
+            self._fill()
+            self._commit()
+            self._check_stop()
+            if not self._running:
+                break
+            for event in sorted(self.executor.advance(), key=lambda event: event.number):
+                self._handle(event)
+            self._decide()
+            self._check_failures()
+            self._check_budget()
+            self._commit()
+            self._check_stop()
+        self._close_open("the search ended")
+        self.ledger.keep_time(self.elapsed)
+        self._commit()
+        if not self.ledger.counts["complete"] + self.ledger.counts["pruned"] and self.ledger.counts["failed"]:
+            self._everything_failed()
+
+    # --- fill -----------------------------------------------------------------------------------------------------
+
+    def _take_up(self) -> None:
+        """Go on with the trials an earlier run was killed or stopped under; those without a lane wait for one."""
+        for entry in [entry for entry in self.ledger.entries if entry.state == "running"]:
+            if len(self._running) < self.executor.lanes:
+                self._again(entry, "the search died under it")
+            else:
+                self.ledger.move(entry, "paused")
+
+    def _fill(self) -> None:
+        while len(self._running) < self.executor.lanes and not self.stop:
+            spent = self.ledger.spent(self.elapsed)
+            if not self.study.budget.may_go_on(spent) or self._target_reached():
+                return
+            turn = self.rules.policy.next(self._view())
+            self._keep(turn.memo)
+            if isinstance(turn, Wait):
+                return
+            if isinstance(turn, Resume):
+                self.ledger.move(self.ledger[turn.number], "running")
+                self._admit(self.ledger[turn.number])
+                continue
+            if self._trials_left(spent) == 0:
+                return
+            entry = self.ledger.start(turn.point, self.rules.make_sampler)
+            if entry is None:
+                return
+            self._admit(entry)
+
+    def _admit(self, entry: Entry) -> None:
+        self._running[entry.number] = entry
+        self.executor.admit(Job(entry.number, entry.recipe, entry.step, self.rules.scratch(entry.number)))
+        self.observer.started(entry)
+
+    # --- record and decide ------------------------------------------------------------------------------------------
+
+    def _handle(self, event: Event) -> None:
+        entry = self._running.get(event.number)
+        if entry is None:
+            return
+        if isinstance(event, Point):
+            self._point(entry, event)
+        elif isinstance(event, Finished):
+            if entry.curve:
+                self._end(entry, "complete")
+            else:
+                wanted = " and ".join(goal.metric for goal in self.study.goals)
+                self._end(entry, "failed", f"the objective ended without a point that has {wanted}")
+        elif isinstance(event, Failed):
+            if event.detail:
+                self.ledger.note(entry, "traceback", event.detail[-4000:])
+            self._end(entry, "failed", event.reason)
+            if event.fatal:
+                self._commit()
+                raise DataError(event.reason)
+        elif isinstance(event, Lost):
+            self._lost(entry, event)
+
+    def _point(self, entry: Entry, event: Point) -> None:
+        steps = self.study.budget.steps
+        if steps is not None and self.ledger.points >= steps:
+            return  # other lanes had the last ones
+        metrics = dict(event.metrics)
+        if list(metrics) == [VALUE]:  # a bare number is the goal's, whatever that is called
+            metrics = {self.study.goal.metric: metrics[VALUE]}
+        missing = [goal.metric for goal in self.study.goals if goal.metric not in metrics]
+        if missing:
+            if not self.ledger.points:
+                self._unknown_metric(entry, missing[0], metrics)
+            return  # measured every few steps only: not a point of the curve
+        values = tuple(metrics[goal.metric] for goal in self.study.goals)
+        for goal, value in zip(self.study.goals, values, strict=True):
+            if not math.isfinite(value):
+                self.executor.evict(entry.number)
+                self._end(entry, "failed", f"{goal.metric} is {value} at step {event.step}")
+                return
+        finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self.ledger.point(entry, event.step, values, self.rules.judged, finite, event.seconds)
+        self.observer.moved(entry)
+        self._moved.append(entry.number)
+
+    def _decide(self) -> None:
+        """Judge the trials that have moved, when all news is recorded: whoever moves together is compared as equals."""
+        moved, self._moved = self._moved, []
+        for number in moved:
+            entry = self._running.get(number)
+            if entry is None:
+                continue  # it ended with the point
+            verdict = self._verdict(entry)
+            self._keep(verdict.memo)
+            if isinstance(verdict, Prune):
+                self.executor.evict(number)
+                self._end(entry, "pruned", verdict.reason, verdict.evidence)
+            elif isinstance(verdict, Pause):
+                self.executor.evict(number, keep=True)
+                del self._running[number]
+                self.ledger.move(entry, "paused")
+
+    def _unknown_metric(self, entry: Entry, metric: str, metrics: Mapping[str, float]) -> None:
+        """Stop at the very first point: the goal is misspelt, or comes too late to be told from that."""
+        self.executor.evict(entry.number)
+        known = [name for name in metrics if name != "fold"]
+        reason = f"the objective's first point has no metric {metric!r}: {did_you_mean(metric, known)}"
+        self._end(entry, "failed", reason)
+        self._commit()
+        raise UserError(reason)
+
+    def _verdict(self, entry: Entry) -> Verdict:
+        horizon = self.rules.horizon(entry.recipe)
+        if horizon is not None and entry.step >= horizon:
+            return Continue()  # it is about to complete
+        verdict = self.rules.policy.judge(self._view(), entry.number)
+        if isinstance(verdict, Continue) and self.rules.pruner.prune(self.rules.view, self.ledger.frozen(entry)):
+            step, value = entry.curve[-1]
+            metric = self.study.goals[self.rules.judged].metric
+            fallback = f"{self.rules.pruner_name} at step {step}, {metric} {value:.6g}"
+            reason = getattr(self.rules.pruner, "reason", "") or fallback
+            return Prune(reason, getattr(self.rules.pruner, "evidence", None) or {}, verdict.memo)
+        return verdict
+
+    def _end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
+        self._running.pop(entry.number, None)
+        self.ledger.end(entry, state, reason, evidence)
+        self.observer.ended(entry)
+
+    def _lost(self, entry: Entry, event: Lost) -> None:
+        if self.stop:  # perhaps what stopped this process ended the worker: the next run takes the trial up
+            del self._running[entry.number]
+        else:
+            self._again(entry, event.reason)
+
+    def _again(self, entry: Entry, death: str) -> None:
+        """Take a trial up once more, or give it up where it died again and again."""
+        if entry.attempts + 1 >= DEATHS:
+            self._end(entry, "failed", f"{death}, {entry.attempts + 1} times in a row")
+        else:
+            self.ledger.count_attempts(entry, entry.attempts + 1)
+            self._admit(entry)
+
+    # --- end --------------------------------------------------------------------------------------------------------
+
+    def _check_stop(self) -> None:
+        if self.stop:
+            for entry in self._running.values():
+                if entry.attempts:  # a clean stop is no death
+                    self.ledger.count_attempts(entry, 0)
+            self.ledger.keep_time(self.elapsed)
+            self._commit()
+            raise Interrupted("stopped; the same command goes on from here")
+
+    def _check_failures(self) -> None:
+        counts = self.ledger.counts
+        hopeful = counts["complete"] + counts["pruned"] + counts["paused"] or any(
+            entry.curve for entry in self._running.values()
+        )
+        if counts["failed"] >= GIVE_UP and not hopeful:
+            self._close_open("given up: every trial failed")
+            self._commit()
+            self._everything_failed()
+
+    def _check_budget(self) -> None:
+        if self._target_reached():
+            self._close_open("the target was reached")
+        elif not self.study.budget.may_go_on(self.ledger.spent(self.elapsed)):
+            self._close_open("the budget was spent")
+
+    def _close_open(self, reason: str) -> None:
+        """End what runs or is paused as pruned."""
+        if not self.ledger.counts["running"] + self.ledger.counts["paused"]:
+            return
+        for entry in self.ledger.entries:
+            if entry.state in ("running", "paused"):
+                self.executor.evict(entry.number)
+                self._end(entry, "pruned", reason)
+
+    def _target_reached(self) -> bool:
+        spent = self.ledger.spent(self.elapsed)
+        return self.study.budget.reached(spent, maximize=self.study.goal.maximize)
+
+    def _everything_failed(self) -> None:
+        failed = [entry for entry in self.ledger.entries if entry.state == "failed"]
+        reason, count = Counter(entry.reason for entry in failed).most_common(1)[0]
+        last = max(entry.number for entry in failed if entry.reason == reason)
+        shown = reason if count == len(failed) else f"{reason} ({count} of them)"
+        raise EverythingFailed(
+            f"all {len(failed)} trials failed, so the search stopped: {shown}\n"
+            f"repeat one of them with: hpo replay {shlex.quote(self.study.name)} {last}"
+        )
+
+    # --- helpers ----------------------------------------------------------------------------------------------------
+
+    def _trials_left(self, spent: Spent) -> int | None:
+        """Trials that may still be started; a retry of a failed one does not count."""
+        if self.ledger.exhausted():
+            return 0
+        left = self.study.budget.trials_left(spent)
+        return 1 if left == 0 and not self.study.repeats and self.ledger.only_retries() else left
+
+    def _view(self) -> View:
+        spent = self.ledger.spent(self.elapsed)
+        return View(
+            space=self.study.space,
+            fixed=self.study.fixed,
+            direction=self.study.goals[self.rules.judged].direction,
+            seed=self.study.seed,
+            horizon=self.rules.horizon(self.study.fixed),
+            trials=self.ledger.views,
+            lanes=self.executor.lanes,
+            steps_left=self.study.budget.steps_left(spent),
+            trials_left=self._trials_left(spent),
+            memo=self._memo,
+            prior=self.study.prior,
+            earlier=self.ledger.evidence.earlier,
+        )
+
+    def _keep(self, memo: Mapping[str, Any] | None) -> None:
+        if memo is not None:
+            self.ledger.note_study("policy", dict(memo))
+            self._memo = self.ledger.facts()["policy"]  # as it will be read back
+
+    def _commit(self) -> None:
+        if self.elapsed - self._kept_time >= _TICK:
+            self._kept_time = self.elapsed
+            self.ledger.keep_time(self.elapsed)
+        self.ledger.session.commit()

@@ -1,0 +1,72 @@
+"""Plug-ins as a study names them, made ready: nested ones first, each by its file's ``make``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.policy import Policy
+from hpo.search.studyfile.plugins import file_kind
+from hpo.search.terms import registry
+from hpo.search.terms.job import Task
+from hpo.search.terms.study import Plugin, Study
+
+DEFAULT_SAMPLER = Plugin("tpe")
+DEFAULT_PRUNER = Plugin("successive-halving")
+BOLD_PRUNER = Plugin("successive-halving", {"bootstrap_count": 2})
+"""The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
+
+
+def build(kind: str, plugin: Plugin, context: Any) -> Any:
+    """Make a sampler, pruner or policy for a context; options that are plug-ins themselves are made first."""
+    options = {
+        key: build(kind, value, context) if isinstance(value, Plugin) else value
+        for key, value in plugin.options.items()
+        if not (kind == "pruner" and key == "goal")
+    }
+    return registry.load(file_kind(kind, plugin.name), plugin.name).make(context, **options)
+
+
+def sampler_and_policy(study: Study) -> tuple[Plugin, Plugin]:
+    """The plug-in that proposes recipes and the one that decides what trains next."""
+    named = study.sampler or DEFAULT_SAMPLER
+    if file_kind("sampler", named.name) == "sampler":
+        return named, Plugin("straight")
+    inner = [value for value in named.options.values() if isinstance(value, Plugin)]
+    rest = {key: value for key, value in named.options.items() if not isinstance(value, Plugin)}
+    return (inner[0] if inner else DEFAULT_SAMPLER), Plugin(named.name, rest)
+
+
+def pruner_of(study: Study) -> Plugin:
+    """The study's pruner: as named, none where several goals leave open what to prune by, else the default."""
+    if study.pruner is not None:
+        return study.pruner
+    several = len(study.goals) > 1
+    replaced = study.sampler is not None and file_kind("sampler", study.sampler.name) == "policy"
+    if several or replaced:
+        return Plugin("none")
+    return BOLD_PRUNER if study.budget.trials is None else DEFAULT_PRUNER
+
+
+def build_policy(plugin: Plugin, study: Study) -> Policy:
+    """Make the policy."""
+    policy: Policy = registry.load("policy", plugin.name).make(study, **plugin.options)
+    return policy
+
+
+def executor_of(study: Study, *, trained_by_suite: bool) -> Plugin:
+    """The study's executor: as named, else cohorts where the suite trains, processes for several workers, inline."""
+    if study.executor is not None:
+        return study.executor
+    if trained_by_suite and "cohort" in registry.names("executor"):
+        return Plugin("cohort", {"workers": study.workers})
+    return Plugin("processes", {"workers": study.workers}) if study.workers > 1 else Plugin("inline")
+
+
+def build_executor(plugin: Plugin, task: Task, workers: int) -> Executor:
+    """Make the executor; ``workers`` goes to those that take it and do not name it themselves."""
+    options = dict(plugin.options)
+    if plugin.name in ("cohort", "processes"):
+        options.setdefault("workers", workers)
+    executor: Executor = registry.load("executor", plugin.name).make(task, **options)
+    return executor

@@ -1,0 +1,63 @@
+"""What a search loop is given: what decides in it, and what watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+
+from hpo.search.contracts.policy import Policy
+from hpo.search.engine.entry import Entry
+
+
+@dataclass
+class Rules:
+    """What decides in a loop.
+
+    Attributes:
+        policy: which trial trains next.
+        pruner: whether a trial is stopped; with its name for the record.
+        view: the study as the pruner sees it (one goal).
+        judged: which goal curves are judged by.
+        make_sampler: makes the sampler for a draw (number, attempt).
+        horizon: steps of a complete trial under a recipe, None when unknown.
+        scratch: folder for a trial's checkpoints, None where the objective has none.
+    """
+
+    policy: Policy
+    pruner: BasePruner
+    pruner_name: str
+    view: Any
+    judged: int
+    make_sampler: Callable[[int, int], BaseSampler]
+    horizon: Callable[[Mapping[str, Any]], int | None]
+    scratch: Callable[[int], str | None] = field(default=lambda number: None)
+
+
+class Observer(Protocol):
+    """What watches a search: the terminal, a notebook, a test."""
+
+    def started(self, entry: Entry) -> None:
+        """A trial was started or taken up again."""
+
+    def moved(self, entry: Entry) -> None:
+        """A trial has a new point."""
+
+    def ended(self, entry: Entry) -> None:
+        """A trial is complete, pruned or failed."""
+
+
+class Silent:
+    """An observer that does nothing."""
+
+    def started(self, entry: Entry) -> None:
+        """Ignore."""
+
+    def moved(self, entry: Entry) -> None:
+        """Ignore."""
+
+    def ended(self, entry: Entry) -> None:
+        """Ignore."""

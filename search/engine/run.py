@@ -1,0 +1,189 @@
+"""Running a study from end to end: open or continue it, search, confirm the winner, measure it once on the test."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.sampler import SamplerContext
+from hpo.search.dashboard.annotate import annotate
+from hpo.search.describe.objective import Objective, describe
+from hpo.search.engine import definition as defining
+from hpo.search.engine import warmstart as evidence
+from hpo.search.engine.ledger import Ledger
+from hpo.search.engine.loop import Loop
+from hpo.search.engine.phase import Context, Progress, drive, drop_scratch, horizon_of, scratch_of, task_of
+from hpo.search.engine.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
+from hpo.search.engine.rules import Rules
+from hpo.search.engine.winner import CONFIRM, decide
+from hpo.search.store import Store, open_store
+from hpo.search.terms import registry
+from hpo.search.terms.errors import HpoError, StoreError
+from hpo.search.terms.recipe import canonical, derive_seed
+from hpo.search.terms.study import Study
+
+if TYPE_CHECKING:
+    from hpo.search.store.session import Session
+
+
+def run(study: Study, *, store: Store | None = None, fresh: bool = False, progress: Progress | None = None) -> Store:
+    """Run a study until its budget is spent, or go on where it stopped; returns the store that holds it.
+
+    Args:
+        study: what to run.
+        store: where it lives; None opens the study's own ``storage``.
+        fresh: delete an earlier study of this name first.
+        progress: is told what happens.
+
+    Raises:
+        UserError: it cannot run, or an earlier study of this name is not comparable.
+        Interrupted: Ctrl-C; everything finished is stored.
+        EverythingFailed: no trial succeeded.
+        StoreError: the store cannot be read or written.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    progress = progress or Progress()
+    store = store or open_store(study.storage)
+    objective = describe(study.objective, study.folder)
+    with _executor(study, objective, progress) as executor:  # first, as its processes take time to start
+        for note in _data_notes(study, objective):
+            progress.say(note)
+        if fresh or study.name not in store.names():
+            evidence.require(study, store)  # before anything is written or deleted
+        if fresh:
+            for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
+                if name in store.names():
+                    store.delete(name)
+        with store.session(study.name, study.directions) as session:
+            _open(study, objective, store, session, progress)
+            try:
+                context = Context(study, objective, store, executor, progress)
+                decide(context, _search(context, session))
+            except StoreError:
+                raise
+            except HpoError:  # interrupted or failed: what stands is described all the same
+                _annotate(study, session)
+                raise
+            _annotate(study, session)
+    return store
+
+
+def _annotate(study: Study, session: Session) -> None:
+    """Bring the study's note and heat map in the dashboard up to date."""
+    annotate(session.study, study)
+    session.commit()
+
+
+def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
+    """Load a built-in objective's data, so that its mistakes show before anything is written or trained.
+
+    Raises:
+        DataError: it cannot be trained on.
+    """
+    spec = study.data if study.data is not None else objective.default_data
+    if objective.kind != "builtin" or spec is None:
+        return ()
+    notes: Sequence[str] = registry.part("data").load(spec, task_of(study).split_seed).notes
+    return notes
+
+
+def _open(study: Study, objective: Objective, store: Store, session: Session, progress: Progress) -> None:
+    """Store what the study is, or check that it still is what the stored trials belong to."""
+    taken = evidence.settle(study, objective, store, session.study, progress.say)
+    new = defining.definition(study, objective, taken)
+    storage, key = session.study._storage, session.study._study_id
+    old = session.study.user_attrs.get("definition")
+    trials = session.study.get_trials(deepcopy=False)
+    if not trials:
+        drop_scratch(study.name)
+    if old is not None and trials:
+        breaks, notes = defining.compare(old, new, trials)
+        if breaks:
+            raise defining.refuse(study.name, breaks)
+        for note in notes:
+            progress.say(note)
+        if old["space"] != new["space"]:
+            session.rebase(defining.carry_over(trials, study.space))
+            key = session.study._study_id
+    if old != new:
+        storage.set_study_user_attr(key, "definition", canonical(new))
+    facts = {"question": study.question, "study_file": study.text, "task": asdict(task_of(study))}
+    for name, value in facts.items():
+        if session.study.user_attrs.get(name) != value:
+            storage.set_study_user_attr(key, name, value)
+    names = [goal.metric for goal in study.goals]
+    if session.study.metric_names != names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            session.study.set_metric_names(names)
+    _annotate(study, session)
+
+
+@contextmanager
+def _executor(study: Study, objective: Objective, progress: Progress) -> Iterator[Executor]:
+    plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
+    executor = build_executor(plugin, task_of(study), study.workers)
+    try:
+        yield executor
+        for note in executor.notes:
+            progress.say(note)
+    finally:
+        executor.close()
+
+
+def _search(context: Context, session: Session) -> Ledger:
+    study, objective = context.study, context.objective
+    ledger = Ledger(study, session, study.recipe)
+    sampler, policy = sampler_and_policy(study)
+    pruner = pruner_of(study)
+    horizon = horizon_of(study, objective)
+
+    def make_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
+        seed = derive_seed(study.seed, "sample", number, attempt)
+        facts = SamplerContext(
+            study.space, study.fixed, seed, study.seed, number, study.directions, study.repeats, attempt
+        )
+        made: optuna.samplers.BaseSampler = build("sampler", sampler, facts)
+        return made
+
+    goal = pruner.options.get("goal")
+    judged = next((i for i, known in enumerate(study.goals) if known.metric == goal), 0)
+    direction = study.goals[judged].direction
+    facts = PrunerContext((direction,), horizon(study.fixed), study.seed, study.name)
+    rules = Rules(
+        policy=build_policy(policy, study),
+        pruner=build("pruner", pruner, facts),
+        pruner_name=pruner.name,
+        view=_one_goal(session.study, direction),
+        judged=judged,
+        make_sampler=make_sampler,
+        horizon=horizon,
+        scratch=scratch_of(study, objective),
+    )
+    drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "search")
+    drop_scratch(study.name)
+    return ledger
+
+
+def _one_goal(study: optuna.Study, direction: str) -> Any:
+    """The study as a pruner may see it: with one direction."""
+    return study if len(study.directions) == 1 else _OneGoal(study, direction)
+
+
+class _OneGoal:
+    """A study of several goals shown with the one its curves belong to."""
+
+    def __init__(self, study: optuna.Study, direction: str) -> None:
+        self._study = study
+        self.direction = optuna.study.StudyDirection[direction.upper()]
+        self.directions = [self.direction]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._study, name)

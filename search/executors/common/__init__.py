@@ -1,0 +1,1 @@
+"""Parts that several executors share: worker processes, and cohorts spread over them."""

@@ -1,0 +1,152 @@
+"""Cohorts on several cores: one in each worker process, all moved in step.
+
+A round moves every lane of every worker by an epoch, and its news is told when all have come. So a study does not
+depend on which worker was faster: it is the one that a single process with as many lanes would have trained.
+
+A round in which a worker dies is finished later: its trials are reported lost, the news of the others is held back
+until the trials have been admitted again and have caught up. What the loop sees next is what it would have seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.worker import Answer, Reply, Worker, WorkerDied
+from hpo.search.terms.job import Event, Job, Lost, Point, Task
+
+T = TypeVar("T")
+
+_LOOK = 1.0
+"""Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
+
+
+@dataclass
+class _Place:
+    """A worker's lanes."""
+
+    worker: Worker | None = None
+    numbers: set[int] = field(default_factory=set)
+    kept: set[int] = field(default_factory=set)
+    news: list[Event] = field(default_factory=list)  # of a round that others have not finished
+
+    def send(self, *message: object) -> None:
+        if self.worker is not None:
+            self.worker.send(*message)
+
+    def end(self) -> None:
+        """Kill the worker; lanes hold nothing that needs cleaning up."""
+        if self.worker is not None:
+            self.worker.end(grace=0.0)
+        self.worker = None
+        self.numbers, self.kept, self.news = set(), set(), []
+
+
+class Spread(Executor):
+    """``workers`` times ``lanes`` lanes; the workers start at once, beside whatever the caller does next.
+
+    Attributes:
+        notes: what the user should know about how trials are trained, each sentence once.
+    """
+
+    def __init__(self, task: Task, workers: int, lanes: int, paused_memory: int) -> None:
+        self.lanes = workers * lanes
+        self.notes: list[str] = []
+        self._task = task
+        self._each = lanes
+        self._options = {"lanes": lanes, "paused_memory": paused_memory}
+        self._places = [_Place() for _ in range(workers)]
+        for place in self._places:
+            self._start(place)
+
+    def admit(self, job: Job) -> None:
+        """Give the trial to the worker that holds it, else to the one that trains fewest."""
+        free = [place for place in self._places if len(place.numbers) < self._each]
+        assert free, "no lane is free"
+        # one with news has had its turn in this round, in which a lost trial is still to be trained
+        place = min(free, key=lambda place: (job.number not in place.kept, bool(place.news), len(place.numbers)))
+        if place.worker is None or (place.worker.dead and not place.numbers):
+            place.end()
+            self._start(place)
+        for other in self._places:  # state held by a full worker is given up; the trial catches up elsewhere
+            if other is not place and job.number in other.kept:
+                other.kept.discard(job.number)
+                other.send("evict", job.number, False)
+        place.kept.discard(job.number)
+        place.numbers.add(job.number)
+        place.send("admit", job)
+
+    def advance(self) -> list[Event]:
+        """Move every lane by an epoch; where workers died, return their trials only, as lost.
+
+        Raises:
+            UserError: a worker cannot start.
+        """
+        busy = [place for place in self._places if place.numbers or place.news]
+        assert busy, "no trial is admitted"
+        waiting = [place for place in busy if not place.news]
+        for place in waiting:
+            place.send("advance")
+        lost: list[Event] = []
+        while waiting:
+            wait([place.worker.pipe for place in waiting if place.worker is not None], timeout=_LOOK)
+            for place in waiting:
+                lost += self._receive(place)
+            waiting = [place for place in waiting if place.numbers and not place.news]
+        if lost:
+            return lost
+        news: list[Event] = []
+        for place in busy:
+            news += place.news
+            place.numbers -= {event.number for event in place.news if not isinstance(event, Point)}
+            place.news = []
+        return news
+
+    def evict(self, number: int, *, keep: bool = False) -> None:
+        """Free a lane; its worker holds a kept trial."""
+        for place in self._places:
+            if number in place.numbers or number in place.kept:
+                place.send("evict", number, keep)
+                place.numbers.discard(number)
+                (place.kept.add if keep else place.kept.discard)(number)
+                place.news = [event for event in place.news if event.number != number]
+
+    def close(self) -> None:
+        """End every worker."""
+        for place in self._places:
+            place.end()
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in a worker, which has loaded what it needs; here where every worker has died."""
+        for place in self._places:
+            if place.worker is None:
+                continue
+            place.send("call", function, arguments)
+            with contextlib.suppress(WorkerDied):
+                while True:
+                    wait([place.worker.pipe], timeout=_LOOK)
+                    if isinstance(answer := place.worker.receive(), Answer):
+                        found: T = answer.value
+                        return found
+        return function(*arguments)
+
+    def _start(self, place: _Place) -> None:
+        place.worker = Worker(self._task, "cohort", self._options)
+
+    def _receive(self, place: _Place) -> list[Event]:
+        """Take in what a worker has to say; return the trials that are lost by its death."""
+        assert place.worker is not None
+        try:
+            reply = place.worker.receive()
+        except WorkerDied as death:
+            lost: list[Event] = [Lost(number, str(death)) for number in sorted(place.numbers)]
+            place.end()
+            return lost
+        if isinstance(reply, Reply):
+            place.news = list(reply.news)
+            self.notes += [note for note in reply.notes if note not in self.notes]
+        return []

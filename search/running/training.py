@@ -1,0 +1,277 @@
+"""One trial as an iterator over its learning curve, whatever the objective is: generator, function, model or command.
+
+The training code knows nothing of the engine; here its forms are made one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import numbers
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hpo.search.describe.objective import FILLED, Objective, describe, import_module
+from hpo.search.running.command import CommandFailed, run_command
+from hpo.search.terms import registry
+from hpo.search.terms.errors import Advice, DataError, UserError
+from hpo.search.terms.job import Failed, Finished, Job, Point, Task
+from hpo.search.terms.study import Goal
+
+VALUE = "value"
+"""Metric name of an objective that yields or returns a bare number."""
+
+
+class Run:
+    """One training run: iterate for its points.
+
+    Attributes:
+        step: the last point's: what it says itself under ``step``, else its place in the curve, from 1 on.
+        fitted: what the objective returned at its end, if anything.
+    """
+
+    def __init__(self, points: Iterator[Any]) -> None:
+        self._points = points
+        self.step = 0
+        self.fitted: Any = None
+
+    def __iter__(self) -> Run:
+        return self
+
+    def __next__(self) -> dict[str, float]:
+        try:
+            metrics = as_metrics(next(self._points))
+        except StopIteration as end:
+            self.fitted = end.value
+            raise StopIteration from None
+        self.step = _step(metrics, self.step)
+        return metrics
+
+    def close(self) -> None:
+        """Stop training now; the objective's ``finally`` blocks run, and what they raise is only warned about."""
+        close = getattr(self._points, "close", None)
+        if close is not None:
+            try:
+                close()
+            except (Exception, SystemExit) as error:
+                told = f"{type(error).__name__}: {error}"
+                warnings.warn(f"stopping a trial early, its objective raised {told}", RuntimeWarning, stacklevel=2)
+
+
+def kept(
+    fitted: Any, goals: Sequence[Goal], points: Sequence[tuple[int, Mapping[str, float]]]
+) -> tuple[Any, Mapping[str, float]]:
+    """The model that a trial's value stands for, and the metrics of its point.
+
+    Where the value is the best point's, a model with ``at(step)`` goes back to that point; any other stays as training
+    left it.
+
+    Args:
+        fitted: what the objective returned.
+        goals: of the study.
+        points: (step, metrics) of the whole curve.
+    """
+    goal, last = goals[0], points[-1][1] if points else {}
+    if (
+        not points
+        or len(goals) > 1
+        or goal.aggregate not in (None, "best")
+        or "fold" in last
+        or not hasattr(fitted, "at")
+    ):
+        return fitted, last
+    sign = -1.0 if goal.maximize else 1.0
+    values = [sign * metrics.get(goal.metric, metrics.get(VALUE, math.nan)) for _, metrics in points]
+    best = min(range(len(points)), key=lambda i: (math.isnan(values[i]), values[i]))
+    return (fitted if best == len(points) - 1 else fitted.at(points[best][0])), points[best][1]
+
+
+def _step(metrics: Mapping[str, float], last: int) -> int:
+    given = metrics.get("step")
+    if given is None:
+        return last + 1
+    if not given.is_integer() or given <= last:
+        after = f"follows step {last}" if last else "comes first"
+        raise UserError(
+            f"the objective's step {given:g} {after}: steps are whole numbers that grow, from 1 on; "
+            "leave `step` out to have the points counted"
+        )
+    return int(given)
+
+
+def as_metrics(point: Any) -> dict[str, float]:
+    """Metrics of a point: a mapping of numbers, or one number.
+
+    >>> as_metrics({"val_loss": 1, "note": "x"}), as_metrics(0.5)
+    ({'val_loss': 1.0}, {'value': 0.5})
+
+    Raises:
+        UserError: it is neither.
+    """
+    if isinstance(point, Mapping):
+        found = {str(name): number for name, value in point.items() if (number := _number(value)) is not None}
+        if found:
+            return found
+    elif (number := _number(point)) is not None:
+        return {VALUE: number}
+    raise UserError(f"the objective must yield a number or a dict of numbers, got {str(point)[:80]!r}")
+
+
+def _number(value: Any) -> float | None:
+    """A number, or a NumPy or PyTorch array that holds just one."""
+    if not isinstance(value, numbers.Real):
+        try:
+            value = value.item()
+        except (AttributeError, RuntimeError, TypeError, ValueError):
+            return None
+        if not isinstance(value, numbers.Real):
+            return None
+    try:
+        return float(value)
+    except OverflowError:
+        return -math.inf if value < 0 else math.inf
+
+
+class Trainer:
+    """Starts training runs of one objective; loads its module once."""
+
+    def __init__(self, task: Task) -> None:
+        """Load the objective.
+
+        Raises:
+            UserError: it cannot be found or imported.
+        """
+        self.task = task
+        self.objective = describe(task.objective, Path(task.folder))
+        self.module: Any = None
+        if self.objective.kind != "command":
+            self.module = _imported(self.objective)
+            _limit_threads()
+
+    def start(self, job: Job) -> Run:
+        """Begin a run; nothing is trained before the first ``next``."""
+        if self.module is None:
+            return Run(run_command(self.task, job.recipe))
+        if self.objective.trained_by_suite:
+            return Run(registry.part("trainer").train_alone(self.module, self.task, job.recipe))
+        return Run(_call(self.module, self.objective, self.task, job))
+
+    def advance(self, run: Run, job: Job) -> Point | Finished | Failed:
+        """Train to the next point that is not recorded yet; whatever the objective raises is the trial's end."""
+        try:
+            while True:
+                began = time.perf_counter()
+                metrics = next(run)
+                if run.step > job.done:
+                    metrics.pop("step", None)
+                    return Point(job.number, run.step, metrics, time.perf_counter() - began)
+        except StopIteration:
+            return Finished(job.number)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() in an objective must not end the search
+            run.close()
+            return failure(job.number, error, self.objective)
+
+
+def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]) -> tuple[dict[str, float] | None, str]:
+    """Train once and measure the model on the test split: its scores, or why there are none.
+
+    Both are empty where the objective gives no model that can be tested.
+    """
+    trainer = Trainer(task)
+    run = trainer.start(Job(0, recipe))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Advice)  # the search has told it
+            points = [(run.step, point) for point in run]
+        model, _ = kept(run.fitted, goals, points)
+        if not hasattr(model, "test"):
+            return None, ""
+        scores = model.test().items()
+    except Exception as error:  # the objective's own
+        return None, failure(0, error, trainer.objective).reason
+    numbers = {name: float(score) for name, score in scores if isinstance(score, (int, float)) and math.isfinite(score)}
+    return numbers, ""
+
+
+def _imported(objective: Objective) -> Any:
+    try:
+        return import_module(objective)
+    except ImportError as error:
+        raise UserError(f"{objective.label} cannot be imported: {error}") from error
+    except (Exception, SystemExit) as error:
+        if objective.kind == "builtin":
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(objective.path)]
+        place = f" in line {lines[-1]}" if lines else ""
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise UserError(f"{objective.label} cannot be imported: {told}{place}") from error
+
+
+def _call(module: Any, objective: Objective, task: Task, job: Job) -> Generator[Any, None, Any]:
+    """Call the objective as its signature wants it: a generator, so that nothing happens before the first point."""
+    function: Callable[..., Any] = getattr(module, objective.function)
+    filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": job.scratch}
+    given = {name: value for name, value in filled.items() if value is not None or name == "checkpoint"}
+    values = {**{name: value for name, value in given.items() if name in FILLED}, **job.recipe}
+    parameters = list(inspect.signature(function).parameters.values())
+    first = parameters[0] if parameters else None
+    if (
+        first is not None
+        and len(parameters) == 1
+        and first.kind is first.POSITIONAL_OR_KEYWORD
+        and first.name == "recipe"
+    ):
+        made = function(SimpleNamespace(**values))
+    elif first is not None and len(parameters) == 1 and (recipe := _dataclass_of(function, first)) is not None:
+        fields = recipe.__dataclass_fields__
+        made = function(recipe(**{name: value for name, value in values.items() if name in fields}))
+    elif objective.signature.open or any(p.kind is p.VAR_KEYWORD for p in parameters):
+        named = {p.name for p in parameters}
+        made = function(**{name: value for name, value in values.items() if name in named or name not in FILLED})
+    else:
+        named = {p.name for p in parameters}
+        made = function(**{name: value for name, value in values.items() if name in named})
+    if isinstance(made, Iterator):
+        return (yield from made)
+    yield made
+    return None
+
+
+def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    hint = parameter.annotation
+    if isinstance(hint, str):  # only this one is looked up: others may be imported for type checkers alone
+        hint = getattr(inspect.getmodule(function), hint, None)
+    return hint if isinstance(hint, type) and is_dataclass(hint) else None
+
+
+def failure(number: int, error: BaseException, objective: Objective) -> Failed:
+    """A trial's end by an exception: a reason in one line, and the last frames in the user's file."""
+    if isinstance(error, (UserError, DataError, CommandFailed)):
+        return Failed(number, str(error), fatal=isinstance(error, DataError))
+    if isinstance(error, MemoryError):
+        return Failed(number, "ran out of memory", _frames(error, objective))
+    told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(": ")
+    return Failed(number, told, _frames(error, objective))
+
+
+def _frames(error: BaseException, objective: Objective) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if objective.path is not None and frame.filename == str(objective.path)]
+    return "".join(traceback.format_list(own or frames[-3:])) + f"{type(error).__name__}: {error}"
+
+
+def _limit_threads() -> None:
+    """Small models train fastest on one thread per process; OpenMP teams on a busy machine collapse."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)

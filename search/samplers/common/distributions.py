@@ -1,0 +1,81 @@
+"""The space in Optuna's terms: domains as distributions and back, values as Optuna stores them."""
+
+from __future__ import annotations
+
+import math
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar
+
+
+def to_distribution(domain: Domain) -> BaseDistribution:
+    """Say the domain as an Optuna distribution.
+
+    The upper end of a range in steps becomes its last value, which Optuna would otherwise warn about.
+
+    >>> to_distribution(Int(1, 10, step=4))
+    IntDistribution(high=9, log=False, low=1, step=4)
+    """
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.values)
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, int(last(domain)), log=domain.log, step=domain.step)
+    return FloatDistribution(domain.low, last(domain), log=domain.log, step=domain.step)
+
+
+def to_internal(domain: Domain, value: Scalar) -> float:
+    """Say a value as the number that Optuna's storages keep: a choice by its place in the list.
+
+    >>> to_internal(Choice((1, True)), True)
+    1.0
+    """
+    if isinstance(domain, Choice):
+        return float(domain.index(value))
+    assert isinstance(value, (int, float))
+    return float(value)
+
+
+def single(domain: Domain) -> bool:
+    """Whether only one value can be drawn."""
+    if isinstance(domain, Choice):
+        return len(domain.values) == 1
+    return domain.low == last(domain)
+
+
+def last(domain: Float | Int) -> float | int:
+    """Largest value that can be drawn: the end of the range, or the last step before it.
+
+    >>> last(Float(0.0, 1.0, step=0.3))
+    0.9
+    """
+    if isinstance(domain, Int):
+        return domain.low + (domain.high - domain.low) // domain.step * domain.step
+    if domain.step is None:
+        return domain.high
+    steps = math.floor((domain.high - domain.low) / domain.step + 1e-9)
+    return float(f"{domain.low + steps * domain.step:.12g}")
+
+
+def snap(domain: Domain, value: Scalar) -> Scalar:
+    """Nearest value of the domain, as plain Python data; mends what samplers leave behind in rounding.
+
+    >>> snap(Float(0.0, 1.0, step=0.1), 0.30000000000000004)
+    0.3
+    """
+    if isinstance(domain, Choice):
+        return domain.values[domain.index(value)]
+    assert isinstance(value, (int, float))
+    if isinstance(domain, Int):
+        steps = round((value - domain.low) / domain.step)
+        return domain.low + min(max(steps, 0), (domain.high - domain.low) // domain.step) * domain.step
+    value = min(max(float(value), domain.low), domain.high)
+    if domain.step is None:
+        return value
+    steps = round((value - domain.low) / domain.step)
+    return min(float(f"{domain.low + steps * domain.step:.12g}"), float(last(domain)))

@@ -1,0 +1,88 @@
+"""What is trained, and what comes of it: a study's task, a trial's job, an executor's events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every trial of a study trains: the objective and its data.
+
+    Attributes:
+        objective: reference as in the study file, paths absolute: ``mlp``, ``/x/my.py:train``, ``package.module``.
+        data: name, or ``{kind: options}`` with absolute paths; None leaves the objective's own default.
+        split_seed: seed of the train / validation / test split.
+        folder: the study file's folder; relative paths and a command's working directory.
+        device: ``cpu``, ``cuda``, ``mps`` or ``auto``; for objectives that the suite trains.
+        memory_limit: MiB that a trial under ``batch_size: auto`` may take; None for a share of what the device has.
+        silence: seconds without a point after which a command line counts as hung.
+    """
+
+    objective: str
+    data: Any = None
+    split_seed: int = 0
+    folder: str = "."
+    device: str = "cpu"
+    memory_limit: int | None = None
+    silence: float = 600.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial to train.
+
+    Attributes:
+        number: the trial's number in the study.
+        recipe: every knob value, fixed ones and ``seed`` included.
+        done: step of the last point recorded already, 0 when there is none; no point up to it is reported.
+        scratch: folder that outlives an interruption, for objectives that checkpoint; None when unused.
+    """
+
+    number: int
+    recipe: Mapping[str, Any]
+    done: int = 0
+    scratch: str | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A trial yielded its next point: steps grow, from 1 on; ``seconds`` is what this point alone cost this lane."""
+
+    number: int
+    step: int
+    metrics: Mapping[str, float]
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial's curve is complete."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A trial raised: one-line reason, and the traceback's frames for ``hpo show``.
+
+    ``fatal`` says that no other trial can do better (the data cannot be read): the search stops.
+    """
+
+    number: int
+    reason: str
+    detail: str = ""
+    fatal: bool = False
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A trial's worker died under it; the loop admits it again or gives up."""
+
+    number: int
+    reason: str
+
+
+Event: TypeAlias = "Point | Finished | Failed | Lost"

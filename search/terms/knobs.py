@@ -1,0 +1,132 @@
+"""Knobs: the keywords of an objective or plug-in, with the types, values and ranges they take.
+
+Pure: no I/O; ``hpo.search.describe.source`` reads them from Python files without importing these.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+"""Default of a knob that must be given."""
+
+UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "..."})()
+"""Default that is an expression, known only at run time."""
+
+_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "none": "null"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers a knob takes: ``low`` to ``high``, without the ends that are open."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open_low else value >= self.low
+        return above and (value < self.high if self.open_high else value <= self.high)
+
+    def __str__(self) -> str:
+        """The limits in words.
+
+        >>> str(Range(0, open_low=True)), str(Range(0, 1, open_high=True)), str(Range(0, 1))
+        ('above 0', 'at least 0 and below 1', 'from 0 to 1')
+        """
+        low = f"{'above' if self.open_low else 'at least'} {self.low:g}"
+        high = f"{'below' if self.open_high else 'at most'} {self.high:g}"
+        if math.isinf(self.high):
+            return low
+        if math.isinf(self.low):
+            return high
+        return f"{low} and {high}" if self.open_low or self.open_high else f"from {self.low:g} to {self.high:g}"
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One keyword of an objective or plug-in.
+
+    Attributes:
+        name: the keyword.
+        default: its default, ``REQUIRED`` or ``UNKNOWN``.
+        kinds: the types it takes, of int, float, bool, str, none, plugin; empty when the annotation says nothing.
+        options: single values it takes (``Literal``), or empty.
+        limits: the numbers it takes (``Annotated[float, Range(...)]``); None when the source does not say.
+        doc: its one-line description, where the source has one.
+    """
+
+    name: str
+    default: Any = REQUIRED
+    kinds: frozenset[str] = frozenset()
+    options: tuple[Any, ...] = ()
+    limits: Range | None = None
+    doc: str = ""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether a value is of a type this knob takes.
+
+        >>> Knob("x", kinds=frozenset({"float"})).accepts(3), Knob("x", kinds=frozenset({"int"})).accepts(2.5)
+        (True, False)
+        """
+        if any(value == known and isinstance(value, bool) == isinstance(known, bool) for known in self.options):
+            return True
+        if not self.kinds:
+            return not self.options
+        if value is None:
+            return "none" in self.kinds
+        if isinstance(value, bool):
+            return "bool" in self.kinds
+        if isinstance(value, int):
+            return bool(self.kinds & {"int", "float"})
+        if isinstance(value, float):
+            return "float" in self.kinds or ("int" in self.kinds and value.is_integer())
+        if isinstance(value, str):
+            return bool(self.kinds & {"str", "plugin"})
+        return "plugin" in self.kinds
+
+    def problem(self, value: Any) -> str:
+        """What is wrong with a value, or nothing.
+
+        >>> Knob("dropout", kinds=frozenset({"float"}), limits=Range(0, 1, open_high=True)).problem(1)
+        'dropout must be at least 0 and below 1, got 1'
+        """
+        if not self.accepts(value):
+            return f"{self.name} takes {self.expects}, got {value!r}"
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if self.limits is not None and number and value not in self.limits:
+            return f"{self.name} must be {self.limits}, got {value!r}"
+        return ""
+
+    def whole(self, value: Any) -> Any:
+        """The value, a whole float as an int where the knob takes whole numbers only.
+
+        >>> Knob("batch_size", kinds=frozenset({"int"})).whole(1e2)
+        100
+        """
+        whole = isinstance(value, float) and value.is_integer()
+        return int(value) if whole and "int" in self.kinds and "float" not in self.kinds else value
+
+    @property
+    def expects(self) -> str:
+        """What it takes, for a message."""
+        words = [_WORDS[kind] for kind in _WORDS if kind in self.kinds]
+        if self.options:
+            shown = ", ".join(map(str, self.options))
+            words.insert(0, f"one of {shown}" if len(self.options) > 1 else shown)
+        return " or ".join(words) or "another value"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The knobs of a function; ``open`` when it takes any further keyword, or its source does not say which."""
+
+    knobs: dict[str, Knob] = field(default_factory=dict)
+    open: bool = False
+    doc: str = ""
+
+    def __or__(self, other: Signature) -> Signature:
+        return Signature({**self.knobs, **other.knobs}, self.open or other.open, self.doc or other.doc)

@@ -1,0 +1,126 @@
+"""A study: what a study file says, validated and immutable. Pure: no optuna, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hpo.search.terms.budget import Budget
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.space import Scalar, Space
+
+Aggregate = Literal["best", "last", "mean"]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A metric, its direction, and what of the curve counts as the trial's value.
+
+    ``best`` takes the best point so far, ``last`` the last one, ``mean`` the mean of all. None chooses ``mean`` where
+    the points are folds of a cross-validation and ``best`` elsewhere.
+    """
+
+    metric: str
+    direction: Literal["minimize", "maximize"]
+    aggregate: Aggregate | None = None
+
+    @property
+    def maximize(self) -> bool:
+        """Whether larger is better."""
+        return self.direction == "maximize"
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.direction, self.aggregate, self.metric]))
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A sampler, pruner or executor by name, with options; an option may itself be a Plugin.
+
+    >>> str(Plugin("patient", {"of": Plugin("median"), "patience": 3}))
+    '{patient: {of: median, patience: 3}}'
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def plain(self) -> Any:
+        """As in a study file: a name, or {name: options}."""
+        if not self.options:
+            return self.name
+        return {self.name: {k: v.plain() if isinstance(v, Plugin) else v for k, v in self.options.items()}}
+
+    def __str__(self) -> str:
+        if not self.options:
+            return self.name
+        return "{" + self.name + ": {" + ", ".join(f"{key}: {value}" for key, value in self.options.items()) + "}}"
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """How the winner is chosen: the ``top`` recipes are retrained with ``seeds`` fresh seeds each."""
+
+    top: int = 3
+    seeds: int = 2
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything a study file says.
+
+    Attributes:
+        name: name in the store; the file's stem unless the file says otherwise.
+        question: the file's first comment line.
+        objective: canonical reference (see ``hpo.search.describe.objective``).
+        goals: one, or several for a Pareto front.
+        space: what may vary.
+        fixed: knobs with one value.
+        prior: the user's guess of good values, for any of the searched knobs.
+        warm_start: names of earlier studies in the store whose trials count as evidence.
+        data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
+        folder: folder of the study file, to which its paths are relative.
+        text: the study file's text, overrides applied, for the record.
+    """
+
+    name: str
+    objective: str
+    goals: tuple[Goal, ...]
+    space: Space
+    question: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+    sampler: Plugin | None = None
+    prior: Mapping[str, Scalar] = field(default_factory=dict)
+    warm_start: tuple[str, ...] = ()
+    pruner: Plugin | None = None
+    executor: Plugin | None = None
+    workers: int = 1
+    confirm: Confirm | None = field(default_factory=Confirm)
+    seed: int = 0
+    data: Any = None
+    device: str = "cpu"
+    memory_limit: int | None = None
+    storage: str | None = None
+    repeats: bool = False
+    folder: Path = field(default_factory=Path)
+    text: str = ""
+
+    @property
+    def goal(self) -> Goal:
+        """The first goal; the only one of most studies."""
+        return self.goals[0]
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Direction of each goal, as Optuna spells them."""
+        return tuple(goal.direction for goal in self.goals)
+
+    def recipe(self, point: Mapping[str, Any], number: int, *path: str | int) -> dict[str, Any]:
+        """The complete recipe of a trial: fixed knobs, its point, and its seed unless that is fixed.
+
+        ``path`` names a purpose other than the search (``"confirm"``), which gets seeds of its own.
+        """
+        seed = derive_seed(self.seed, *(path or ("train",)), number)
+        return {"seed": seed, **self.fixed, **point}

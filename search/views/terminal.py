@@ -1,0 +1,212 @@
+"""What a running search shows: a live view in a terminal, a line a trial elsewhere, JSON lines for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TextIO
+
+from hpo.search.engine.entry import Entry
+from hpo.search.engine.loop import Loop
+from hpo.search.engine.phase import Progress
+from hpo.search.report import text
+from hpo.search.terms.budget import Spent
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_RECENT = 6
+
+
+class Lines(Progress):
+    """One plain line for each ended trial."""
+
+    def opened(self, loop: Loop, phase: str) -> None:
+        """Say what begins, and what stands from earlier runs."""
+        self.loop, self.phase = loop, phase
+        ledger = loop.ledger
+        if phase == "confirm":
+            self.say(f"confirming with fresh seeds ({getattr(loop.rules.policy, 'total', '')} runs)")
+        elif ledger.entries:
+            self.say(f"going on with {ledger.study.name}: {len(ledger.entries)} trials stand")
+
+    def ended(self, entry: Entry) -> None:
+        """Print the trial."""
+        study = self.loop.study
+        if entry.state == "failed":
+            result = f"failed: {entry.reason}"
+        else:
+            values = entry.values or tuple(value for _, value in entry.curve[-1:])
+            named = [f"{goal.metric} {text.short(value)}" for goal, value in zip(study.goals, values, strict=False)]
+            result = f"{entry.state} {', '.join(named)} after {len(entry.curve)} steps"
+        total = study.budget.trials
+        of = f"/{total}" if total and self.phase == "search" else ""
+        word = "trial" if self.phase == "search" else "fresh run"
+        print(f"{word} {entry.number}{of}: {result} ({text.recipe(entry.point)})", flush=True)
+
+    def say(self, message: str) -> None:
+        """Print a message."""
+        print(message, flush=True)
+
+
+class Json(Progress):
+    """One JSON object a line for every start, point, end and message."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+
+    def opened(self, loop: Loop, phase: str) -> None:
+        """Print the phase."""
+        self.phase = phase
+        self._print(event="phase", phase=phase, study=loop.study.name, trials=len(loop.ledger.entries))
+
+    def started(self, entry: Entry) -> None:
+        """Print the recipe."""
+        self._print(event="start", phase=self.phase, trial=entry.number, recipe=entry.recipe)
+
+    def moved(self, entry: Entry) -> None:
+        """Print the point."""
+        step, value = entry.curve[-1]
+        self._print(event="point", phase=self.phase, trial=entry.number, step=step, value=value, metrics=entry.metrics)
+
+    def ended(self, entry: Entry) -> None:
+        """Print the end."""
+        self._print(
+            event="end", phase=self.phase, trial=entry.number, state=entry.state, values=list(entry.values),
+            steps=len(entry.curve), seconds=round(entry.seconds, 4), reason=entry.reason,
+        )  # fmt: skip
+
+    def say(self, message: str) -> None:
+        """Print a message."""
+        self._print(event="message", message=message)
+
+    def _print(self, **fields: Any) -> None:
+        self._out.write(json.dumps(fields) + "\n")
+        self._out.flush()
+
+
+class Screen(Progress):
+    """A live view: budgets, counts, the best so far, the latest curves."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.console = Console()
+        self._loop: Loop | None = None
+        self._phase = "search"
+        self._recent: deque[Entry] = deque(maxlen=_RECENT)
+        self._at_start = 0.0
+        self._live = Live(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render)
+
+    def __enter__(self) -> Screen:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def opened(self, loop: Loop, phase: str) -> None:
+        """Show this loop from now on."""
+        self._loop, self._phase = loop, phase
+        self._recent.clear()
+        self._at_start = loop.study.budget.fraction(_ended(loop))
+        if phase == "search" and loop.ledger.entries:
+            self.say(f"going on with {loop.study.name}: {len(loop.ledger.entries)} trials stand")
+
+    def started(self, entry: Entry) -> None:
+        """Show the trial among the latest."""
+        if entry in self._recent:
+            self._recent.remove(entry)
+        self._recent.append(entry)
+
+    def say(self, message: str) -> None:
+        """Print above the live view."""
+        self.console.print(message, highlight=False)
+
+    def _render(self) -> RenderableType:
+        from rich.console import Group
+        from rich.text import Text
+
+        if self._loop is None:
+            return Text("loading ...")
+        loop, ledger = self._loop, self._loop.ledger
+        lines: list[RenderableType] = [self._budgets(loop)]
+        counts = {state: count for state, count in ledger.counts.items() if count}
+        shown = ", ".join(f"{count} {state}" for state, count in counts.items())
+        lines.append(Text(f"{shown}{self._saved(loop)}"))
+        best = ledger.best
+        if best is not None:
+            named = zip(loop.study.goals, best.values, strict=True)
+            values = ", ".join(f"{goal.metric} {text.short(value)}" for goal, value in named)
+            lines.append(
+                Text.assemble(
+                    ("best ", "bold"), (values, "bold green"), f"  trial {best.number}: {text.recipe(best.point)}"
+                )
+            )
+        lines.append(self._curves(loop))
+        return Group(*lines)
+
+    def _budgets(self, loop: Loop) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 1))
+        spent, budget = _ended(loop), loop.study.budget
+        title = loop.study.name if self._phase == "search" else f"{loop.study.name}: fresh runs"
+        limits: list[tuple[str, float, float | None, Callable[[Any], str]]] = [
+            ("trials", spent.trials, budget.trials, str),
+            ("steps", spent.steps, budget.steps, str),
+            ("time", spent.seconds, None if budget.minutes is None else budget.minutes * 60, text.duration),
+        ]
+        total = getattr(loop.rules.policy, "total", None)
+        if total:
+            limits[0] = ("runs", spent.trials, total, str)
+        for word, used, limit, show in limits:
+            if limit:
+                bar = ProgressBar(total=limit, completed=min(used, limit), width=30)
+                grid.add_row(title, word, bar, f"{show(used)} of {show(limit)}", self._eta(loop) if title else "")
+                title = ""
+        if title:
+            grid.add_row(title, "", "", f"{spent.trials} trials, {text.duration(spent.seconds)}", "Ctrl-C to stop")
+        return grid
+
+    def _eta(self, loop: Loop) -> str:
+        done = loop.study.budget.fraction(_ended(loop)) - self._at_start
+        left = 1.0 - self._at_start - done
+        if done <= 0.02:
+            return ""
+        return f"about {text.duration(loop.elapsed * left / done)} left"
+
+    def _saved(self, loop: Loop) -> str:
+        ended = [e for e in loop.ledger.entries if e.state in ("complete", "pruned")]
+        horizons = [loop.rules.horizon(e.recipe) for e in ended]
+        full = sum(h for h in horizons if h is not None)
+        if not full or None in horizons:
+            return ""
+        return f" - {max(0.0, 1 - sum(len(e.curve) for e in ended) / full):.0%} of epochs saved by pruning"
+
+    def _curves(self, loop: Loop) -> RenderableType:
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 1))
+        shown = [entry for entry in self._recent if entry.curve]
+        values = [value for entry in shown for _, value in entry.curve]
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        colours = {"complete": "green", "pruned": "yellow", "failed": "red", "running": "cyan", "paused": "blue"}
+        for entry in shown:
+            curve = text.sparkline([value for _, value in entry.curve], 24, low, high)
+            grid.add_row(
+                f"{entry.number}", f"[{colours[entry.state]}]{entry.state}", f"[cyan]{curve}",
+                text.short(entry.curve[-1][1]), f"[dim]{text.recipe(entry.point)}",
+            )  # fmt: skip
+        return grid
+
+
+def _ended(loop: Loop) -> Spent:
+    """What is spent, trials counted when they end: one that runs has its cost still ahead."""
+    spent, counts = loop.ledger.spent(loop.elapsed), loop.ledger.counts
+    return replace(spent, trials=spent.trials - counts["running"] - counts["paused"])
