@@ -203,7 +203,7 @@ def test_reading_writes_nothing_and_leaves_the_parsed_text_alone(study: Callable
     assert parse(study(text).text).plain() == parse(text).plain()
 
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "study-file.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "study-file.md"
 
 
 @pytest.mark.skipif(not DOCUMENT.is_file(), reason="runs in a checkout")

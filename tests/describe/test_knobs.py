@@ -219,7 +219,7 @@ def test_every_plugin_can_be_read(kind: str) -> None:
 
 
 def test_the_training_recipe_has_a_type_and_a_text_for_every_knob() -> None:
-    found = Source(Path(registry.__file__).parent / "cohort" / "recipe.py").fields("TrainingRecipe")
+    found = Source(registry.part_file("trainer", "training_recipe.py")).fields("TrainingRecipe")
     assert found is not None
     assert found.knobs["learning_rate"].limits == Range(0, open_low=True)
     assert all(knob.doc and (knob.kinds or knob.options) for knob in found.knobs.values())

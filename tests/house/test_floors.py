@@ -154,7 +154,7 @@ def test_every_file_is_imported_under_one_name() -> None:
 
 
 def test_links_are_links() -> None:
-    source = Path(__file__).parent.parent / "src" / "hpo"
+    source = Path(__file__).parents[2] / "src" / "hpo"
     if not source.is_dir():
         pytest.skip("runs in a checkout")
     for folder in ("search", "objectives", "studies"):

@@ -251,7 +251,7 @@ def test_saved_weights_load_into_a_torch_module_that_predicts_the_same(tmp_path:
 
 
 def test_the_documented_language_model_learns() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "cohorts.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "cohorts.md").read_text()
     (block,) = re.findall(r"^```python\n(# mytext.py\n.*?)^```", text, re.DOTALL | re.MULTILINE)
     written: dict[str, Any] = {}
     exec(block, written)
