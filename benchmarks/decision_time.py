@@ -18,7 +18,7 @@ from hpo.search.curves.single import Library, forecast
 from hpo.search.curves.thaw import Settings
 from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.terms.space import Float, Parameter, Space
-from hpo.search.terms.trial import TrialView
+from hpo.search.terms.trial import Trial
 
 HORIZON = 50
 SPACE = Space(tuple(Parameter(f"x{i}", Float(0.0, 1.0)) for i in range(7)))
@@ -33,7 +33,7 @@ def study(trials: int) -> View:
         level = sum((u - 0.4) ** 2 for u in values.values())
         length = int(min(HORIZON, 1 + rng.geometric(0.4 if level > 0.5 else 0.08)))
         curve = [(t, level + np.exp(-0.1 * t) + 0.01 * rng.normal()) for t in range(1, length + 1)]
-        views.append(TrialView(number, values, curve, "paused"))
+        views.append(Trial(number, values, curve, "paused"))
     return View(SPACE, {}, "minimize", 0, HORIZON, views)
 
 
@@ -46,7 +46,7 @@ def thaw(trials: int, decisions: int = 40) -> list[float]:
         spent.append(1e3 * (time.process_time() - began))
         first = view.trials[0]
         curve = [*first.curve, (len(first.curve) + 1, first.curve[-1][1] * 0.99)]
-        trials_now = [TrialView(0, first.values, curve, "paused"), *view.trials[1:]]
+        trials_now = [Trial(0, first.point, curve, "paused"), *view.trials[1:]]
         memo = turn.memo if turn.memo is not None else view.memo
         view = View(SPACE, {}, "minimize", 0, HORIZON, trials_now, memo=memo)
     return spent

@@ -39,8 +39,8 @@ from threadpoolctl import threadpool_limits
 
 import hpo
 from hpo.search import studyfile
+from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
-from hpo.search.engine.phase import Progress
 from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry

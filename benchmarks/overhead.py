@@ -47,11 +47,11 @@ def study(folder: Path, sampler: str, trials: int, storage: str) -> dict[str, ob
 def engine_side(folder: Path, storage: str, sampler: str, before: int, more: int) -> dict[str, float]:
     """Cost of ``more`` trials of the engine on a study of ``before``."""
     from hpo.search import studyfile
-    from hpo.search.engine import phase
     from hpo.search.engine import run as engine
+    from hpo.search.engine.context import Progress
     from hpo.search.store import open_store
 
-    class Clock(phase.Progress):
+    class Clock(Progress):
         def ended(self, entry):
             self.end = time.perf_counter(), time.process_time()
             self.start = getattr(self, "start", self.end)  # the first trial warms up: imports, caches

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.search import studyfile
 from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
-from hpo.search.engine.phase import Progress
+from hpo.search.engine.context import Progress
 from hpo.search.engine.winner import CONFIRM
 from hpo.search.report import recipefile
 from hpo.search.report.study import StudyReport, report, table
@@ -38,25 +38,25 @@ class Result:
     @property
     def recipe(self) -> dict[str, Any]:
         """The winner's knob values, its seed included."""
-        return dict(self.report.winner["recipe"]) if self.report.winner else {}
+        return dict(self.report.winner.recipe) if self.report.winner else {}
 
     @property
     def value(self) -> float | None:
         """The winner's value for the first goal: the mean of its fresh runs, where there are any."""
-        return float(self.report.winner["candidates"][0]["mean"][0]) if self.report.winner else None
+        return float(self.report.winner.first.mean[0]) if self.report.winner else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """95 % interval of that mean; None without fresh runs."""
-        first = self.report.winner["candidates"][0] if self.report.winner else None
-        if first is None or not first["half"]:
+        first = self.report.winner.first if self.report.winner else None
+        if first is None or not first.half:
             return None
-        return first["mean"][0] - first["half"][0], first["mean"][0] + first["half"][0]
+        return first.mean[0] - first.half[0], first.mean[0] + first.half[0]
 
     @property
-    def test(self) -> dict[str, float] | None:
+    def test(self) -> Mapping[str, float] | None:
         """Scores on the test split, measured once; None where the objective has none."""
-        return (self.report.winner or {}).get("test")
+        return self.report.winner.test if self.report.winner else None
 
     @property
     def trials(self) -> pandas.DataFrame:

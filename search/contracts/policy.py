@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from hpo.search.terms.space import Scalar, Space
-from hpo.search.terms.trial import TrialView
+from hpo.search.terms.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,18 @@ class View:
     direction: Literal["minimize", "maximize"]
     seed: int
     horizon: int | None
-    trials: Sequence[TrialView]
+    trials: Sequence[Trial]
     lanes: int = 1
     steps_left: int | None = None
     trials_left: int | None = None
     memo: Mapping[str, Any] = field(default_factory=dict)
     prior: Mapping[str, Scalar] = field(default_factory=dict)
-    earlier: Sequence[TrialView] = ()
+    earlier: Sequence[Trial] = ()
+
+    @property
+    def sign(self) -> float:
+        """Times this, smaller values are better."""
+        return -1.0 if self.direction == "maximize" else 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hpo.search.dashboard.attributes import save_note, save_plot
 from hpo.search.dashboard.note import Summary, markdown
 from hpo.search.report import batch, text
 from hpo.search.report.plots import Tried, rate_and_batch
 from hpo.search.report.study import StudyReport, summarize
+from hpo.search.store import attributes
 from hpo.search.store.changes import Snapshot
+from hpo.search.terms.winner import Winner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from optuna import Study as Stored
     from optuna.trial import FrozenTrial
@@ -31,9 +33,9 @@ def annotate(stored: Stored, study: Study) -> None:
     They depend on nothing else, and only what differs is written. A note edited by a person is left alone.
     """
     trials = stored.get_trials(deepcopy=False)
-    verdict = stored.user_attrs.get("winner")
+    verdict = Winner.read(stored.user_attrs.get(attributes.WINNER))
     told = batch.lines(_report(stored, study, trials)) if verdict is not None else ()
-    definition = stored.user_attrs.get("definition") or {}
+    definition = stored.user_attrs.get(attributes.DEFINITION) or {}
     beforehand = text.known(definition.get("prior", {}), definition.get("warm_start", {}))
     save_note(stored, markdown(_summary(study, trials, verdict, beforehand, told)))
     if len(study.goals) > 1:
@@ -44,7 +46,7 @@ def annotate(stored: Stored, study: Study) -> None:
         [tried for trial in trials if (tried := _tried(study, trial)) is not None],
         metric=study.goal.metric,
         maximize=study.goal.maximize,
-        winner=verdict["candidates"][0]["trial"] if verdict is not None else None,
+        winner=verdict.first.trial if verdict is not None else None,
     )
     if figure is not None:
         save_plot(stored, PLOT, figure)
@@ -58,7 +60,7 @@ def _report(stored: Stored, study: Study, trials: Sequence[FrozenTrial]) -> Stud
 def _summary(
     study: Study,
     trials: Sequence[FrozenTrial],
-    verdict: Mapping[str, Any] | None,
+    verdict: Winner | None,
     beforehand: str,
     told: Sequence[str],
 ) -> Summary:

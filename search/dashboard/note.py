@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.search.report import text
+from hpo.search.terms.winner import Winner
 
 _FINALISTS = 10
 
@@ -21,7 +22,7 @@ class Summary:
         counts: trials by state, such as ``complete``.
         steps: points of all learning curves.
         best: number and value of the best complete trial; None with several goals.
-        verdict: the study's attribute ``winner``; None while it is not decided.
+        verdict: None while it is not decided.
         file: the study file.
         known: what was known before the first trial; see ``report.text.known``.
         batch: what the trials tell of batch size, a line each; see ``report.batch``.
@@ -34,7 +35,7 @@ class Summary:
     counts: Mapping[str, int] = field(default_factory=dict)
     steps: int = 0
     best: tuple[int, float] | None = None
-    verdict: Mapping[str, Any] | None = None
+    verdict: Winner | None = None
     file: str = ""
     known: str = ""
     batch: Sequence[str] = ()
@@ -61,7 +62,7 @@ def markdown(summary: Summary) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _outcome(summary: Summary, verdict: Mapping[str, Any]) -> dict[str, str]:
+def _outcome(summary: Summary, verdict: Winner) -> dict[str, str]:
     states = ", ".join(f"{count} {state}" for state, count in summary.counts.items() if count)
     facts = {
         "trials": f"{sum(summary.counts.values())}: {states}",
@@ -70,42 +71,41 @@ def _outcome(summary: Summary, verdict: Mapping[str, Any]) -> dict[str, str]:
     if summary.best is not None:
         number, value = summary.best
         facts["best in the search"] = f"{text.short(value)} (trial {number})"
-    first = verdict["candidates"][0]
+    first = verdict.first
     if len(summary.metrics) == 1:
-        count = len(first["runs"])
+        count = len(first.runs)
         fresh = f"mean of {count} fresh runs" if count else "not confirmed by fresh runs"
-        facts["winner"] = f"**{_values(summary.metrics, first)}** (trial {first['trial']}, {fresh})"
-    if verdict.get("test"):
-        facts["on the test split"] = f"{text.scores(verdict['test'])} (trial {first['trial']}, trained again)"
+        facts["winner"] = f"**{_values(summary.metrics, first.mean, first.halves())}** (trial {first.trial}, {fresh})"
+    if verdict.test:
+        facts["on the test split"] = f"{text.scores(verdict.test)} (trial {first.trial}, trained again)"
     return facts
 
 
-def _finalists(metrics: Sequence[str], verdict: Mapping[str, Any]) -> str:
+def _finalists(metrics: Sequence[str], verdict: Winner) -> str:
     """One row per finalist, best first: what the search saw, what fresh runs gave, its searched knobs."""
-    shown = verdict["candidates"][:_FINALISTS]
-    knobs = list(dict.fromkeys(knob for candidate in shown for knob in candidate["point"]))
+    shown = verdict.candidates[:_FINALISTS]
+    knobs = list(dict.fromkeys(knob for candidate in shown for knob in candidate.point))
     rows = [
         [
-            str(candidate["trial"]),
-            _values(metrics, {"mean": candidate["searched"]}),
-            _values(metrics, candidate) if candidate["runs"] else "",
-            *(_knob(candidate["point"][knob]) if knob in candidate["point"] else "" for knob in knobs),
+            str(candidate.trial),
+            _values(metrics, candidate.searched),
+            _values(metrics, candidate.mean, candidate.halves()) if candidate.runs else "",
+            *(_knob(candidate.point[knob]) if knob in candidate.point else "" for knob in knobs),
         ]
         for candidate in shown
     ]
     table = _table(["trial", "in the search", "fresh runs", *knobs], rows)
-    left = len(verdict["candidates"]) - len(shown)
+    left = len(verdict.candidates) - len(shown)
     return f"{table}\n\nand {left} more." if left else table
 
 
-def _values(metrics: Sequence[str], found: Mapping[str, Any]) -> str:
+def _values(metrics: Sequence[str], means: Sequence[float], halves: Sequence[float | None] = ()) -> str:
     """The value of each goal with its interval, named where there are several.
 
-    >>> _values(["loss"], {"mean": [0.5], "half": [0.025]})
+    >>> _values(["loss"], [0.5], [0.025])
     '0.500 ± 0.025'
     """
-    halves = found.get("half") or [None] * len(metrics)
-    shown = [text.interval(mean, half) for mean, half in zip(found["mean"], halves, strict=True)]
+    shown = [text.interval(mean, half) for mean, half in zip(means, halves or [None] * len(means), strict=True)]
     return shown[0] if len(shown) == 1 else ", ".join(f"{m} {value}" for m, value in zip(metrics, shown, strict=True))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob, Range
 
 _KINDS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "None": "none"}
-_PLUGINS = ("BaseSampler", "BasePruner")
+_PLUGINS = ("BaseSampler", "Pruner")
 
 
 class File(Protocol):

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import describe
 from hpo.search.engine import run as engine
-from hpo.search.engine.phase import horizon_of
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
 from hpo.search.terms.budget import Budget
@@ -97,5 +97,5 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
 
 
 def _steps(study: Study) -> int:
-    horizon = horizon_of(study, describe(study.objective, study.folder))(study.fixed) or 1
+    horizon = horizon_of(describe(study.objective, study.folder), study.space)(study.fixed) or 1
     return (study.budget.trials or 50) * horizon

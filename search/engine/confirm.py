@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hpo.search.contracts.policy import Continue, Policy, Resume, Start, Turn, Verdict, View, Wait
@@ -20,38 +19,7 @@ from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.study import Study
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A recipe and its fresh runs.
-
-    Attributes:
-        trial: number of the search trial it comes from.
-        searched: that trial's values, one per goal.
-        runs: values of the fresh runs, one tuple per seed.
-        mean: mean of the fresh runs for each goal; the searched values where there are none.
-        half: half the width of the 95 % interval for each goal, None without an estimate of the spread.
-    """
-
-    trial: int
-    point: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    searched: tuple[float, ...]
-    runs: tuple[tuple[float, ...], ...]
-    mean: tuple[float, ...]
-    half: tuple[float, ...] | None
-
-    def plain(self) -> dict[str, Any]:
-        """As stored and reported."""
-        return {
-            "trial": self.trial,
-            "point": dict(self.point),
-            "searched": list(self.searched),
-            "runs": [list(run) for run in self.runs],
-            "mean": list(self.mean),
-            "half": list(self.half) if self.half else None,
-        }
+from hpo.search.terms.winner import Candidate
 
 
 def finalists(ledger: Ledger, top: int) -> list[Entry]:
@@ -95,7 +63,7 @@ def fresh_seeds(study: Study) -> list[int]:
     return [derive_seed(study.seed, "confirm", i) for i in range(count)]
 
 
-class Plan(Policy):
+class FreshRuns(Policy):
     """Trains every finalist with every fresh seed once; what failed is tried once more.
 
     Attributes:
@@ -161,7 +129,7 @@ def candidates(
         searched = entry.values or entry.value(search.study.goals)
         mean = tuple(sum(run[i] for run in runs) / len(runs) for i in goals) if runs else searched
         half = tuple(h / math.sqrt(len(runs)) for h in halves) if runs and halves else None
-        found.append(Candidate(entry.number, entry.point, entry.recipe, searched, tuple(runs), mean, half))
+        found.append(Candidate(entry.number, entry.point, searched, tuple(runs), mean, half))
     sign = -1.0 if search.study.goal.maximize else 1.0
     return sorted(found, key=lambda c: (len(c.runs) < len(seeds), sign * c.mean[0], c.trial))
 

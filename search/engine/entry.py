@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.search.terms.study import Goal
-from hpo.search.terms.trial import State, TrialView
+from hpo.search.terms.trial import Curve, State, Trial
 
 
 @dataclass
@@ -74,13 +74,14 @@ class Entry:
     point: dict[str, Any]
     key: str
     state: State = "running"
-    curve: list[tuple[int, float]] = field(default_factory=list)
+    curve: Curve = ()
     tallies: list[Tally] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     values: tuple[float, ...] = ()
     seconds: float = 0.0
     unstored: float = 0.0
     reason: str = ""
+    evidence: Mapping[str, float] = field(default_factory=dict)
     retry_of: int | None = None
     attempts: int = 0
 
@@ -100,6 +101,18 @@ class Entry:
         pairs = zip(self.tallies, goals, strict=True)
         return tuple(tally.value(goal, folds=self.folds, several=several) for tally, goal in pairs)
 
-    def view(self) -> TrialView:
-        """What a policy sees of it."""
-        return TrialView(self.number, self.point, self.curve, self.state, self.seconds)
+    def view(self) -> Trial:
+        """What everything else sees of it."""
+        return Trial(
+            self.number,
+            self.point,
+            self.curve,
+            self.state,
+            values=self.values,
+            seconds=self.seconds,
+            seed=self.recipe.get("seed"),
+            reason=self.reason,
+            evidence=self.evidence,
+            metrics=self.metrics,
+            recipe=self.key,
+        )

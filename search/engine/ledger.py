@@ -15,14 +15,14 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.contracts.sampler import TRIES
-from hpo.search.engine import ask
-from hpo.search.engine import warmstart as evidence
+from hpo.search.engine import ask, warmstart
 from hpo.search.engine.entry import Entry, Tally
+from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
 from hpo.search.terms.study import Study
-from hpo.search.terms.trial import State, TrialView
+from hpo.search.terms.trial import Curve, State, Trial
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
@@ -32,7 +32,6 @@ _ENDS: dict[State, TrialState] = {
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-_STATES = {optuna_state: state for state, optuna_state in _ENDS.items()}
 
 _WORTH_STORING = 1e-3
 """Seconds of training that are stored with the next point; doing so costs a hundredth of that."""
@@ -43,13 +42,13 @@ class Ledger:
 
     Attributes:
         entries: by number.
-        views: the same, as policies see them.
+        views: the same, as all else sees them; one list, changed in place.
         counts: number of trials by state.
         points: recorded in all.
         retries: trials that repeat a failed one; they do not count against the budget.
         best: the complete trial with the best first goal.
         seconds: what earlier runs took.
-        evidence: what was known before the first trial.
+        warm_start: what was known before the first trial.
     """
 
     def __init__(
@@ -59,13 +58,13 @@ class Ledger:
         self.study, self.session, self.optuna = study, session, session.study
         self.storage = session.study._storage
         self.entries: list[Entry] = []
-        self.views: list[TrialView] = []
+        self.views: list[Trial] = []
         self.counts: dict[State, int] = dict.fromkeys(("running", "paused", *_ENDS), 0)
         self.points = 0
         self.retries = 0
         self.best: Entry | None = None
-        self.seconds = float(self.facts().get("seconds", 0.0))
-        self.evidence = evidence.recall(study, session.study)
+        self.seconds = float(self.facts().get(attributes.SECONDS, 0.0))
+        self.warm_start = warmstart.recall(study, session.study)
         self._recipe = recipe
         self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
         self._failures: dict[str, list[int]] = {}  # numbers of those that have, by recipe key
@@ -106,10 +105,6 @@ class Ledger:
     def _size(self) -> int | None:
         return self.study.space.size(self.study.fixed)
 
-    def frozen(self, entry: Entry) -> FrozenTrial:
-        """The trial in Optuna's terms, as pruners take it."""
-        return self.storage.get_trial(entry.trial_id)
-
     def start(self, point: Mapping[str, Any] | None, make_sampler: Callable[[int, int], BaseSampler]) -> Entry | None:
         """Open the next trial at ``point``, or where the sampler made for (number, attempt) says.
 
@@ -122,7 +117,7 @@ class Ledger:
             if point is None:
                 point = ask.propose(
                     self.optuna, trial, study.space, study.fixed, lambda attempt: make_sampler(number, attempt),
-                    seed=study.seed, start=self.evidence.start(number), tried=self._tried, repeats=study.repeats,
+                    seed=study.seed, start=self.warm_start.start(number), tried=self._tried, repeats=study.repeats,
                 )  # fmt: skip
         except SpaceExhausted as error:
             entry = Entry(number, trial_id, {}, {}, "")
@@ -133,11 +128,11 @@ class Ledger:
         recipe = self._recipe(point, number)
         entry = Entry(number, trial_id, recipe, dict(point), digest(recipe, without_seed=True))
         entry.tallies = [Tally() for _ in study.goals]
-        self.note(entry, "recipe", entry.key)
-        self.note(entry, "seed", recipe.get("seed"))
+        self.note(entry, attributes.RECIPE, entry.key)
+        self.note(entry, attributes.SEED, recipe.get("seed"))
         if self.failures(entry.key) and not study.repeats:
             entry.retry_of = self._failures[entry.key][-1]
-            self.note(entry, "retry_of", entry.retry_of)
+            self.note(entry, attributes.RETRY_OF, entry.retry_of)
         self._enter(entry)
         return entry
 
@@ -151,7 +146,7 @@ class Ledger:
         seconds: float = 0.0,
     ) -> None:
         """Record a point: one value for each goal, the ``judged`` one on the curve, all its metrics, and its cost."""
-        entry.curve.append((step, values[judged]))
+        entry.curve += ((step, values[judged]),)
         telling = len(metrics) > 1 or len(entry.metrics) > 1  # else the goal's alone, which is on the curve
         entry.metrics = dict(metrics)
         goals = self.study.goals
@@ -160,9 +155,9 @@ class Ledger:
         self.points += 1
         self.storage.set_trial_intermediate_value(entry.trial_id, step, values[judged])
         if len(goals) > 1:
-            self.note(entry, "tallies", [tally.plain() for tally in entry.tallies])
+            self.note(entry, attributes.TALLIES, [tally.plain() for tally in entry.tallies])
         if telling:
-            self.note(entry, "metrics", entry.metrics)
+            self.note(entry, attributes.METRICS, entry.metrics)
         if entry.attempts:
             self.count_attempts(entry, 0)
         entry.unstored += seconds
@@ -172,12 +167,12 @@ class Ledger:
     def count_attempts(self, entry: Entry, attempts: int) -> None:
         """Store how often a trial was taken up again without a new point since."""
         entry.attempts = attempts
-        self.note(entry, "attempts", attempts)
+        self.note(entry, attributes.ATTEMPTS, attempts)
 
     def move(self, entry: Entry, state: State) -> None:
         """Mark a trial that has not ended as running or paused."""
         if entry.state != state:
-            self.storage.set_trial_system_attr(entry.trial_id, "paused", state == "paused")
+            self.storage.set_trial_system_attr(entry.trial_id, attributes.PAUSED, state == "paused")
             if state == "paused":
                 self._store_seconds(entry)
             self._change(entry, state)
@@ -191,11 +186,12 @@ class Ledger:
         elif state == "pruned" and entry.curve and len(self.study.goals) == 1:
             values = (entry.curve[-1][1],)
         if reason:
-            self.note(entry, "reason", reason)
+            self.note(entry, attributes.REASON, reason)
         if evidence:
-            self.note(entry, "evidence", dict(evidence))
+            entry.evidence = dict(evidence)
+            self.note(entry, attributes.EVIDENCE, entry.evidence)
         if len(entry.metrics) == 1:
-            self.note(entry, "metrics", entry.metrics)
+            self.note(entry, attributes.METRICS, entry.metrics)
         self._store_seconds(entry)
         self.storage.set_trial_state_values(entry.trial_id, _ENDS[state], values)
         self._change(entry, state)
@@ -212,28 +208,26 @@ class Ledger:
 
     def keep_time(self, elapsed: float) -> None:
         """Store how long the study has run in all."""
-        self.note_study("seconds", round(self.seconds + elapsed, 3))
+        self.note_study(attributes.SECONDS, round(self.seconds + elapsed, 3))
 
     def _store_seconds(self, entry: Entry, least: float = 0.0) -> None:
         """Store what a trial has cost; policies see what is stored, so that a restart changes no decision."""
         if entry.unstored > least:
             entry.seconds, entry.unstored = round(entry.seconds + entry.unstored, 6), 0.0
-            self.note(entry, "train_seconds", entry.seconds)
+            self.note(entry, attributes.TRAIN_SECONDS, entry.seconds)
 
     def _load(self, trial: FrozenTrial) -> None:
-        attrs, point = trial.user_attrs, dict(trial.params)
-        recipe = self._recipe(point, trial.number) | ({"seed": attrs["seed"]} if attrs.get("seed") is not None else {})
-        key = attrs.get("recipe") or (digest(recipe, without_seed=True) if point else "")
+        known, attrs = attributes.read_trial(trial), trial.user_attrs
+        point = dict(known.point)
+        recipe = self._recipe(point, trial.number) | ({"seed": known.seed} if known.seed is not None else {})
+        key = known.recipe or (digest(recipe, without_seed=True) if point else "")
         entry = Entry(trial.number, trial._trial_id, recipe, point, key)
-        running: State = "paused" if trial.system_attrs.get("paused") else "running"
-        entry.state = _STATES.get(trial.state, running)
-        entry.curve = sorted(trial.intermediate_values.items())
-        entry.metrics = attrs.get("metrics", {})
-        entry.tallies = self._tallies(entry.curve, attrs.get("tallies"))
-        entry.seconds = float(attrs.get("train_seconds", 0.0))
-        entry.reason = attrs.get("reason", "")
-        entry.retry_of = attrs.get("retry_of")
-        entry.attempts = int(attrs.get("attempts", 0))
+        entry.state = "running" if trial.state is TrialState.WAITING else known.state
+        entry.curve, entry.metrics = known.curve, dict(known.metrics)
+        entry.tallies = self._tallies(entry.curve, attrs.get(attributes.TALLIES))
+        entry.seconds, entry.reason, entry.evidence = known.seconds, known.reason, known.evidence
+        entry.retry_of = attrs.get(attributes.RETRY_OF)
+        entry.attempts = int(attrs.get(attributes.ATTEMPTS, 0))
         if entry.curve and not entry.metrics and len(self.study.goals) == 1:
             entry.metrics = {self.study.goal.metric: entry.curve[-1][1]}
         self.points += len(entry.curve)
@@ -244,7 +238,7 @@ class Ledger:
         elif trial.state is TrialState.WAITING:
             self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
 
-    def _tallies(self, curve: list[tuple[int, float]], stored: list[list[float]] | None) -> list[Tally]:
+    def _tallies(self, curve: Curve, stored: list[list[float]] | None) -> list[Tally]:
         if stored is not None:
             return [Tally(int(count), total, best, last) for count, total, best, last in stored]
         tallies = [Tally() for _ in self.study.goals]

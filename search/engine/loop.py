@@ -19,6 +19,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
@@ -27,6 +28,7 @@ from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.rules import Observer, Rules
 from hpo.search.running.training import VALUE
+from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
 from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point
@@ -54,7 +56,7 @@ class Loop:
         self._moved: list[int] = []  # in this round, to be judged
         self._began = time.monotonic()
         self._kept_time = 0.0
-        self._memo: Mapping[str, Any] = ledger.facts().get("policy", {})
+        self._memo: Mapping[str, Any] = ledger.facts().get(attributes.MEMO, {})
 
     @property
     def elapsed(self) -> float:
@@ -142,7 +144,7 @@ class Loop:
                 self._end(entry, "failed", f"the objective ended without a point that has {wanted}")
         elif isinstance(event, Failed):
             if event.detail:
-                self.ledger.note(entry, "traceback", event.detail[-4000:])
+                self.ledger.note(entry, attributes.TRACEBACK, event.detail[-4000:])
             self._end(entry, "failed", event.reason)
             if event.fatal:
                 self._commit()
@@ -204,12 +206,10 @@ class Loop:
         if horizon is not None and entry.step >= horizon:
             return Continue()  # it is about to complete
         verdict = self.rules.policy.judge(self._view(), entry.number)
-        if isinstance(verdict, Continue) and self.rules.pruner.prune(self.rules.view, self.ledger.frozen(entry)):
-            step, value = entry.curve[-1]
-            metric = self.study.goals[self.rules.judged].metric
-            fallback = f"{self.rules.pruner_name} at step {step}, {metric} {value:.6g}"
-            reason = getattr(self.rules.pruner, "reason", "") or fallback
-            return Prune(reason, getattr(self.rules.pruner, "evidence", None) or {}, verdict.memo)
+        if isinstance(verdict, Continue):
+            answer = self.rules.pruner.judge(self._view(), entry.number)
+            if isinstance(answer, Prune):
+                return replace(answer, memo=verdict.memo)
         return verdict
 
     def _end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
@@ -304,13 +304,13 @@ class Loop:
             trials_left=self._trials_left(spent),
             memo=self._memo,
             prior=self.study.prior,
-            earlier=self.ledger.evidence.earlier,
+            earlier=self.ledger.warm_start.earlier,
         )
 
     def _keep(self, memo: Mapping[str, Any] | None) -> None:
         if memo is not None:
-            self.ledger.note_study("policy", dict(memo))
-            self._memo = self.ledger.facts()["policy"]  # as it will be read back
+            self.ledger.note_study(attributes.MEMO, dict(memo))
+            self._memo = self.ledger.facts()[attributes.MEMO]  # as it will be read back
 
     def _commit(self) -> None:
         if self.elapsed - self._kept_time >= _TICK:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 
 from hpo.search.contracts.policy import Policy
+from hpo.search.contracts.pruner import Pruner
 from hpo.search.engine.entry import Entry
 
 
@@ -19,8 +19,7 @@ class Rules:
 
     Attributes:
         policy: which trial trains next.
-        pruner: whether a trial is stopped; with its name for the record.
-        view: the study as the pruner sees it (one goal).
+        pruner: whether a trial is stopped.
         judged: which goal curves are judged by.
         make_sampler: makes the sampler for a draw (number, attempt).
         horizon: steps of a complete trial under a recipe, None when unknown.
@@ -28,9 +27,7 @@ class Rules:
     """
 
     policy: Policy
-    pruner: BasePruner
-    pruner_name: str
-    view: Any
+    pruner: Pruner
     judged: int
     make_sampler: Callable[[int, int], BaseSampler]
     horizon: Callable[[Mapping[str, Any]], int | None]

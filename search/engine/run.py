@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
 
@@ -14,16 +14,19 @@ from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.dashboard.annotate import annotate
+from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
-from hpo.search.engine import warmstart as evidence
+from hpo.search.engine import warmstart
+from hpo.search.engine.checkpoints import drop_scratch, scratch_of
+from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
-from hpo.search.engine.phase import Context, Progress, drive, drop_scratch, horizon_of, scratch_of, task_of
 from hpo.search.engine.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
 from hpo.search.engine.rules import Rules
+from hpo.search.engine.signals import drive
 from hpo.search.engine.winner import CONFIRM, decide
-from hpo.search.store import Store, open_store
+from hpo.search.store import Store, attributes, open_store
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, StoreError
 from hpo.search.terms.recipe import canonical, derive_seed
@@ -56,7 +59,7 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
         for note in _data_notes(study, objective):
             progress.say(note)
         if fresh or study.name not in store.names():
-            evidence.require(study, store)  # before anything is written or deleted
+            warmstart.require(study, store)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
                 if name in store.names():
@@ -90,16 +93,16 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     spec = study.data if study.data is not None else objective.default_data
     if objective.kind != "builtin" or spec is None:
         return ()
-    notes: Sequence[str] = registry.part("data").load(spec, task_of(study).split_seed).notes
+    notes: Sequence[str] = registry.part("data").load(spec, study.task.split_seed).notes
     return notes
 
 
 def _open(study: Study, objective: Objective, store: Store, session: Session, progress: Progress) -> None:
     """Store what the study is, or check that it still is what the stored trials belong to."""
-    taken = evidence.settle(study, objective, store, session.study, progress.say)
+    taken = warmstart.settle(study, objective, store, session.study, progress.say)
     new = defining.definition(study, objective, taken)
     storage, key = session.study._storage, session.study._study_id
-    old = session.study.user_attrs.get("definition")
+    old = session.study.user_attrs.get(attributes.DEFINITION)
     trials = session.study.get_trials(deepcopy=False)
     if not trials:
         drop_scratch(study.name)
@@ -113,8 +116,12 @@ def _open(study: Study, objective: Objective, store: Store, session: Session, pr
             session.rebase(defining.carry_over(trials, study.space))
             key = session.study._study_id
     if old != new:
-        storage.set_study_user_attr(key, "definition", canonical(new))
-    facts = {"question": study.question, "study_file": study.text, "task": asdict(task_of(study))}
+        storage.set_study_user_attr(key, attributes.DEFINITION, canonical(new))
+    facts = {
+        attributes.QUESTION: study.question,
+        attributes.STUDY_FILE: study.text,
+        attributes.TASK: asdict(study.task),
+    }
     for name, value in facts.items():
         if session.study.user_attrs.get(name) != value:
             storage.set_study_user_attr(key, name, value)
@@ -129,7 +136,7 @@ def _open(study: Study, objective: Objective, store: Store, session: Session, pr
 @contextmanager
 def _executor(study: Study, objective: Objective, progress: Progress) -> Iterator[Executor]:
     plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
-    executor = build_executor(plugin, task_of(study), study.workers)
+    executor = build_executor(plugin, study.task, study.workers)
     try:
         yield executor
         for note in executor.notes:
@@ -143,7 +150,7 @@ def _search(context: Context, session: Session) -> Ledger:
     ledger = Ledger(study, session, study.recipe)
     sampler, policy = sampler_and_policy(study)
     pruner = pruner_of(study)
-    horizon = horizon_of(study, objective)
+    horizon = horizon_of(objective, study.space)
 
     def make_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
         seed = derive_seed(study.seed, "sample", number, attempt)
@@ -155,13 +162,9 @@ def _search(context: Context, session: Session) -> Ledger:
 
     goal = pruner.options.get("goal")
     judged = next((i for i, known in enumerate(study.goals) if known.metric == goal), 0)
-    direction = study.goals[judged].direction
-    facts = PrunerContext((direction,), horizon(study.fixed), study.seed, study.name)
     rules = Rules(
         policy=build_policy(policy, study),
-        pruner=build("pruner", pruner, facts),
-        pruner_name=pruner.name,
-        view=_one_goal(session.study, direction),
+        pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),
         judged=judged,
         make_sampler=make_sampler,
         horizon=horizon,
@@ -170,20 +173,3 @@ def _search(context: Context, session: Session) -> Ledger:
     drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "search")
     drop_scratch(study.name)
     return ledger
-
-
-def _one_goal(study: optuna.Study, direction: str) -> Any:
-    """The study as a pruner may see it: with one direction."""
-    return study if len(study.directions) == 1 else _OneGoal(study, direction)
-
-
-class _OneGoal:
-    """A study of several goals shown with the one its curves belong to."""
-
-    def __init__(self, study: optuna.Study, direction: str) -> None:
-        self._study = study
-        self.direction = optuna.study.StudyDirection[direction.upper()]
-        self.directions = [self.direction]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)

@@ -20,18 +20,17 @@ import optuna
 
 from hpo.search.describe.objective import Objective
 from hpo.search.engine.definition import portable
-from hpo.search.report.study import StudyReport, TrialReport, report
+from hpo.search.report.study import StudyReport, report
 from hpo.search.samplers.common.distributions import snap
-from hpo.search.store import Store
+from hpo.search.store import Store, attributes
 from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.recipe import canonical
 from hpo.search.terms.space import Choice, Scalar
 from hpo.search.terms.study import Study
-from hpo.search.terms.trial import TrialView
+from hpo.search.terms.trial import Trial
 
 T = TypeVar("T")
 
-_KEY = "evidence"
 _STARTS = 3  # recipes of each earlier study that are tried first: as many as are confirmed where nothing else is said
 _TRIALS = 200  # of all earlier studies, kept at most; a policy models fewer points than that
 _POINTS = 50  # of a curve, kept at most besides its best
@@ -39,7 +38,7 @@ _STATES = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True)
-class Evidence:
+class WarmStart:
     """What is known beforehand.
 
     Attributes:
@@ -50,7 +49,7 @@ class Evidence:
 
     since: int = 0
     starts: tuple[Mapping[str, Scalar], ...] = ()
-    earlier: tuple[TrialView, ...] = ()
+    earlier: tuple[Trial, ...] = ()
 
     def start(self, number: int) -> Mapping[str, Scalar]:
         """Knob values at which a trial starts; empty where all is left to the sampler."""
@@ -84,7 +83,7 @@ def settle(
     Raises:
         UserError: an earlier study is missing, or has another goal.
     """
-    known = stored._storage.get_study_system_attrs(stored._study_id).get(_KEY) or {}
+    known = stored._storage.get_study_system_attrs(stored._study_id).get(attributes.WARM_START) or {}
     named = canonical({"prior": study.prior, "warm_start": study.warm_start})
     if known.get("named", {"prior": {}, "warm_start": []}) == named:
         return dict(known.get("taken", {}))
@@ -109,15 +108,15 @@ def settle(
         "starts": [start for i, start in enumerate(starts) if start and start not in starts[:i]],
         "earlier": trials,
     }
-    stored._storage.set_study_system_attr(stored._study_id, _KEY, canonical(record))
+    stored._storage.set_study_system_attr(stored._study_id, attributes.WARM_START, canonical(record))
     return taken
 
 
-def recall(study: Study, stored: optuna.Study) -> Evidence:
+def recall(study: Study, stored: optuna.Study) -> WarmStart:
     """What was taken for a study, as far as it lies in its space now."""
-    known = stored._storage.get_study_system_attrs(stored._study_id).get(_KEY)
+    known = stored._storage.get_study_system_attrs(stored._study_id).get(attributes.WARM_START)
     if not known:
-        return Evidence()
+        return WarmStart()
     space = study.space
     inside = [trial for trial in known["earlier"] if space.contains(trial["point"], study.fixed)]
     starts = [
@@ -125,10 +124,10 @@ def recall(study: Study, stored: optuna.Study) -> Evidence:
         for start in known["starts"]
     ]
     earlier = [
-        TrialView(i, trial["point"], [(step, value) for step, value in trial["curve"]], trial["state"])
+        Trial(i, trial["point"], tuple((step, value) for step, value in trial["curve"]), trial["state"])
         for i, trial in enumerate(inside)
     ]
-    return Evidence(known["since"], tuple(starts), tuple(earlier))
+    return WarmStart(known["since"], tuple(starts), tuple(earlier))
 
 
 def _check_goals(study: Study, found: StudyReport) -> None:
@@ -145,7 +144,7 @@ def _check_goals(study: Study, found: StudyReport) -> None:
         )
 
 
-def _inside(study: Study, objective: Objective, found: StudyReport) -> list[tuple[TrialReport, dict[str, Scalar]]]:
+def _inside(study: Study, objective: Objective, found: StudyReport) -> list[tuple[Trial, dict[str, Scalar]]]:
     """The ended trials that this study could have run, best first, each with its point; none if none has a value.
 
     Knobs that they did not search have the value fixed there, or the objective's default where it is the same one.
@@ -155,10 +154,10 @@ def _inside(study: Study, objective: Objective, found: StudyReport) -> list[tupl
     defaults = {name: knob.default for name, knob in objective.signature.knobs.items()}
     here = {**defaults, **study.fixed}
     there = {**(defaults if same else {}), **found.definition.get("fixed", {})}
-    finals = [candidate["trial"] for candidate in (found.winner or {}).get("candidates", ())]
+    finals = [candidate.trial for candidate in found.winner.candidates] if found.winner else []
     sign = -1.0 if study.goal.maximize else 1.0
 
-    def rank(trial: TrialReport) -> tuple[int, int, float, int]:
+    def rank(trial: Trial) -> tuple[int, int, float, int]:
         place = finals.index(trial.number) if trial.number in finals else len(finals)
         reached = trial.values[:1] if trial.state == "complete" else [value for _, value in trial.curve]
         return place, _STATES.index(trial.state), min([sign * v for v in reached], default=math.inf), trial.number
@@ -169,7 +168,7 @@ def _inside(study: Study, objective: Objective, found: StudyReport) -> list[tupl
     return inside if any(trial.state != "failed" for trial, _ in inside) else []
 
 
-def _alike(study: Study, trial: TrialReport, here: Mapping[str, Any]) -> bool:
+def _alike(study: Study, trial: Trial, here: Mapping[str, Any]) -> bool:
     """Whether the knobs that were searched there and are not searched here had the values that they have here."""
     searched = study.space.names()
     return all(
@@ -191,8 +190,8 @@ def _point(study: Study, values: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 def _best(
-    found: StudyReport, inside: Sequence[tuple[TrialReport, dict[str, Scalar]]]
-) -> Sequence[tuple[TrialReport, dict[str, Scalar]]]:
+    found: StudyReport, inside: Sequence[tuple[Trial, dict[str, Scalar]]]
+) -> Sequence[tuple[Trial, dict[str, Scalar]]]:
     """The recipes to try first; of several goals an even part of the Pareto front."""
     if len(found.goals) == 1:
         return [item for item in inside if item[0].state != "failed"][:_STARTS]
@@ -207,7 +206,7 @@ def _evenly(items: Sequence[T], count: int) -> Sequence[T]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def _plain(trial: TrialReport, point: Mapping[str, Scalar], *, maximize: bool) -> dict[str, Any]:
+def _plain(trial: Trial, point: Mapping[str, Scalar], *, maximize: bool) -> dict[str, Any]:
     """A trial as stored: of a long curve every so many points, and the best."""
     curve = [(step, value) for step, value in trial.curve if math.isfinite(value)]
     if trial.state == "complete" and not curve:  # plain Optuna's trials need not have any

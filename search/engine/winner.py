@@ -8,16 +8,24 @@ from typing import Any
 
 import optuna
 
-from hpo.search.engine.confirm import Plan, candidates, finalists, fresh_seeds
+from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.describe.horizon import horizon_of
+from hpo.search.engine.checkpoints import drop_scratch, scratch_of
+from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
+from hpo.search.engine.context import Context
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
-from hpo.search.engine.phase import Context, drive, drop_scratch, horizon_of, scratch_of, task_of
+from hpo.search.engine.plugins import build
 from hpo.search.engine.rules import Rules
+from hpo.search.engine.signals import drive
 from hpo.search.running.training import scores_on_test
+from hpo.search.store import attributes
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.errors import EverythingFailed
 from hpo.search.terms.recipe import canonical
+from hpo.search.terms.study import Plugin
+from hpo.search.terms.winner import Winner
 
 CONFIRM = " (confirm)"
 """What is added to a study's name for the study that holds its fresh runs."""
@@ -32,17 +40,17 @@ def decide(context: Context, ledger: Ledger) -> None:
         return
     seeds = fresh_seeds(study)
     found = candidates(finals, seeds, _fresh_runs(context, finals, seeds) if seeds else [], ledger)
-    winner = found[0]
-    recipe = canonical({**winner.recipe, "seed": seeds[0]} if winner.runs else winner.recipe)
-    old = ledger.optuna.user_attrs.get("winner") or {}
-    verdict = {"recipe": recipe, "candidates": [candidate.plain() for candidate in found]}
-    if old.get("recipe") == recipe and "test" in old:
-        verdict["test"] = old["test"]
+    leader = ledger[found[0].trial]
+    recipe = canonical({**leader.recipe, "seed": seeds[0]} if found[0].runs else leader.recipe)
+    old = Winner.read(ledger.facts().get(attributes.WINNER))
+    winner = Winner(recipe, tuple(found))
+    if old is not None and old.recipe == recipe and old.measured:
+        winner = replace(winner, test=old.test, measured=True)
     elif context.objective.returns_model:
         context.progress.say("measuring the winner once on the test split")
-        verdict["test"] = _test(context, recipe)
-    if old != verdict:
-        ledger.note_study("winner", verdict)
+        winner = replace(winner, test=_test(context, recipe), measured=True)
+    if old != winner:
+        ledger.note_study(attributes.WINNER, winner.plain())
     ledger.session.commit()
 
 
@@ -50,18 +58,16 @@ def _fresh_runs(context: Context, finals: list[Entry], seeds: list[int]) -> list
     study = context.study
     question = f"Fresh runs of the finalists of {study.name}"
     again = replace(study, name=study.name + CONFIRM, budget=Budget(), repeats=True, question=question)
-    plan = Plan(finals, seeds)
+    plan = FreshRuns(finals, seeds)
     with context.store.session(again.name, again.directions) as session:
         ledger = Ledger(again, session, plan.recipe)
         plan.place(ledger)
         rules = Rules(
             policy=plan,
-            pruner=optuna.pruners.NopPruner(),
-            pruner_name="none",
-            view=session.study,
+            pruner=build("pruner", Plugin("none"), PrunerContext()),
             judged=0,
             make_sampler=_no_sampler,
-            horizon=horizon_of(study, context.objective),
+            horizon=horizon_of(context.objective, study.space),
             scratch=scratch_of(again, context.objective),
         )
         try:
@@ -78,7 +84,7 @@ def _no_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
 
 def _test(context: Context, recipe: Mapping[str, Any]) -> dict[str, float] | None:
     """Train the winner once more and measure it on the test split; None where that is not to be had."""
-    scores, reason = context.executor.call(scores_on_test, task_of(context.study), recipe, context.study.goals)
+    scores, reason = context.executor.call(scores_on_test, context.study.task, recipe, context.study.goals)
     if reason:  # the search stands without it
         context.progress.say(f"the winner could not be tested: {reason}")
     return scores

@@ -39,7 +39,7 @@ from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.space import Scalar
 from hpo.search.terms.threads import one_thread
-from hpo.search.terms.trial import TrialView
+from hpo.search.terms.trial import Trial
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -118,7 +118,7 @@ class FreezeThaw(Policy):
 
     def _turn(self, view: View, judged: int | None) -> Turn:
         encoding = Encoding(view.space, view.fixed)
-        sign = -1.0 if view.direction == "maximize" else 1.0
+        sign = view.sign
         horizon = _horizon(view)
         if horizon != self._known_for:
             self._known, self._known_for = {}, horizon
@@ -126,7 +126,7 @@ class FreezeThaw(Policy):
         tried = {k.key for k in known}
         observed = [k for k in known if len(k.curve)]
         earlier = [self._know(trial, encoding, sign, horizon, "earlier") for trial in view.earlier]
-        guess = {**min(earlier, key=lambda k: k.best).trial.values, **view.prior} if earlier else view.prior
+        guess = {**min(earlier, key=lambda k: k.best).trial.point, **view.prior} if earlier else view.prior
         candidates = Candidates(view.space, encoding.units([guess])[0])
         started, may_start = len(known), view.trials_left != 0
         for k in known:
@@ -154,7 +154,7 @@ class FreezeThaw(Policy):
         units = candidates.uniform(rng, self._settings.uniform if may_start else 0)
         if self._own_recipes and may_start:
             best = sorted(observed, key=lambda k: k.best)[: self._settings.parents]
-            parents = encoding.units([k.trial.values for k in best])
+            parents = encoding.units([k.trial.point for k in best])
             units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
         new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
         options = _joined(_options(paused, observed), new) if paused else new
@@ -228,7 +228,7 @@ class FreezeThaw(Policy):
                 return point
         return None
 
-    def _know(self, trial: TrialView, encoding: Encoding, sign: float, horizon: int, study: str) -> _Known:
+    def _know(self, trial: Trial, encoding: Encoding, sign: float, horizon: int, study: str) -> _Known:
         old = self._known.get((study, trial.number))
         if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
             return old
@@ -241,7 +241,7 @@ class FreezeThaw(Policy):
             curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
         best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
         if old is None:
-            row, key, limit = encoding.encode([trial.values])[0], _key(trial.values), _limit(trial.values, horizon)
+            row, key, limit = encoding.encode([trial.point])[0], _key(trial.point), _limit(trial.point, horizon)
             known = _Known(trial, len(trial.curve), curve, steps, best, row, key, limit, {})
         else:
             known = replace(old, trial=trial, length=len(trial.curve), curve=curve, steps=steps, best=best)
@@ -253,7 +253,7 @@ class FreezeThaw(Policy):
 class _Known:
     """Of a trial, what need not be worked out at every decision; ``best`` is smaller for better trials."""
 
-    trial: TrialView
+    trial: Trial
     length: int
     curve: Array
     steps: int

@@ -17,22 +17,20 @@ import bisect
 import math
 from itertools import accumulate
 
-from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
-
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.halving import Halving
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
 def make(
     context: PrunerContext, *, min_resource: int = 1, max_resource: int | None = None, reduction_factor: int = 3
-) -> BasePruner:
+) -> Pruner:
     """Make the pruner.
 
     Raises:
@@ -86,18 +84,18 @@ class _Unknown(Stopper):
         self._lengths: Watched[list[int]] = Watched(list, _add_length)
         self._halving: tuple[int, Halving] | None = None
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop as the trial's bracket says, once there is a complete trial."""
-        lengths, _ = self._lengths.look(study)
+        lengths, _ = self._lengths.look(view)
         seed, min_resource, factor = self._settings
         longest = max(lengths, default=0)
         if longest < min_resource:
             return None
         if self._halving is None or self._halving[0] != longest:
             self._halving = longest, _halving(longest, seed, min_resource, longest, factor)
-        return self._halving[1].judge(study, trial, curve)
+        return self._halving[1].stop(view, trial, curve)
 
 
-def _add_length(lengths: list[int], trial: FrozenTrial, direction: StudyDirection) -> None:
-    if trial.state == TrialState.COMPLETE and trial.last_step is not None:
-        lengths[:] = [max([trial.last_step, *lengths])]
+def _add_length(lengths: list[int], trial: Trial, view: View) -> None:
+    if trial.state == "complete" and trial.curve:
+        lengths[:] = [max([trial.curve[-1][0], *lengths])]

@@ -20,21 +20,19 @@ import heapq
 import math
 from dataclasses import dataclass, field
 
-from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
-
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
-def make(context: PrunerContext, *, threshold: float = 0.05, top: int = 1, n_warmup_steps: int = 0) -> BasePruner:
+def make(context: PrunerContext, *, threshold: float = 0.05, top: int = 1, n_warmup_steps: int = 0) -> Pruner:
     """Make the pruner.
 
     Raises:
@@ -62,14 +60,14 @@ class _LearningCurve(Stopper):
         self._seed, self._threshold, self._top, self._warmup = seed, threshold, top, warmup
         self._watched: Watched[_Complete] = Watched(_Complete, self._add)
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the forecast leaves less than the threshold for beating the incumbent."""
-        complete, others = self._watched.look(study)
+        complete, others = self._watched.look(view)
         horizon = self._horizon_of(trial) or complete.longest
         step = curve[-1][0]
         if step <= self._warmup or step >= horizon or step not in milestones(horizon):
             return None
-        running = [_best(curve_of(o, study.direction)) for o in others if o.number != trial.number]
+        running = [_best(curve_of(o, view)) for o in others if o.number != trial.number]
         bests = heapq.nsmallest(self._top, [*complete.bests, *(best for best in running if best is not None)])
         if len(bests) < self._top or not all(math.isfinite(value) for _, value in curve):
             return None
@@ -79,7 +77,7 @@ class _LearningCurve(Stopper):
         chance = seen.beats(bests[-1])
         if chance >= self._threshold:
             return None
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        sign = view.sign
         low, high = sorted((sign * seen.final(0.1), sign * seen.final(0.9)))
         evidence = {
             "predicted": sign * seen.final(0.5),
@@ -89,20 +87,20 @@ class _LearningCurve(Stopper):
             "probability": chance,
         }
         rank = "the best" if self._top == 1 else f"number {self._top}"
-        return Stop(
+        return Prune(
             f"at step {step} of {horizon} it was to end at {evidence['predicted']:.4g} ({low:.4g} to {high:.4g}); "
             f"{rank} is {evidence['incumbent']:.4g}, and its chance to beat that {chance:.1%}",
             evidence,
         )
 
-    def _horizon_of(self, trial: FrozenTrial) -> int | None:
-        epochs = trial.params.get("epochs", self._horizon)
+    def _horizon_of(self, trial: Trial) -> int | None:
+        epochs = trial.point.get("epochs", self._horizon)
         return epochs if isinstance(epochs, int) else self._horizon
 
-    def _add(self, complete: _Complete, trial: FrozenTrial, direction: StudyDirection) -> None:
-        curve = curve_of(trial, direction)
+    def _add(self, complete: _Complete, trial: Trial, view: View) -> None:
+        curve = curve_of(trial, view)
         best = _best(curve)
-        if trial.state == TrialState.COMPLETE and best is not None:
+        if trial.state == "complete" and best is not None:
             complete.curves = [*complete.curves[1 - LIBRARY :], curve]
             complete.bests = heapq.nsmallest(self._top, [*complete.bests, best])
             complete.longest = max(complete.longest, curve[-1][0])

@@ -13,9 +13,7 @@ Reference: Golovin et al., Google Vizier, KDD 2017, section 3.2; Optuna's Median
 
 from __future__ import annotations
 
-from optuna.pruners import BasePruner
-
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.percentile import Percentile
 
 REQUIRES = ("one goal",)
@@ -28,6 +26,6 @@ def make(
     n_warmup_steps: int = 0,
     interval_steps: int = 1,
     n_min_trials: int = 1,
-) -> BasePruner:
+) -> Pruner:
     """Make the pruner."""
     return Percentile(context.horizon, 50.0, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials)

@@ -13,20 +13,16 @@ from __future__ import annotations
 
 import math
 
-from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial
-
-from hpo.search.contracts.pruner import PrunerContext
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper
+from hpo.search.contracts.policy import Continue, Prune, View
+from hpo.search.contracts.pruner import Pruner, PrunerContext
+from hpo.search.pruners.common.stopper import Curve, Stopper
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
-def make(
-    context: PrunerContext, *, of: BasePruner | None = None, patience: int = 5, min_delta: float = 0.0
-) -> BasePruner:
+def make(context: PrunerContext, *, of: Pruner | None = None, patience: int = 5, min_delta: float = 0.0) -> Pruner:
     """Make the pruner.
 
     Raises:
@@ -38,11 +34,11 @@ def make(
 
 
 class _Patient(Stopper):
-    def __init__(self, horizon: int | None, of: BasePruner | None, patience: int, min_delta: float) -> None:
+    def __init__(self, horizon: int | None, of: Pruner | None, patience: int, min_delta: float) -> None:
         super().__init__(horizon)
         self._of, self._patience, self._min_delta = of, patience, min_delta
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the trial has not improved and the other pruner agrees."""
         values = [math.inf if math.isnan(value) else value for _, value in curve]
         late = self._patience + 1
@@ -51,9 +47,9 @@ class _Patient(Stopper):
         before, after = min(values[:-late]), min(values[-late:])
         if not before + self._min_delta < after:
             return None
-        if self._of is not None and not self._of.prune(study, trial):
+        inner = self._of.judge(view, trial.number) if self._of is not None else None
+        if isinstance(inner, Continue):
             return None
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        inner = getattr(self._of, "reason", "")
+        sign = view.sign
         reason = f"no value of the last {late} is as good as {sign * before:.6g} before them"
-        return Stop(f"{reason}; {inner}" if inner else reason, {"best": sign * before, "late": sign * after})
+        return Prune(f"{reason}; {inner.reason}" if inner else reason, {"best": sign * before, "late": sign * after})

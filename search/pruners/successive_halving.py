@@ -15,9 +15,7 @@ SuccessiveHalvingPruner, whose defaults (first rung guessed from the first trial
 
 from __future__ import annotations
 
-from optuna.pruners import BasePruner
-
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.halving import Halving
 from hpo.search.terms.errors import UserError
 
@@ -26,7 +24,7 @@ REQUIRES = ("one goal",)
 
 def make(
     context: PrunerContext, *, min_resource: int = 1, reduction_factor: int = 3, bootstrap_count: int = 0
-) -> BasePruner:
+) -> Pruner:
     """Make the pruner.
 
     Raises:

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import math
 
-from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial
-
-from hpo.search.contracts.pruner import PrunerContext
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, due
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.contracts.pruner import Pruner, PrunerContext
+from hpo.search.pruners.common.stopper import Curve, Stopper, due
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
@@ -30,7 +28,7 @@ def make(
     upper: float | None = None,
     n_warmup_steps: int = 0,
     interval_steps: int = 1,
-) -> BasePruner:
+) -> Pruner:
     """Make the pruner.
 
     Raises:
@@ -53,10 +51,10 @@ class _Threshold(Stopper):
         super().__init__(horizon)
         self._lower, self._upper, self._warmup, self._interval = lower, upper, warmup, interval
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the last value is outside of the limits."""
         step, value = curve[-1]
-        value = -value if study.direction == StudyDirection.MAXIMIZE else value
+        value = view.sign * value
         if not due(curve, self._warmup, self._interval) or self._lower <= value <= self._upper:
             return None
-        return Stop(f"the value {value:.6g} at step {step} is outside of {self._lower:g} to {self._upper:g}")
+        return Prune(f"the value {value:.6g} at step {step} is outside of {self._lower:g} to {self._upper:g}")

@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import math
 
-from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import wilcoxon
 
-from hpo.search.contracts.pruner import PrunerContext
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.contracts.pruner import Pruner, PrunerContext
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
-def make(context: PrunerContext, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> BasePruner:
+def make(context: PrunerContext, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> Pruner:
     """Make the pruner.
 
     Raises:
@@ -46,9 +45,9 @@ class _Wilcoxon(Stopper):
         self._pairs = max(2, n_startup_steps)
         self._best: Watched[list[tuple[float, Curve]]] = Watched(list, _keep_best)
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the test says that the trial is worse than the best one."""
-        best, _ = self._best.look(study)
+        best, _ = self._best.look(view)
         if not best:
             return None
         rival, own = dict(best[0][1]), dict(curve)
@@ -62,13 +61,13 @@ class _Wilcoxon(Stopper):
         p = float(wilcoxon(differences, alternative="greater", zero_method="zsplit").pvalue)
         if p >= self._p_threshold:
             return None
-        return Stop(f"worse than the best trial on {len(differences)} points (p = {p:.2g})", {"p": p})
+        return Prune(f"worse than the best trial on {len(differences)} points (p = {p:.2g})", {"p": p})
 
 
-def _keep_best(best: list[tuple[float, Curve]], trial: FrozenTrial, direction: StudyDirection) -> None:
-    if trial.state != TrialState.COMPLETE or not trial.intermediate_values:
+def _keep_best(best: list[tuple[float, Curve]], trial: Trial, view: View) -> None:
+    if trial.state != "complete" or not trial.curve:
         return
-    curve = curve_of(trial, direction)
+    curve = curve_of(trial, view)
     value = sum(value for _, value in curve) / len(curve)
     if not best or value < best[0][0]:
         best[:] = [(value, curve)]

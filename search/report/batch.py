@@ -17,7 +17,8 @@ from typing import Any, TypeGuard
 
 from hpo.search.report import text
 from hpo.search.report.plots import ACCUMULATIONS, BATCHES, EFFECTIVE, RATES
-from hpo.search.report.study import StudyReport, TrialReport
+from hpo.search.report.study import StudyReport
+from hpo.search.terms.trial import Trial
 
 CAVEAT = (
     "the noise scale is a proxy of the critical batch size, averaged over training and so ruled by its early steps; "
@@ -190,9 +191,7 @@ def _measured(metrics: Mapping[str, float]) -> bool:
     return "gradient_square_error" in metrics and "gradient_variance_error" in metrics
 
 
-def _best_rates(
-    found: StudyReport, ranked: Sequence[TrialReport], batches: Mapping[int, int], rate: str
-) -> dict[int, float]:
+def _best_rates(found: StudyReport, ranked: Sequence[Trial], batches: Mapping[int, int], rate: str) -> dict[int, float]:
     """Rate of the best complete trial of each effective batch at which enough trials have ended, smallest first."""
     ended: dict[int, int] = defaultdict(int)
     for trial in found.trials:

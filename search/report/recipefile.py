@@ -12,6 +12,7 @@ from hpo.search.studyfile.yaml12 import dump, parse
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import canonical
+from hpo.search.terms.winner import Candidate
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
     if not found.winner:
         raise UserError(f"{found.name} has no winner yet; finish it with: hpo run --study {found.name}")
     task = stored_task(found)
-    leaders = found.winner["candidates"]
+    leaders = found.winner.candidates
     several = len(found.goals) > 1
     about: dict[str, Any] = {
         "study": found.name,
-        "trial": leaders[0]["trial"],
+        "trial": leaders[0].trial,
         "objective": task.objective,
         "data": task.data,
         "split_seed": task.split_seed,
@@ -54,20 +55,20 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "folder": task.folder,
         "goal": list(found.goals) if several else found.goals[0],
         "values": _values(found, leaders[0]),
-        "test": found.winner.get("test"),
-        "curve": _curve(found, leaders[0]["trial"], found.winner["recipe"], fresh),
+        "test": found.winner.test,
+        "curve": _curve(found, leaders[0].trial, found.winner.recipe, fresh),
         "data_digest": found.definition.get("data"),
         "versions": found.definition.get("versions"),
     }
     content: dict[str, Any] = {
-        "recipe": found.winner["recipe"],
+        "recipe": found.winner.recipe,
         "about": {k: v for k, v in about.items() if v is not None},
     }
     others = [
-        {"trial": leader["trial"], "values": _values(found, leader), "recipe": {**_fixed(found), **leader["point"]}}
+        {"trial": leader.trial, "values": _values(found, leader), "recipe": {**_fixed(found), **leader.point}}
         for leader in leaders[1 : None if several else top]
     ]
-    known = {leader["trial"] for leader in leaders}
+    known = {leader.trial for leader in leaders}
     if not several:
         for trial in found.ranked():
             if len(others) + 1 < top and trial.number not in known:
@@ -153,12 +154,12 @@ def _found(objective: str, folder: Path, path: Path) -> str:
     raise UserError(f"the objective {target} is not there, nor is {file.name} beside {path}; put it there")
 
 
-def _values(found: StudyReport, leader: Mapping[str, Any]) -> dict[str, Any]:
+def _values(found: StudyReport, leader: Candidate) -> dict[str, Any]:
     values = {}
     for i, metric in enumerate(found.metrics):
-        mean, half = leader["mean"][i], leader["half"][i] if leader["half"] else None
-        entry: dict[str, Any] = {"searched": leader["searched"][i], "fresh_runs": len(leader["runs"])}
-        if leader["runs"]:
+        mean, half = leader.mean[i], leader.halves()[i]
+        entry: dict[str, Any] = {"searched": leader.searched[i], "fresh_runs": len(leader.runs)}
+        if leader.runs:
             entry = {"mean": mean, **entry}
         if half is not None:
             entry["interval"] = [mean - half, mean + half]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hpo.search.report import text
-from hpo.search.report.study import StudyReport, TrialReport
+from hpo.search.report.study import StudyReport
+from hpo.search.terms.trial import Trial
+from hpo.search.terms.winner import Candidate
 
 
 def result(found: StudyReport) -> dict[str, Any]:
     """The outcome as plain data: counts and the winner."""
     return {
         "study": found.name, "goals": list(found.goals), "counts": dict(found.counts), "points": found.points,
-        "saved": found.saved, "seconds": found.seconds, "winner": found.winner,
+        "saved": found.saved, "seconds": found.seconds, "winner": found.winner.plain() if found.winner else None,
     }  # fmt: skip
 
 
@@ -50,38 +52,36 @@ def headline(found: StudyReport) -> list[str]:
 def verdict(found: StudyReport) -> list[str]:
     """The winner: its recipe, its value over fresh runs, what the search had promised, its test scores."""
     assert found.winner is not None
-    leaders = found.winner["candidates"]
+    leaders = found.winner.candidates
     several = len(found.goals) > 1
     title = "Pareto front" if several else "winner"
     lines = []
     for leader in leaders if several else leaders[:1]:
-        lines.append(f"[bold green]{title}[/bold green] trial {leader['trial']}: {text.recipe(leader['point'])}")
+        lines.append(f"[bold green]{title}[/bold green] trial {leader.trial}: {text.recipe(leader.point)}")
         for i, metric in enumerate(found.metrics):
-            half = leader["half"][i] if leader["half"] else None
-            how = _how(len(leader["runs"]), half)
-            searched = f"; {text.short(leader['searched'][i])} in the search" if leader["runs"] else ""
-            lines.append(f"  {metric} [bold]{text.interval(leader['mean'][i], half)}[/bold] {how}{searched}")
+            half = leader.halves()[i]
+            how = _how(len(leader.runs), half)
+            searched = f"; {text.short(leader.searched[i])} in the search" if leader.runs else ""
+            lines.append(f"  {metric} [bold]{text.interval(leader.mean[i], half)}[/bold] {how}{searched}")
         title = " " * len(title)
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
-    if found.winner.get("test"):
-        lines.append(f"  test split, measured once: {text.scores(found.winner['test'])}")
+    if found.winner.test:
+        lines.append(f"  test split, measured once: {text.scores(found.winner.test)}")
     return lines
 
 
-def _runners_up(leaders: Sequence[Mapping[str, Any]]) -> list[str]:
+def _runners_up(leaders: Sequence[Candidate]) -> list[str]:
     first, second = leaders[:2]
-    shown = [
-        f"trial {c['trial']} {text.interval(c['mean'][0], c['half'][0] if c['half'] else None)}" for c in leaders[1:]
-    ]
+    shown = [f"trial {c.trial} {text.interval(c.mean[0], c.halves()[0])}" for c in leaders[1:]]
     lines = [f"  next: {'; '.join(shown)}"]
-    if first["half"] and second["runs"] and abs(first["mean"][0] - second["mean"][0]) < first["half"][0]:
-        more = f"--confirm '{{seeds: {2 * len(first['runs']) + 1}}}'"
-        lines.append(f"  [dim]trial {second['trial']} is as good within the noise; to tell them apart: {more}[/dim]")
+    if first.half and second.runs and abs(first.mean[0] - second.mean[0]) < first.half[0]:
+        more = f"--confirm '{{seeds: {2 * len(first.runs) + 1}}}'"
+        lines.append(f"  [dim]trial {second.trial} is as good within the noise; to tell them apart: {more}[/dim]")
     return lines
 
 
-def trial_rows(trials: list[TrialReport], limit: int) -> list[tuple[str, ...]]:
+def trial_rows(trials: list[Trial], limit: int) -> list[tuple[str, ...]]:
     """Rows of a table of trials: number, state, value, steps, curve, recipe."""
     curves = [value for trial in trials[:limit] for _, value in trial.curve]
     low, high = (min(curves), max(curves)) if curves else (0.0, 1.0)

@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from hpo.search.store import attributes
 from hpo.search.terms.errors import UserError, did_you_mean
+from hpo.search.terms.trial import STATES, Trial
+from hpo.search.terms.winner import Winner
 
 if TYPE_CHECKING:
     import pandas
 
     from hpo.search.store import Snapshot, Store
-
-_STATES = {"RUNNING": "running", "WAITING": "paused", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-
-
-@dataclass(frozen=True)
-class TrialReport:
-    """One trial.
-
-    Attributes:
-        values: its value for each goal; for a pruned one the last of its curve.
-        curve: (step, value) pairs.
-        seconds: what its training cost.
-        reason: why it was pruned or failed.
-    """
-
-    number: int
-    state: str
-    point: Mapping[str, Any]
-    values: tuple[float, ...]
-    curve: tuple[tuple[int, float], ...]
-    seed: int | None = None
-    seconds: float = 0.0
-    reason: str = ""
-    traceback: str = ""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    evidence: Mapping[str, float] = field(default_factory=dict)
-    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,9 +27,9 @@ class StudyReport:
         counts: number of trials by state.
         points: points recorded in all trials.
         horizon: points of the longest complete trial, None when none is complete.
-        winner: recipe, candidates with their fresh runs, test scores; None before the search has ended.
+        winner: the verdict; None before the search has ended.
         definition: what the trials depend on, as stored.
-        task: objective, data and folders on the machine that ran it; see ``executors.Task``.
+        task: objective, data and folders on the machine that ran it; see ``terms.job.Task``.
     """
 
     name: str
@@ -64,8 +40,8 @@ class StudyReport:
     points: int
     horizon: int | None
     seconds: float
-    trials: tuple[TrialReport, ...]
-    winner: Mapping[str, Any] | None
+    trials: tuple[Trial, ...]
+    winner: Winner | None
     definition: Mapping[str, Any]
     study_file: str = ""
     task: Mapping[str, Any] | None = None
@@ -83,13 +59,13 @@ class StudyReport:
             return 0.0
         return max(0.0, 1.0 - sum(len(trial.curve) for trial in ended) / (len(ended) * self.horizon))
 
-    def ranked(self) -> list[TrialReport]:
+    def ranked(self) -> list[Trial]:
         """Complete trials, best first goal first."""
         sign = -1.0 if self.goals and self.goals[0].startswith("maximize") else 1.0
         complete = [trial for trial in self.trials if trial.state == "complete" and trial.values]
         return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
 
-    def front(self) -> list[TrialReport]:
+    def front(self) -> list[Trial]:
         """Complete trials that no other one beats in every goal (the Pareto front), best first goal first."""
         signs = [-1.0 if goal.startswith("maximize") else 1.0 for goal in self.goals]
         costs = {t.number: [s * v for s, v in zip(signs, t.values, strict=True)] for t in self.ranked()}
@@ -102,7 +78,8 @@ class StudyReport:
 
     def plain(self) -> dict[str, Any]:
         """Everything as JSON-ready data."""
-        return {**asdict(self), "saved": self.saved}
+        shallow = replace(self, winner=None)
+        return {**asdict(shallow), "winner": self.winner.plain() if self.winner else None, "saved": self.saved}
 
 
 def report(store: Store, name: str) -> StudyReport:
@@ -122,27 +99,27 @@ def report(store: Store, name: str) -> StudyReport:
 def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     """Report of a study read from a store, whoever wrote it."""
     attrs = snapshot.user_attrs
-    definition = attrs.get("definition") or {}
+    definition = attrs.get(attributes.DEFINITION) or {}
     names = snapshot.system_attrs.get("study:metric_names") or ["value"] * len(snapshot.directions)
     goals = definition.get("goals") or [f"{way} {name}" for way, name in zip(snapshot.directions, names, strict=False)]
-    trials = tuple(_trial(trial) for trial in snapshot.trials)
-    counts = dict.fromkeys(_STATES.values(), 0)
+    trials = tuple(attributes.read_trial(trial) for trial in snapshot.trials)
+    counts: dict[str, int] = dict.fromkeys(STATES, 0)
     for trial in trials:
         counts[trial.state] += 1
     return StudyReport(
         name=snapshot.name,
-        question=attrs.get("question", ""),
+        question=attrs.get(attributes.QUESTION, ""),
         goals=tuple(goals),
         running=running,
         counts=counts,
         points=sum(len(trial.curve) for trial in trials),
         horizon=max((len(trial.curve) for trial in trials if trial.state == "complete"), default=None),
-        seconds=float(attrs.get("seconds", 0.0)),
+        seconds=float(attrs.get(attributes.SECONDS, 0.0)),
         trials=trials,
-        winner=attrs.get("winner"),
+        winner=Winner.read(attrs.get(attributes.WINNER)),
         definition=definition,
-        study_file=attrs.get("study_file", ""),
-        task=attrs.get("task"),
+        study_file=attrs.get(attributes.STUDY_FILE, ""),
+        task=attrs.get(attributes.TASK),
     )
 
 
@@ -153,30 +130,9 @@ def table(found: StudyReport) -> pandas.DataFrame:
     rows = []
     for trial in found.trials:
         values = dict(zip(found.metrics, trial.values, strict=False))
-        row = {"number": trial.number, "state": trial.state, **values}
+        row: dict[str, Any] = {"number": trial.number, "state": trial.state, **values}
         row |= {f"params_{name}": value for name, value in trial.point.items()}
         row |= {"steps": len(trial.curve), "seconds": trial.seconds, "seed": trial.seed, "reason": trial.reason}
         row |= {f"last_{name}": value for name, value in trial.metrics.items()}
         rows.append(row)
     return pandas.DataFrame(rows).set_index("number") if rows else pandas.DataFrame()
-
-
-def _trial(trial: Any) -> TrialReport:
-    attrs = trial.user_attrs
-    state = _STATES[trial.state.name]
-    if state == "running" and trial.system_attrs.get("paused"):
-        state = "paused"
-    return TrialReport(
-        number=trial.number,
-        state=state,
-        point=dict(trial.params),
-        values=tuple(trial.values or ()),
-        curve=tuple(sorted(trial.intermediate_values.items())),
-        seed=attrs.get("seed"),
-        seconds=float(attrs.get("train_seconds", 0.0)),
-        reason=str(attrs.get("reason", "")),
-        traceback=str(attrs.get("traceback", "")),
-        metrics=attrs.get("metrics") or {},
-        evidence=attrs.get("evidence") or {},
-        recipe=str(attrs.get("recipe", "")),
-    )

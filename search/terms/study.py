@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpo.search.terms.budget import Budget
+from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.space import Scalar, Space
 
@@ -116,6 +117,12 @@ class Study:
     def directions(self) -> tuple[str, ...]:
         """Direction of each goal, as Optuna spells them."""
         return tuple(goal.direction for goal in self.goals)
+
+    @property
+    def task(self) -> Task:
+        """What every trial of it trains."""
+        split = derive_seed(self.seed, "split")
+        return Task(self.objective, self.data, split, str(self.folder), self.device, self.memory_limit)
 
     def recipe(self, point: Mapping[str, Any], number: int, *path: str | int) -> dict[str, Any]:
         """The complete recipe of a trial: fixed knobs, its point, and its seed unless that is fixed.

@@ -1,30 +1,51 @@
-"""A trial as everything that decides sees it."""
+"""A trial as everything sees it that decides, tells or draws: read-only, whether the study runs or was read back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
-
-from hpo.search.terms.space import Scalar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 State: TypeAlias = Literal["running", "paused", "complete", "pruned", "failed"]
 
+STATES: tuple[State, ...] = ("running", "paused", "complete", "pruned", "failed")
+
+Curve: TypeAlias = "tuple[tuple[int, float], ...]"
+"""``(step, value)`` in order of step, steps counted from 1, values as the goal states them."""
+
 
 @dataclass(frozen=True, slots=True)
-class TrialView:
+class Trial:
     """One trial as recorded so far.
 
     Attributes:
         number: its number in the study.
-        values: the active searched knobs.
-        curve: ``(step, value)`` in order of step, steps counted from 1, values as the goal states them.
+        point: the active searched knobs.
+        curve: the goal's value at each step; with several goals that of the one curves are judged by.
         state: ``running`` is in a lane now, ``paused`` can be taken up again, the others have ended.
+        values: its value for each goal, once it has ended; empty before, and where it has none.
         seconds: what its points cost so far; 0 when unknown.
+        seed: of its training; None when unknown.
+        reason: why it was pruned or failed, ``evidence`` the numbers behind it.
+        traceback: of what its objective raised.
+        metrics: all metrics of its last point.
+        recipe: digest of its recipe without the seed; empty when unknown.
     """
 
     number: int
-    values: Mapping[str, Scalar]
-    curve: Sequence[tuple[int, float]]
+    point: Mapping[str, Any]
+    curve: Curve
     state: State
+    values: tuple[float, ...] = ()
     seconds: float = 0.0
+    seed: int | None = None
+    reason: str = ""
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    traceback: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    recipe: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in ("complete", "pruned", "failed")

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
+from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.loop import Loop
-from hpo.search.engine.phase import Progress
 from hpo.search.report import text
 from hpo.search.terms.budget import Spent
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from hpo.search import studyfile
 from hpo.search.describe.live import live
-from hpo.search.engine import phase, winner
 from hpo.search.engine import run as engine
+from hpo.search.engine import winner
 from hpo.search.engine.confirm import Candidate, candidates, finalists, fresh_seeds
+from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, open_store
@@ -49,7 +50,7 @@ def study(**changes: Any) -> Study:
     return studyfile.read(plain, [])
 
 
-def run(store: Store, progress: phase.Progress | None = None, **changes: Any) -> dict[str, Any]:
+def run(store: Store, progress: Progress | None = None, **changes: Any) -> dict[str, Any]:
     """Run a study; returns its verdict."""
     engine.run(study(**changes), store=store, progress=progress)
     snapshot = store.read("study")
@@ -128,7 +129,7 @@ class Killed(BaseException):
     """A death in the middle of confirming."""
 
 
-class Assassin(phase.Progress):
+class Assassin(Progress):
     def __init__(self, after: int) -> None:
         self.left, self.confirming = after, False
 

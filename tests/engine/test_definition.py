@@ -9,8 +9,8 @@ import optuna
 import pytest
 
 from hpo.search import studyfile
-from hpo.search.engine import phase
 from hpo.search.engine import run as engine
+from hpo.search.engine.context import Progress
 from hpo.search.store import open_store
 from hpo.search.terms.errors import UserError
 
@@ -29,7 +29,7 @@ SEARCH: dict[str, Any] = {
 }
 
 
-class Notes(phase.Progress):
+class Notes(Progress):
     def __init__(self) -> None:
         self.said: list[str] = []
 

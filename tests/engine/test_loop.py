@@ -16,15 +16,16 @@ from optuna.trial import FrozenTrial
 from hpo.search import studyfile
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View, Wait
+from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.curves.thaw import Settings
 from hpo.search.describe.live import live
-from hpo.search.engine import phase
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.rules import Rules, Silent
 from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.policies.straight import Straight
+from hpo.search.pruners import none
 from hpo.search.running.training import Run, Trainer
 from hpo.search.store import Store, open_store
 from hpo.search.terms.budget import Budget
@@ -136,12 +137,10 @@ def search(
     """Run the loop by itself; returns the stored trials."""
     with store.session("study", study.directions) as session:
         ledger = Ledger(study, session, study.recipe)
-        executor = executor_of(phase.task_of(study), lanes)
+        executor = executor_of(study.task, lanes)
         rules = Rules(
             policy=policy or Straight(),
-            pruner=optuna.pruners.NopPruner(),
-            pruner_name="none",
-            view=session.study,
+            pruner=none.make(PrunerContext()),
             judged=0,
             make_sampler=lambda number, attempt: optuna.samplers.RandomSampler(seed=number * 97 + attempt),
             horizon=lambda recipe: 6,

@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial
 
 from hpo.search import studyfile
 from hpo.search.describe.live import live
-from hpo.search.engine import phase
 from hpo.search.engine import run as engine
+from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
 from hpo.search.store import Store, open_store
 
@@ -57,7 +57,7 @@ class Killed(BaseException):
     """What a SIGKILL is to the process it happens to: nothing more is recorded."""
 
 
-class Assassin(phase.Progress):
+class Assassin(Progress):
     """Kills after so many things have happened, in the middle of recording the last."""
 
     def __init__(self, after: float) -> None:

@@ -14,9 +14,9 @@ import pytest
 
 from hpo.search import studyfile
 from hpo.search.describe.live import live
-from hpo.search.engine import phase
 from hpo.search.engine import run as engine
-from hpo.search.engine import warmstart as evidence
+from hpo.search.engine import warmstart
+from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
 from hpo.search.report.study import report
 from hpo.search.store import Store, open_store
@@ -53,7 +53,7 @@ def reversed_task(*, x: float = 0.0, rate: float = 1e-3, kind: str = "a", moment
     return -level({"x": x, "rate": rate, "kind": kind})
 
 
-class Notes(phase.Progress):
+class Notes(Progress):
     """Keeps what is said; may kill the search after so many points."""
 
     def __init__(self, points: float = math.inf) -> None:
@@ -117,7 +117,7 @@ def test_the_confirmed_recipes_come_before_those_that_only_looked_better(store: 
     winner = report(store, "old").winner
     assert winner is not None
     run(store, "new", 3, warm_start="old")
-    assert points(store, "new") == [candidate["point"] for candidate in winner["candidates"]]
+    assert points(store, "new") == [candidate.point for candidate in winner.candidates]
 
 
 def test_several_studies_take_turns_and_agree_on_what_they_share(store: Store) -> None:
@@ -293,7 +293,7 @@ def test_another_warm_start_is_noted_and_taken_anew(store: Store) -> None:
 
 
 def test_much_evidence_is_kept_in_part_and_the_best_is_in_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evidence, "_TRIALS", 20)
+    monkeypatch.setattr(warmstart, "_TRIALS", 20)
 
     def long(*, x: float = 0.0) -> Iterator[dict[str, float]]:
         for step in range(1, 101):
@@ -319,10 +319,10 @@ def test_evidence_outside_of_a_space_that_was_narrowed_since_is_left_out(store: 
     narrow = studyfile.read({**keys, "goal": "minimize loss", "search": {"x": {"float": [0.0, 0.29]}}})
     run(store, "new", 1, search={"x": SPACE["x"]}, warm_start="old", prior={"x": 0.2})
     with store.session("new", ("minimize",)) as session:
-        whole, part = (evidence.recall(study, session.study) for study in (wide, narrow))
+        whole, part = (warmstart.recall(study, session.study) for study in (wide, narrow))
     assert len(whole.earlier) == 20
-    inside = [trial.values for trial in whole.earlier if trial.values["x"] <= 0.29]
-    assert [trial.values for trial in part.earlier] == inside
+    inside = [trial.point for trial in whole.earlier if trial.point["x"] <= 0.29]
+    assert [trial.point for trial in part.earlier] == inside
     assert [trial.number for trial in part.earlier] == list(range(len(inside)))
     assert whole.starts[0] == part.starts[0] == part.start(0) == {"x": 0.2}
     assert {} in part.starts

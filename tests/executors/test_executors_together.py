@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hpo
-from hpo.search.report.study import TrialReport
+from hpo.search.report.study import Trial
 from hpo.search.terms import registry
 
 EPOCHS = 12
@@ -24,7 +24,7 @@ IN_STEP = SLOW[:3]  # a study does not depend on which trial was faster
 FREEZE_THAW = {"sampler": "freeze-thaw", "budget": {"steps": 40}}
 
 
-def search(way: Any, **changes: Any) -> list[TrialReport]:
+def search(way: Any, **changes: Any) -> list[Trial]:
     """Trials of a small study; half of its learning rates are hopeless."""
     settings = {
         "name": "together", "objective": "mlp", "data": "iris", "goal": "minimize val_loss", "sampler": "random",
@@ -34,7 +34,7 @@ def search(way: Any, **changes: Any) -> list[TrialReport]:
     return list(hpo.run(settings).report.trials)
 
 
-def plain(trials: list[TrialReport]) -> list[Any]:
+def plain(trials: list[Trial]) -> list[Any]:
     return [(trial.point, trial.state, trial.curve, trial.reason) for trial in trials]
 
 
@@ -43,7 +43,7 @@ def test_no_executor_is_left_out() -> None:
     assert named == set(registry.names("executor"))
 
 
-def check_stops(trials: list[TrialReport]) -> list[TrialReport]:
+def check_stops(trials: list[Trial]) -> list[Trial]:
     """Every trial has ended as it should; returns those that were stopped."""
     pruned = [trial for trial in trials if trial.state == "pruned"]
     complete = [trial for trial in trials if trial.state == "complete"]

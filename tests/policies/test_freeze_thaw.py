@@ -11,13 +11,13 @@ import pytest
 import hpo
 from hpo.search.contracts.policy import Pause, Policy, Prune, Resume, Start, View, Wait
 from hpo.search.curves.thaw import Settings
+from hpo.search.engine.context import Progress
 from hpo.search.engine.ledger import Entry
 from hpo.search.engine.loop import Loop
-from hpo.search.engine.phase import Progress
 from hpo.search.policies.freeze_thaw import FreezeThaw, make
 from hpo.search.terms.errors import Interrupted, UserError
 from hpo.search.terms.space import Choice, Float, Int, Parameter, Scalar, Space
-from hpo.search.terms.trial import TrialView
+from hpo.search.terms.trial import Trial
 
 PLANE = Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Float(0.0, 1.0))))
 MIXED = Space(
@@ -85,18 +85,18 @@ class Study:
                 assert turn.point is not None
                 assert self.view.space.contains(turn.point, self.view.fixed)
                 number = len(self.view.trials)
-                self.replace([*self.view.trials, TrialView(number, dict(turn.point), [], "running")])
+                self.replace([*self.view.trials, Trial(number, dict(turn.point), (), "running")])
                 self.log.append(("start", number))
 
     def advance(self) -> None:
         for number in self.running():
             trial = self.view.trials[number]
             step = len(trial.curve) + 1
-            value = self.loss(trial.values, step)
+            value = self.loss(trial.point, step)
             if not math.isfinite(value):
                 self.change(number, state="failed")
                 continue
-            self.change(number, curve=[*trial.curve, (step, value)], seconds=trial.seconds + 0.1)
+            self.change(number, curve=(*trial.curve, (step, value)), seconds=trial.seconds + 0.1)
             if step == (self.view.horizon or 16):
                 self.change(number, state="complete")
                 continue
@@ -116,7 +116,7 @@ class Study:
         trials[number] = dataclasses.replace(trials[number], **facts)
         self.replace(trials)
 
-    def replace(self, trials: list[TrialView]) -> None:
+    def replace(self, trials: list[Trial]) -> None:
         self.view = dataclasses.replace(self.view, trials=trials)
 
 
@@ -125,7 +125,7 @@ def policy(**options: Any) -> FreezeThaw:
 
 
 def plain(study: Study) -> list[tuple[Mapping[str, Scalar], Any]]:
-    return [(trial.values, list(trial.curve)) for trial in study.view.trials]
+    return [(trial.point, list(trial.curve)) for trial in study.view.trials]
 
 
 def test_it_finds_the_bowl_and_leaves_weak_trials_paused() -> None:
@@ -168,12 +168,12 @@ def test_maximizing_mirrors_minimizing() -> None:
     up = Study(policy(), loss=lambda values, step: -loss(values, step))
     up.view = dataclasses.replace(up.view, direction="maximize")
     up.run(50)
-    assert [trial.values for trial in up.view.trials] == [trial.values for trial in down.view.trials]
+    assert [trial.point for trial in up.view.trials] == [trial.point for trial in down.view.trials]
 
 
 def test_recipes_in_flight_are_not_started_twice() -> None:
     study = Study(policy(), lanes=6).run(60)
-    points = [tuple(trial.values.values()) for trial in study.view.trials]
+    points = [tuple(trial.point.values()) for trial in study.view.trials]
     assert len(set(points)) == len(points)
     assert study.best < 0.3
 
@@ -181,8 +181,8 @@ def test_recipes_in_flight_are_not_started_twice() -> None:
 def test_mixed_and_conditional_spaces_are_searched() -> None:
     study = Study(policy(), space=MIXED, loss=mixed_loss).run(120)
     best = min((t for t in study.view.trials), key=lambda t: min(value for _, value in t.curve))
-    assert best.values["optimizer"] == "adam"
-    assert 3e-3 < best.values["rate"] < 3e-2
+    assert best.point["optimizer"] == "adam"
+    assert 3e-3 < best.point["rate"] < 3e-2
 
 
 def test_diverging_recipes_are_avoided() -> None:
@@ -217,7 +217,7 @@ def test_halving_prefers_a_trial_that_still_falls_to_flat_ones_that_are_lower() 
             (t, 0.6931 + 0.01 * math.exp(2.0 * (1.0 - t)) + 1e-5 * math.sin(number + 7.0 * t)) for t in range(1, 10)
         ]
 
-    trials = [TrialView(i, {"x": i / 10, "y": i * 0.37 % 1.0}, curve(i), "paused") for i in range(10)]
+    trials = [Trial(i, {"x": i / 10, "y": i * 0.37 % 1.0}, curve(i), "paused") for i in range(10)]
     view = View(PLANE, {}, "minimize", 0, 50, trials)
     turn = FreezeThaw(dataclasses.replace(Settings(), halving=1.0)).next(view)
     assert turn == Resume(5)
@@ -225,21 +225,21 @@ def test_halving_prefers_a_trial_that_still_falls_to_flat_ones_that_are_lower() 
 
 def test_what_failed_holds_no_rung_against_trials_that_can_go_on() -> None:
     alive = [
-        TrialView(i, {"x": i / 12, "y": 0.5}, [(t, 2.0 + 0.01 * i - 0.3 * t) for t in (1, 2, 3)], "paused")
+        Trial(i, {"x": i / 12, "y": 0.5}, [(t, 2.0 + 0.01 * i - 0.3 * t) for t in (1, 2, 3)], "paused")
         for i in range(8)
     ]
     wild = [(1, 2.3), (2, 500.0), (3, 2.3)]
-    lost = [TrialView(i, {"x": i / 12, "y": 0.5}, wild, "failed") for i in range(8, 12)]
+    lost = [Trial(i, {"x": i / 12, "y": 0.5}, wild, "failed") for i in range(8, 12)]
     view = View(PLANE, {}, "minimize", 0, 50, alive + lost)
     assert FreezeThaw(dataclasses.replace(Settings(), halving=1.0)).next(view) == Resume(0)
 
 
 def test_a_trial_that_promises_most_is_not_ended_for_lower_flat_ones() -> None:
-    def flat(number: int) -> TrialView:
+    def flat(number: int) -> Trial:
         curve = [(t, 0.6931 + 1e-6 * number + 0.01 * math.exp(2.0 * (1.0 - t))) for t in range(1, 10)]
-        return TrialView(number, {"x": number / 50, "y": number * 0.37 % 1.0}, curve, "paused")
+        return Trial(number, {"x": number / 50, "y": number * 0.37 % 1.0}, curve, "paused")
 
-    falling = TrialView(45, {"x": 0.99, "y": 0.5}, [(t, 0.704 - 0.001 * t) for t in range(1, 10)], "running")
+    falling = Trial(45, {"x": 0.99, "y": 0.5}, [(t, 0.704 - 0.001 * t) for t in range(1, 10)], "running")
     view = View(PLANE, {}, "minimize", 0, 50, [*map(flat, range(45)), falling])
     assert not isinstance(FreezeThaw(Settings()).judge(view, 45), Prune)
 
@@ -270,7 +270,7 @@ def test_an_earlier_study_helps_from_the_first_decision_on() -> None:
     earlier = Study(policy()).run(100).view.trials
     best = min(earlier, key=lambda trial: min(value for _, value in trial.curve))
     warm, cold = Study(policy(), earlier=earlier).run(30), Study(policy()).run(30)
-    assert warm.view.trials[0].values == pytest.approx(best.values)
+    assert warm.view.trials[0].point == pytest.approx(best.point)
     assert warm.best < cold.best
 
 
@@ -287,9 +287,9 @@ def test_per_second_favours_cheap_steps() -> None:
             study.fill()
             study.advance()
             for trial in study.view.trials:
-                cost = 10.0 if trial.values["x"] > 0.5 else 0.1
+                cost = 10.0 if trial.point["x"] > 0.5 else 0.1
                 study.change(trial.number, seconds=cost * len(trial.curve))
-        dear = [trial for trial in study.view.trials if trial.values["x"] > 0.5]
+        dear = [trial for trial in study.view.trials if trial.point["x"] > 0.5]
         return sum(len(trial.curve) for trial in dear) / study.points
 
     assert sum(share("second", seed) for seed in range(8)) < sum(share("step", seed) for seed in range(8))

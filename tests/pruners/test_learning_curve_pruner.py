@@ -2,8 +2,10 @@ import math
 
 import optuna
 import pytest
+from pruning import answer
 
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.policy import Prune
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.learning_curve import make
 from hpo.search.terms.errors import UserError
 
@@ -12,8 +14,8 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 HORIZON = 30
 
 
-def context(horizon: int | None = HORIZON, direction: str = "minimize") -> PrunerContext:
-    return PrunerContext((direction,), horizon, 0, "study")
+def context(horizon: int | None = HORIZON) -> PrunerContext:
+    return PrunerContext(horizon)
 
 
 def curve(level: float, fall: float = 1.0, horizon: int = HORIZON) -> list[float]:
@@ -23,9 +25,10 @@ def curve(level: float, fall: float = 1.0, horizon: int = HORIZON) -> list[float
 class Search:
     """Trials one after the other; ``stops`` says at which step each was stopped, None where it was not."""
 
-    def __init__(self, pruner: optuna.pruners.BasePruner, direction: str = "minimize") -> None:
+    def __init__(self, pruner: Pruner, direction: str = "minimize") -> None:
         self.pruner = pruner
-        self.study = optuna.create_study(direction=direction, pruner=pruner)
+        self.study = optuna.create_study(direction=direction)
+        self.said = Prune("")
 
     def train(self, values: list[float], **params: int) -> int | None:
         fixed = {name: optuna.distributions.IntDistribution(1, 1000) for name in params}
@@ -33,7 +36,9 @@ class Search:
         trial = self.study.ask(fixed)
         for step, value in enumerate(values, 1):
             trial.report(value, step)
-            if trial.should_prune():
+            said = answer(self.pruner, self.study, trial.number)
+            if isinstance(said, Prune):
+                self.said = said
                 self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 return step
         self.study.tell(trial, values[-1] if math.isfinite(values[-1]) else 1e9)
@@ -62,17 +67,17 @@ def test_a_stop_says_what_was_expected() -> None:
     search = Search(make(context()))
     search.train_several([0.5, 0.45, 0.48])
     search.train(curve(1.5))
-    evidence = search.pruner.evidence  # type: ignore[attr-defined]
+    evidence = search.said.evidence
     assert evidence["low"] <= evidence["predicted"] <= evidence["high"]
     assert evidence["incumbent"] == pytest.approx(0.45, abs=0.01)
     assert evidence["probability"] < 0.05
     assert evidence["predicted"] == pytest.approx(1.5, abs=0.4)
-    assert "its chance to beat that" in search.pruner.reason  # type: ignore[attr-defined]
+    assert "its chance to beat that" in search.said.reason
 
 
 def test_maximizing_mirrors_minimizing() -> None:
     def stops(sign: float, direction: str) -> list[int | None]:
-        search = Search(make(context(direction=direction)), direction)
+        search = Search(make(context()), direction)
         return [search.train([sign * v for v in curve(level)]) for level in (0.5, 0.4, 0.9, 0.45, 1.2, 0.3)]
 
     assert stops(1.0, "minimize") == stops(-1.0, "maximize")

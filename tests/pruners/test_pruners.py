@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
+from pruning import AsOptunas, answer, prunes
 
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.policy import Continue, Prune, View
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.percentile import quantile
 from hpo.search.pruners.hyperband import first_rungs
 from hpo.search.terms import registry
@@ -27,11 +29,11 @@ OPTIONS: dict[str, dict[str, Any]] = {"threshold": {"upper": 50.0, "lower": -50.
 NAMES = [name for name in registry.names("pruner") if name != "learning-curve"]
 
 
-def make(name: str, direction: str = "minimize", horizon: int | None = None, **options: Any) -> BasePruner:
-    context = PrunerContext((direction,), horizon, 0, "study")
+def make(name: str, horizon: int | None = None, **options: Any) -> Pruner:
+    context = PrunerContext(horizon)
     if name == "patient":
-        options.setdefault("of", make("median", direction, horizon, n_startup_trials=1))
-    made: BasePruner = registry.load("pruner", name).make(context, **{**OPTIONS.get(name, {}), **options})
+        options.setdefault("of", make("median", horizon, n_startup_trials=1))
+    made: Pruner = registry.load("pruner", name).make(context, **{**OPTIONS.get(name, {}), **options})
     return made
 
 
@@ -41,7 +43,7 @@ def new_study(direction: str = "minimize") -> optuna.Study:
 
 def replay(
     study: optuna.Study,
-    pruner: BasePruner | Callable[[], BasePruner],
+    pruner: Pruner | BasePruner | Callable[[], Pruner],
     curves: Sequence[Sequence[tuple[int, float]]],
     sign: float = 1.0,
     lanes: int = 1,
@@ -60,8 +62,8 @@ def replay(
             if rest:
                 step, value = rest.pop(0)
                 study._storage.set_trial_intermediate_value(trial._trial_id, step, sign * value)
-                judge = pruner if isinstance(pruner, BasePruner) else pruner()
-                if judge.prune(study, study._storage.get_trial(trial._trial_id)):
+                judge = pruner if isinstance(pruner, (Pruner, BasePruner)) else pruner()
+                if prunes(judge, study, trial):
                     stopped[i] = step
                     study.tell(trial, state=TrialState.PRUNED)
                     del running[i]
@@ -99,15 +101,15 @@ wild_curves = st.lists(
 def test_it_copes_with_nan_infinite_short_and_irregular_curves(
     name: str, curves: list[list[tuple[int, float]]], lanes: int, direction: str
 ) -> None:
-    replay(new_study(direction), make(name, direction), curves, lanes=lanes)
+    replay(new_study(direction), make(name), curves, lanes=lanes)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("lanes", [1, 4])
 def test_it_prunes_what_is_maximized_as_what_is_minimized(name: str, lanes: int) -> None:
     curves = learning_curves(40, 12)
-    least = replay(new_study("minimize"), make(name, "minimize"), curves, lanes=lanes)
-    assert least == replay(new_study("maximize"), make(name, "maximize"), curves, sign=-1.0, lanes=lanes)
+    least = replay(new_study("minimize"), make(name), curves, lanes=lanes)
+    assert least == replay(new_study("maximize"), make(name), curves, sign=-1.0, lanes=lanes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,8 +147,17 @@ def test_it_gives_its_reason_in_words_and_numbers(name: str) -> None:
     options = {"threshold": {"upper": 3.0}, "patient": {"patience": 2}}.get(name, {})
     pruner = make(name, **options)
     curves = learning_curves(60, 12) + [[(s, 20.0 + s) for s in range(1, 13)]] * 3
+    said: list[Prune] = []
+    judge = pruner.judge
+
+    def listen(view: View, number: int) -> Any:
+        found = judge(view, number)
+        said.extend([found] if isinstance(found, Prune) else [])
+        return found
+
+    pruner.judge = listen  # type: ignore[method-assign]
     assert any(replay(new_study(), pruner, curves))
-    assert getattr(pruner, "reason", "")
+    assert all(prune.reason for prune in said)
 
 
 def shifted(curves: Sequence[Sequence[tuple[int, float]]], by: int) -> list[list[tuple[int, float]]]:
@@ -188,7 +199,7 @@ def test_percentiles_decide_as_in_optuna_with_steps_counted_from_one(
 def test_patience_decides_as_in_optuna(patience: int) -> None:
     curves = learning_curves(60, 15)
     inner = make("successive-halving", reduction_factor=2)
-    theirs = optuna.pruners.PatientPruner(inner, patience, 0.05)
+    theirs = optuna.pruners.PatientPruner(AsOptunas(inner), patience, 0.05)
     ours = make("patient", of=inner, patience=patience, min_delta=0.05)
     stopped = replay(new_study(), ours, curves)
     assert stopped == replay(new_study(), theirs, curves)
@@ -268,10 +279,9 @@ def test_quantiles_are_those_of_numpy(values: list[float], share: float) -> None
 def test_decisions_read_only_the_curve_they_are_given() -> None:
     study = new_study()
     replay(study, make("none"), learning_curves(10, 5))
-    trial = study._storage.get_trial(study.ask()._trial_id)
-    assert isinstance(trial, FrozenTrial)
+    trial = study.ask()
     for name in NAMES:
-        assert not make(name).prune(study, trial)  # nothing reported yet
+        assert answer(make(name), study, trial.number) == Continue()  # nothing reported yet
 
 
 def test_the_first_at_a_rung_stop_there_where_they_bootstrap() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hpo.objectives.trainer.gradient_noise import NoiseRecord
 from hpo.search import cli
 from hpo.search.report import batch
-from hpo.search.report.study import StudyReport, TrialReport
+from hpo.search.report.study import StudyReport, Trial
 from hpo.search.store import open_store
 
 SIZES, STEPS = [16, 32, 64, 128], [1, 2, 4, 8]
@@ -24,12 +24,12 @@ def choice(values: Sequence[int]) -> dict[str, Any]:
     return {"domain": {"kind": "choice", "values": list(values)}, "when": []}
 
 
-def trial(number: int, value: float, *, state: str = "complete", seconds: float = 1.0, **knobs: Any) -> TrialReport:
+def trial(number: int, value: float, *, state: str = "complete", seconds: float = 1.0, **knobs: Any) -> Trial:
     metrics = knobs.pop("metrics", {})
-    return TrialReport(number, state, knobs, (value,), ((1, value),), seconds=seconds, metrics=metrics)
+    return Trial(number, knobs, ((1, value),), state, (value,), seconds, metrics=metrics)
 
 
-def study(trials: Sequence[TrialReport], space: Mapping[str, Any] | None = None, **fixed: Any) -> StudyReport:
+def study(trials: Sequence[Trial], space: Mapping[str, Any] | None = None, **fixed: Any) -> StudyReport:
     rate = {"domain": {"kind": "float", "low": 1e-4, "high": 1.0, "log": True, "step": None}, "when": []}
     searched = space or {"learning_rate": rate, "batch_size": choice(SIZES), "accumulation_steps": choice(STEPS)}
     known = {"space": searched, "fixed": fixed}
@@ -44,7 +44,7 @@ def noise(variance: float, square: float, error: float = 0.0) -> dict[str, float
     }  # fmt: skip
 
 
-def tried(exponent: float, jitter: float = 0.0) -> list[TrialReport]:
+def tried(exponent: float, jitter: float = 0.0) -> list[Trial]:
     """Five rates at each factorization; the best one is 1e-4 * effective batch ** exponent."""
     generator = np.random.default_rng(0)
     found = []

@@ -12,6 +12,7 @@ from hpo.search.dashboard.attributes import save_note, save_plot
 from hpo.search.dashboard.note import Summary, markdown
 from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Study
+from hpo.search.terms.winner import Candidate, Winner
 
 
 @given(st.lists(st.text(max_size=9000), max_size=4))
@@ -58,8 +59,8 @@ def test_a_plot_is_stored_as_the_dashboard_itself_reads_it(lengths):
 
 
 def test_a_note_of_several_goals_names_each_value():
-    candidate = {"trial": 1, "point": {}, "searched": [0.5, 7.0], "runs": [], "mean": [0.5, 7.0], "half": None}
-    verdict = {"recipe": {}, "candidates": [candidate] * 12, "test": None}
+    candidate = Candidate(1, {}, (0.5, 7.0), (), (0.5, 7.0), None)
+    verdict = Winner({}, (candidate,) * 12, None, measured=True)
     goals = ["minimize loss", "minimize size"]
     note = markdown(Summary("pareto", "", goals, ["loss", "size"], {"complete": 12}, 30, None, verdict, ""))
     assert "| 1 | loss 0.5, size 7 |" in note

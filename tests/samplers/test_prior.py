@@ -12,8 +12,8 @@ import pytest
 
 from hpo.search import studyfile
 from hpo.search.describe.live import live
-from hpo.search.engine import phase
 from hpo.search.engine import run as engine
+from hpo.search.engine.context import Progress
 from hpo.search.report.study import report
 from hpo.search.store import Store, open_store
 from hpo.search.terms import registry
@@ -42,7 +42,7 @@ def train(
         yield level({"x": x, "rate": rate, "kind": kind}) + 1 / epoch
 
 
-class Notes(phase.Progress):
+class Notes(Progress):
     def __init__(self) -> None:
         self.said: list[str] = []
 

@@ -7,7 +7,7 @@ from hpo.search.curves.thaw import Settings
 from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.terms.space import Float, Parameter, Space
 from hpo.search.terms.threads import one_thread
-from hpo.search.terms.trial import TrialView
+from hpo.search.terms.trial import Trial
 
 
 def threads() -> set[int]:
@@ -31,7 +31,7 @@ def test_freeze_thaw_decides_in_one_thread() -> None:
             return super()._turn(view, judged)
 
     space = Space((Parameter("x", Float(0.0, 1.0)),))
-    trials = [TrialView(i, {"x": i / 12}, [(1, float(i))], "paused") for i in range(12)]
+    trials = [Trial(i, {"x": i / 12}, [(1, float(i))], "paused") for i in range(12)]
     with threadpool_limits(2, user_api="blas"):
         Watched(Settings()).next(View(space, {}, "minimize", 0, 9, trials))
     assert seen == [{1}]

@@ -8,11 +8,10 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial
-
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.trial import Trial
 
 _Values: TypeAlias = "dict[tuple[int, int], array[float]]"
 """By first rung and rung: the values that ended trials had there, in order."""
@@ -43,7 +42,7 @@ class Halving(Stopper):
         self._bootstrap = bootstrap_count
         self._ended: Watched[_Values] = Watched(dict, self._add)
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the trial is not among the best at a rung that its last point reached."""
         step, value = curve[-1]
         before = curve[-2][0] if len(curve) > 1 else 0
@@ -52,10 +51,10 @@ class Halving(Stopper):
         if not reached:
             return None
         if math.isnan(value):
-            return Stop(f"the value at step {step} is NaN")
-        ended, still = self._ended.look(study)
+            return Prune(f"the value at step {step} is NaN")
+        ended, still = self._ended.look(view)
         rivals = [
-            curve_of(rival, study.direction)
+            curve_of(rival, view)
             for rival in still
             if rival.number != trial.number and self._first(rival.number) == first
         ]
@@ -66,13 +65,13 @@ class Halving(Stopper):
             trials = len(column) + len(running) + 1
             best = max(trials // self._factor, 1) if trials > self._bootstrap else 0
             if ahead >= best:
-                sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+                sign = view.sign
                 reason = f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on"
-                return Stop(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
+                return Prune(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
         return None
 
-    def _add(self, values: _Values, trial: FrozenTrial, direction: StudyDirection) -> None:
-        curve = curve_of(trial, direction)
+    def _add(self, values: _Values, trial: Trial, view: View) -> None:
+        curve = curve_of(trial, view)
         first = self._first(trial.number)
         for rung in self._rungs(first, curve[-1][0] if curve else 0):
             value = _value_at(curve, rung)

@@ -7,11 +7,10 @@ import math
 from array import array
 from dataclasses import dataclass, field
 
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial, TrialState
-
-from hpo.search.pruners.common.stopper import Curve, Stop, Stopper, Watched, curve_of, due
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of, due
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.trial import Trial
 
 
 @dataclass
@@ -21,10 +20,10 @@ class _Complete:
     trials: int = 0
     values: dict[int, array[float]] = field(default_factory=dict)
 
-    def add(self, trial: FrozenTrial, direction: StudyDirection) -> None:
-        if trial.state == TrialState.COMPLETE:
+    def add(self, trial: Trial, view: View) -> None:
+        if trial.state == "complete":
             self.trials += 1
-            for step, value in curve_of(trial, direction):
+            for step, value in curve_of(trial, view):
                 if not math.isnan(value):
                     bisect.insort(self.values.setdefault(step, array("d")), value)
 
@@ -55,25 +54,25 @@ class Percentile(Stopper):
         self._n_min_trials = n_min_trials
         self._complete = Watched(_Complete, _Complete.add)
 
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the best value so far is worse than the percentile."""
-        complete, _ = self._complete.look(study)
+        complete, _ = self._complete.look(view)
         if complete.trials < self._n_startup_trials or not due(curve, self._n_warmup_steps, self._interval_steps):
             return None
         step = curve[-1][0]
         best = min((value for _, value in curve if not math.isnan(value)), default=math.nan)
         if math.isnan(best):
-            return Stop(f"no value but NaN up to step {step}")
+            return Prune(f"no value but NaN up to step {step}")
         values = complete.values.get(step, array("d"))
         if len(values) < self._n_min_trials:
             return None
         bar = quantile(values, self._percentile / 100.0)
         if not best > bar:
             return None
-        sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
+        sign = view.sign
         evidence = {"best": sign * best, "bar": sign * bar, "trials": float(len(values))}
         which = "median" if self._percentile == 50.0 else f"best {self._percentile:g} %"
-        return Stop(
+        return Prune(
             f"best value {sign * best:.6g} up to step {step} is behind the {which} of {len(values)} complete trials "
             f"({sign * bar:.6g})",
             evidence,

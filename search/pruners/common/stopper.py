@@ -3,58 +3,39 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
-from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
-from optuna.trial import FrozenTrial
+from hpo.search.contracts.policy import Continue, Prune, View
+from hpo.search.contracts.pruner import Answer, Pruner
+from hpo.search.terms.trial import Trial
 
 Curve: TypeAlias = Sequence[tuple[int, float]]
 """``(step, value)`` in order of step; smaller values are better, whatever the goal."""
 
 
-@dataclass(frozen=True)
-class Stop:
-    """Why a trial is stopped: in words, and the numbers behind them."""
-
-    reason: str
-    evidence: Mapping[str, float] = field(default_factory=dict)
-
-
-class Stopper(BasePruner, abc.ABC):
-    """Prunes by the trial's curve and those of the others.
-
-    Attributes:
-        reason: why the last trial to be stopped was.
-        evidence: the numbers behind the reason.
-    """
+class Stopper(Pruner):
+    """Prunes by the trial's curve and those of the others."""
 
     def __init__(self, horizon: int | None) -> None:
         self._horizon = horizon
-        self.reason = ""
-        self.evidence: Mapping[str, float] = {}
 
     @abc.abstractmethod
-    def judge(self, study: Study, trial: FrozenTrial, curve: Curve) -> Stop | None:
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Say why the trial is to be stopped after the last point of its curve, None to let it go on."""
 
-    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+    def judge(self, view: View, number: int) -> Answer:
         """Whether to stop the trial now; never where it has nothing left to train."""
-        curve = curve_of(trial, study.direction)
+        trial = view.trials[number]
+        curve = curve_of(trial, view)
         if not curve or (self._horizon is not None and curve[-1][0] >= self._horizon):
-            return False
-        stop = self.judge(study, trial, curve)
-        if stop is not None:
-            self.reason, self.evidence = stop.reason, stop.evidence
-        return stop is not None
+            return Continue()
+        return self.stop(view, trial, curve) or Continue()
 
 
-def curve_of(trial: FrozenTrial, direction: StudyDirection) -> Curve:
+def curve_of(trial: Trial, view: View) -> Curve:
     """The trial's curve, turned so that smaller is better."""
-    sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
-    return [(step, sign * value) for step, value in sorted(trial.intermediate_values.items())]
+    return trial.curve if view.sign > 0 else [(step, -value) for step, value in trial.curve]
 
 
 def due(curve: Curve, n_warmup_steps: int, interval_steps: int) -> bool:
@@ -83,27 +64,26 @@ class Watched(Generic[T]):
         add: adds an ended trial.
     """
 
-    def __init__(self, start: Callable[[], T], add: Callable[[T, FrozenTrial, StudyDirection], None]) -> None:
+    def __init__(self, start: Callable[[], T], add: Callable[[T, Trial, View], None]) -> None:
         self._start, self._add = start, add
-        self._study: Study | None = None
+        self._trials: Sequence[Trial] = ()
         self._found = start()
         self._seen = 0
         self._open: list[int] = []
 
-    def look(self, study: Study) -> tuple[T, list[FrozenTrial]]:
+    def look(self, view: View) -> tuple[T, list[Trial]]:
         """What was worked out, up to date, and the trials that have not ended."""
-        if study is not self._study:
-            self._study, self._found, self._seen, self._open = study, self._start(), 0, []
-        trials = study.get_trials(deepcopy=False)
+        if view.trials is not self._trials:
+            self._trials, self._found, self._seen, self._open = view.trials, self._start(), 0, []
         still = []
-        for trial in self._news(trials):
-            if trial.state.is_finished():
-                self._add(self._found, trial, study.direction)
+        for trial in self._news(view.trials):
+            if trial.ended:
+                self._add(self._found, trial, view)
             else:
                 still.append(trial)
-        self._open, self._seen = [trial.number for trial in still], len(trials)
+        self._open, self._seen = [trial.number for trial in still], len(view.trials)
         return self._found, still
 
-    def _news(self, trials: Sequence[FrozenTrial]) -> Iterator[FrozenTrial]:
+    def _news(self, trials: Sequence[Trial]) -> Iterator[Trial]:
         yield from (trials[number] for number in self._open)
         yield from trials[self._seen :]

@@ -1,0 +1,33 @@
+"""What every part of a run shares, and who watches it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.describe.objective import Objective
+from hpo.search.engine.loop import Loop
+from hpo.search.engine.rules import Silent
+from hpo.search.store import Store
+from hpo.search.terms.study import Study
+
+
+class Progress(Silent):
+    """Observer of a whole run: the search, then the fresh runs. Does nothing; the terminal's view derives from it."""
+
+    def opened(self, loop: Loop, phase: str) -> None:
+        """A loop is about to run: phase ``search`` or ``confirm``."""
+
+    def say(self, message: str) -> None:
+        """Something the user should know."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the parts of a run share."""
+
+    study: Study
+    objective: Objective
+    store: Store
+    executor: Executor
+    progress: Progress

@@ -1,0 +1,91 @@
+"""The verdict on a search: its finalists with their fresh runs, the best of them, and what that scores on the test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finalist and its fresh runs.
+
+    Attributes:
+        trial: number of the search trial it comes from.
+        point: the active searched knobs.
+        searched: that trial's values, one per goal.
+        runs: values of the fresh runs, one tuple per seed.
+        mean: mean of the fresh runs for each goal; the searched values where there are none.
+        half: half the width of the 95 % interval for each goal, None without an estimate of the spread.
+    """
+
+    trial: int
+    point: Mapping[str, Any]
+    searched: tuple[float, ...]
+    runs: tuple[tuple[float, ...], ...]
+    mean: tuple[float, ...]
+    half: tuple[float, ...] | None
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Candidate:
+        """Read back what ``plain`` gave."""
+        half = plain["half"]
+        return cls(
+            int(plain["trial"]),
+            dict(plain["point"]),
+            tuple(plain["searched"]),
+            tuple(tuple(run) for run in plain["runs"]),
+            tuple(plain["mean"]),
+            None if half is None else tuple(half),
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """As stored and reported."""
+        return {
+            "trial": self.trial,
+            "point": dict(self.point),
+            "searched": list(self.searched),
+            "runs": [list(run) for run in self.runs],
+            "mean": list(self.mean),
+            "half": list(self.half) if self.half else None,
+        }
+
+    def halves(self) -> tuple[float | None, ...]:
+        """Half the width of each goal's interval, None where it is not known."""
+        return self.half or (None,) * len(self.mean)
+
+
+@dataclass(frozen=True)
+class Winner:
+    """Who won, and over whom.
+
+    Attributes:
+        recipe: every knob value of the winner, with the seed of its first fresh run.
+        candidates: best first; of several goals the Pareto front.
+        test: scores on the test split, measured once; None where the objective has none.
+        measured: whether that was tried, so that it is not tried again.
+    """
+
+    recipe: Mapping[str, Any]
+    candidates: tuple[Candidate, ...]
+    test: Mapping[str, float] | None = None
+    measured: bool = False
+
+    @property
+    def first(self) -> Candidate:
+        """The winner itself."""
+        return self.candidates[0]
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any] | None) -> Winner | None:
+        """Read back what ``plain`` gave; None where nothing is decided."""
+        if not plain:
+            return None
+        candidates = tuple(Candidate.read(candidate) for candidate in plain["candidates"])
+        return cls(dict(plain["recipe"]), candidates, plain.get("test"), "test" in plain)
+
+    def plain(self) -> dict[str, Any]:
+        """As stored and reported."""
+        candidates = [candidate.plain() for candidate in self.candidates]
+        return {"recipe": dict(self.recipe), "candidates": candidates} | ({"test": self.test} if self.measured else {})
