@@ -7,7 +7,13 @@ An executor has lanes and four verbs. The search loop does not know which one it
     evict(number)    stop a trial now; with keep=True its state is held for a later admit, where there is room
     close()          release everything; safe to call twice, and after any exception
 
-Each file defines ``make(task, **options) -> Executor``.
+Each file defines ``make(task, *, option=default, ...) -> Executor``. An option ``workers`` is given the study's number
+of workers, unless the study names it there.
+
+A file may say what it needs from a study, as a literal tuple that is read without importing it::
+
+    REQUIRES = ("other processes",)     the objective can be imported by another process
+               ("trained by suite",)    the suite does the training
 
 An executor catches up by itself: a job that says ``done=5`` and whose state is not held is trained through its points
 up to step 5 without reporting them, because they are recorded already. Where several lanes move in step (cohort), lanes

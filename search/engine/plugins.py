@@ -6,7 +6,7 @@ from typing import Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Policy
-from hpo.search.studyfile.plugins import file_kind
+from hpo.search.studyfile.plugins import file_kind, options_of
 from hpo.search.terms import registry
 from hpo.search.terms.job import Task
 from hpo.search.terms.study import Plugin, Study
@@ -22,7 +22,6 @@ def build(kind: str, plugin: Plugin, context: Any) -> Any:
     options = {
         key: build(kind, value, context) if isinstance(value, Plugin) else value
         for key, value in plugin.options.items()
-        if not (kind == "pruner" and key == "goal")
     }
     return registry.load(file_kind(kind, plugin.name), plugin.name).make(context, **options)
 
@@ -64,9 +63,9 @@ def executor_of(study: Study, *, trained_by_suite: bool) -> Plugin:
 
 
 def build_executor(plugin: Plugin, task: Task, workers: int) -> Executor:
-    """Make the executor; ``workers`` goes to those that take it and do not name it themselves."""
+    """Make the executor; ``workers`` goes to one whose ``make`` takes it, unless the study names it there."""
     options = dict(plugin.options)
-    if plugin.name in ("cohort", "processes"):
+    if "workers" in options_of("executor", plugin.name).knobs:
         options.setdefault("workers", workers)
     executor: Executor = registry.load("executor", plugin.name).make(task, **options)
     return executor

@@ -160,8 +160,7 @@ def _search(context: Context, session: Session) -> Ledger:
         made: optuna.samplers.BaseSampler = build("sampler", sampler, facts)
         return made
 
-    goal = pruner.options.get("goal")
-    judged = next((i for i, known in enumerate(study.goals) if known.metric == goal), 0)
+    judged = next((i for i, known in enumerate(study.goals) if known.metric == pruner.goal), 0)
     rules = Rules(
         policy=build_policy(policy, study),
         pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),

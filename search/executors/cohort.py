@@ -20,6 +20,8 @@ from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 
+REQUIRES = ("trained by suite",)
+
 _LANES = 16  # more gain little once the overhead is shared, and crowd the cache
 
 

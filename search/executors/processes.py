@@ -19,6 +19,8 @@ from hpo.search.executors.common.worker import GRACE, Reply, Worker, WorkerDied
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Job, Lost, Point, Task
 
+REQUIRES = ("other processes",)
+
 _LOOK = 1.0
 """Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
 

@@ -40,7 +40,8 @@ def read_plugin(kind: str, node: Node, mistakes: list[Mistake], *, nested: bool 
         mistakes.append(options.mistake(f"the options of {name} are a mapping, got {options.kind}"))
         return None
     signature = options_of(kind, name, nested=nested)
-    values, named = {}, set[str]()
+    values: dict[str, Any] = {}
+    named = set[str]()
     if options is not None and isinstance(options.value, dict):
         for key, item in options.value.items():
             knob = signature.knobs.get(key)
@@ -56,7 +57,8 @@ def read_plugin(kind: str, node: Node, mistakes: list[Mistake], *, nested: bool 
             example = "tpe" if kind == "sampler" else "median" if "plugin" in knob.kinds else "..."
             hint = f"write {{{name}: {{{key}: {example}}}}}"
             mistakes.append(place.mistake(f"{name} needs the option {key!r}", hint, about=key))
-    return Plugin(name, values) if len(mistakes) == before else None
+    goal = values.pop("goal", None) if kind == "pruner" and not nested else None
+    return Plugin(name, values, goal) if len(mistakes) == before else None
 
 
 def known_names(kind: str) -> list[str]:
@@ -131,13 +133,12 @@ def check_requirements(
         if kind == "sampler":
             problem = f"{needs['one goal']} searches for one goal, the study has {len(metrics)}"
             mistakes.append(node.mistake(problem, "use nsga2 or tpe"))
-        elif plugin.options.get("goal") is None:
+        elif plugin.goal is None:
             hint = f"write {{{plugin.name}: {{goal: {metrics[0]}}}}}"
             mistakes.append(node.mistake("pruning needs to know by which of the goals", hint))
-    goal = plugin.options.get("goal")
-    if kind == "pruner" and isinstance(goal, str) and metrics and goal not in metrics:
+    if plugin.goal is not None and metrics and plugin.goal not in metrics:
         place = _option_node(node, plugin.name, "goal")
-        mistakes.append(place.mistake(f"the study has no goal {goal!r}", did_you_mean(goal, metrics)))
+        mistakes.append(place.mistake(f"the study has no goal {plugin.goal!r}", did_you_mean(plugin.goal, metrics)))
 
 
 def _option_node(node: Node, name: str, option: str) -> Node:
@@ -146,11 +147,15 @@ def _option_node(node: Node, name: str, option: str) -> Node:
     return options.get(option, node) if isinstance(options, dict) else node
 
 
+def requires(kind: str, name: str) -> tuple[str, ...]:
+    """What a plug-in needs, as its file says in ``REQUIRES``."""
+    needs = Source(registry.path(file_kind(kind, name), name)).constant("REQUIRES")
+    return needs if isinstance(needs, tuple) else ()
+
+
 def _needs(kind: str, plugin: Plugin) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a plug-in and those inside it need, each with its name."""
-    needs = Source(registry.path(file_kind(kind, plugin.name), plugin.name)).constant("REQUIRES")
-    if isinstance(needs, tuple):
-        yield plugin.name, needs
+    yield plugin.name, requires(kind, plugin.name)
     for value in plugin.options.values():
         if isinstance(value, Plugin):
             yield from _needs(kind, value)

@@ -20,7 +20,7 @@ from hpo.search.studyfile.budget import TRIALS, budget_of, check_limits, read_co
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
-from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin
+from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
@@ -213,14 +213,15 @@ class _Reader:
         if sampler is not None and file_kind("sampler", sampler.name) == "policy" and node and pruner != Plugin("none"):
             problem = f"{sampler.name} decides by itself what goes on, so a pruner does nothing"
             self._wrong(node, problem, "drop the pruner, or take another sampler")
-        elsewhere = workers > 1 or (executor is not None and executor.name == "processes")
+        needs = requires("executor", executor.name) if executor is not None else ()
+        elsewhere = workers > 1 or "other processes" in needs
         if objective is not None and objective.kind == "live" and elsewhere:
             place = self._at("executor") or self._at("workers") or self.root
             self._wrong(place, "a function of this process cannot train in others", "put it in a file of its own")
         node = self._at("executor")
         if node is None or executor is None:
             return
-        if executor.name == "cohort" and objective is not None and not objective.trained_by_suite:
+        if "trained by suite" in needs and objective is not None and not objective.trained_by_suite:
             problem = f"{objective.label} trains by itself, so its trials cannot form a cohort"
             self._wrong(node, problem, "use inline or processes, or give the file build and data")
         if workers > 1 and "workers" not in options_of("executor", executor.name).knobs:

@@ -40,23 +40,33 @@ class Goal:
 class Plugin:
     """A sampler, pruner or executor by name, with options; an option may itself be a Plugin.
 
+    Attributes:
+        goal: metric of the goal that a pruner prunes by, where the study names one of several.
+
     >>> str(Plugin("patient", {"of": Plugin("median"), "patience": 3}))
     '{patient: {of: median, patience: 3}}'
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    goal: str | None = None
 
     def plain(self) -> Any:
         """As in a study file: a name, or {name: options}."""
-        if not self.options:
+        written = self._written()
+        if not written:
             return self.name
-        return {self.name: {k: v.plain() if isinstance(v, Plugin) else v for k, v in self.options.items()}}
+        return {self.name: {k: v.plain() if isinstance(v, Plugin) else v for k, v in written.items()}}
 
     def __str__(self) -> str:
-        if not self.options:
+        written = self._written()
+        if not written:
             return self.name
-        return "{" + self.name + ": {" + ", ".join(f"{key}: {value}" for key, value in self.options.items()) + "}}"
+        return "{" + self.name + ": {" + ", ".join(f"{key}: {value}" for key, value in written.items()) + "}}"
+
+    def _written(self) -> dict[str, Any]:
+        """What stands behind its name."""
+        return {**({"goal": self.goal} if self.goal is not None else {}), **self.options}
 
 
 @dataclass(frozen=True)
