@@ -53,7 +53,7 @@ def test_several_goals_give_a_pareto_front():
     goals = ["minimize error", "minimize cost"]
     result = hpo.run(two, search={"x": {"float": [0, 1]}}, goal=goals, trials=8, confirm="none", storage=":memory:")
     assert len(result.report.front()) == 8
-    assert len(result.report.winner["candidates"]) == 8
+    assert len(result.report.winner.candidates) == 8
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -48,7 +48,8 @@ def test_many_kills_at_any_moment_lose_nothing_and_show_no_half_unit(location):
 
 def program(*args: str) -> list[str]:
     """Run this file and return the lines it prints."""
-    done = subprocess.run([sys.executable, __file__, *args], capture_output=True, text=True, timeout=300)
+    shared = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # what several test files share is found there too
+    done = subprocess.run([sys.executable, __file__, *args], capture_output=True, text=True, timeout=300, env=shared)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
