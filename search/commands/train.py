@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.report import text
-from hpo.search.studyfile.goals import AGGREGATES
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.study import Goal
@@ -53,7 +52,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.seed is not None:
         recipe["seed"] = arguments.seed
     task = exported.task if arguments.data is None else _other_data(exported, arguments.data)
-    curve, scored, fitted = _train(task, recipe, [_goal(goal) for goal in exported.goals])
+    curve, scored, fitted = _train(task, recipe, [Goal.read(goal) for goal in exported.goals])
     if arguments.data is None and arguments.seed is None:
         _compare(exported, curve)
     metrics: dict[str, Any] = {"recipe": recipe, "curve": curve, "validation": scored}
@@ -99,12 +98,6 @@ def _train(
         step = next(step for step, point in points if point is scored)
         print(f"keeping the model as it was at step {step}, its best point")
     return curve, scored, fitted
-
-
-def _goal(written: str) -> Goal:
-    words = written.split()
-    aggregate = next((known for known in AGGREGATES if known in words[1:-1]), None)
-    return Goal(words[-1], "maximize" if words[0] == "maximize" else "minimize", aggregate)
 
 
 def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:

@@ -90,11 +90,8 @@ def _best(study: Study, trials: Sequence[FrozenTrial]) -> tuple[int, float] | No
 
 
 def _tried(study: Study, trial: FrozenTrial) -> Tried | None:
-    """A trial as a plot shows it; None when it reached nothing. A pruned one reached the best point of its curve."""
-    complete = trial.state.name == "COMPLETE"
-    values = [trial.value] if complete else list(trial.intermediate_values.values())
-    reached = [value for value in values if value is not None]
-    if not reached or trial.state.name not in ("COMPLETE", "PRUNED"):
+    """A trial as a plot shows it; None when it reached nothing. A pruned one is shown with its value so far."""
+    seen = attributes.read_trial(trial, study.goals)
+    if not seen.values or seen.state not in ("complete", "pruned"):
         return None
-    best = max(reached) if study.goal.maximize else min(reached)
-    return Tried(trial.number, {**study.fixed, **trial.params}, best, complete)
+    return Tried(seen.number, {**study.fixed, **seen.point}, seen.values[0], seen.state == "complete")

@@ -89,7 +89,11 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
     best: float | None = None
     curve = []
     for trial in found.trials:
-        for _, value in trial.curve:
+        for step, value in trial.course or trial.curve:
+            partial = trial.aggregate == "mean" and (step < trial.curve[-1][0] or trial.state != "complete")
+            if partial:  # a mean of fewer folds is no value to compare
+                curve += [best] if best is not None else []
+                continue
             if best is None or (value > best if maximize else value < best):
                 best = value
             curve.append(best)

@@ -31,11 +31,11 @@ def finalists(ledger: Ledger, top: int) -> list[Entry]:
     study = ledger.study
     several = len(study.goals) > 1  # only a complete trial has a value for each of them
     ended = [entry for entry in ledger.entries if entry.curve and entry.key]
-    alike = study.goal.aggregate in (None, "best") and not any(entry.folds for entry in ended)
+    alike = study.goal.aggregate in (None, "best") and not any(entry.aggregate == "mean" for entry in ended)
     rounds = [("complete",)] if several else [("complete", "pruned")] if alike else [("complete",), ("pruned",)]
     best: dict[str, Entry] = {}
     for states in rounds:
-        valued = [(e, e.values or e.value(study.goals)) for e in ended if e.state in states]
+        valued = [(e, e.values) for e in ended if e.state in states]
         for entry, _ in _ranked(valued, study):
             if len(best) < top:
                 best.setdefault(entry.key, entry)
@@ -126,7 +126,7 @@ def candidates(
     found = []
     for entry in finals:
         runs = values[entry.key]
-        searched = entry.values or entry.value(search.study.goals)
+        searched = entry.values
         mean = tuple(sum(run[i] for run in runs) / len(runs) for i in goals) if runs else searched
         half = tuple(h / math.sqrt(len(runs)) for h in halves) if runs and halves else None
         found.append(Candidate(entry.number, entry.point, searched, tuple(runs), mean, half))

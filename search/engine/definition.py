@@ -16,7 +16,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.describe.objective import Objective
-from hpo.search.engine.plugins import pruner_of, sampler_and_policy
+from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
 from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
@@ -43,6 +43,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "prior": dict(study.prior),
         "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
+        "judged": study.goals[judged_of(study)].metric,
         "source": _source_digest(objective),
         "versions": versions(),
     }

@@ -16,13 +16,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.contracts.sampler import TRIES
 from hpo.search.engine import ask, warmstart
-from hpo.search.engine.entry import Entry, Tally
+from hpo.search.engine.entry import Entry
 from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
 from hpo.search.terms.study import Study
-from hpo.search.terms.trial import Curve, State, Trial
+from hpo.search.terms.trial import State, Trial
+from hpo.search.terms.value import Tally, aggregate_of, course
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
@@ -44,7 +45,8 @@ class Ledger:
         entries: by number.
         views: the same, as all else sees them; one list, changed in place.
         counts: number of trials by state.
-        points: recorded in all.
+        points: recorded in all; ``missed`` the steps that were trained and gave none.
+        longest: the last step that any trial has recorded.
         retries: trials that repeat a failed one; they do not count against the budget.
         best: the complete trial with the best first goal.
         seconds: what earlier runs took.
@@ -52,15 +54,27 @@ class Ledger:
     """
 
     def __init__(
-        self, study: Study, session: Session, recipe: Callable[[Mapping[str, Any], int], dict[str, Any]]
+        self,
+        study: Study,
+        session: Session,
+        recipe: Callable[[Mapping[str, Any], int], dict[str, Any]],
+        judged: int = 0,
     ) -> None:
-        """Read the study's trials; ``recipe`` completes a point to the recipe of the trial with that number."""
+        """Read the study's trials.
+
+        Args:
+            study: whose trials they are.
+            session: its place in the store.
+            recipe: completes a point to the recipe of the trial with that number.
+            judged: which goal curves are judged by.
+        """
+        self.judged = judged
         self.study, self.session, self.optuna = study, session, session.study
         self.storage = session.study._storage
         self.entries: list[Entry] = []
         self.views: list[Trial] = []
         self.counts: dict[State, int] = dict.fromkeys(("running", "paused", *_ENDS), 0)
-        self.points = 0
+        self.points = self.missed = self.longest = 0
         self.retries = 0
         self.best: Entry | None = None
         self.seconds = float(self.facts().get(attributes.SECONDS, 0.0))
@@ -83,7 +97,7 @@ class Ledger:
     def spent(self, elapsed: float) -> Spent:
         """What the budget has paid for; ``elapsed`` seconds of this run are added to those of earlier ones."""
         best = self.best.values[0] if self.best is not None else None
-        return Spent(len(self.entries) - self.retries, self.points, self.seconds + elapsed, best)
+        return Spent(len(self.entries) - self.retries, self.steps, self.seconds + elapsed, best)
 
     def tried(self) -> Collection[str]:
         """Keys of the recipes not to be tried again: all that stand, and those that failed twice."""
@@ -141,19 +155,21 @@ class Ledger:
         entry: Entry,
         step: int,
         values: tuple[float, ...],
-        judged: int,
         metrics: Mapping[str, float],
         seconds: float = 0.0,
     ) -> None:
-        """Record a point: one value for each goal, the ``judged`` one on the curve, all its metrics, and its cost."""
-        entry.curve += ((step, values[judged]),)
+        """Record a point: one value for each goal, the judged one on the curve, all its metrics, and its cost."""
+        entry.curve += ((step, values[self.judged]),)
         telling = len(metrics) > 1 or len(entry.metrics) > 1  # else the goal's alone, which is on the curve
         entry.metrics = dict(metrics)
         goals = self.study.goals
         for tally, value, goal in zip(entry.tallies, values, goals, strict=True):
             tally.add(value, maximize=goal.maximize)
+        self._value(entry)
         self.points += 1
-        self.storage.set_trial_intermediate_value(entry.trial_id, step, values[judged])
+        self.longest = max(self.longest, step)
+        self._store_missed(entry)
+        self.storage.set_trial_intermediate_value(entry.trial_id, step, values[self.judged])
         if len(goals) > 1:
             self.note(entry, attributes.TALLIES, [tally.plain() for tally in entry.tallies])
         if telling:
@@ -163,6 +179,16 @@ class Ledger:
         entry.unstored += seconds
         self._store_seconds(entry, _WORTH_STORING)
         self._refresh(entry)
+
+    @property
+    def steps(self) -> int:
+        """Steps that were trained, whatever came of them: what a budget in steps pays for."""
+        return self.points + self.missed
+
+    def miss(self, entry: Entry) -> None:
+        """Count a step of which no point came; it is stored with the trial's next point or its end."""
+        entry.missed += 1
+        self.missed += 1
 
     def count_attempts(self, entry: Entry, attempts: int) -> None:
         """Store how often a trial was taken up again without a new point since."""
@@ -181,10 +207,8 @@ class Ledger:
         """Close a trial as complete, pruned or failed."""
         entry.reason = reason
         values: tuple[float, ...] | None = None
-        if state == "complete":
-            values = entry.values = entry.value(self.study.goals)
-        elif state == "pruned" and entry.curve and len(self.study.goals) == 1:
-            values = (entry.curve[-1][1],)
+        if state == "complete" or (state == "pruned" and entry.curve and len(self.study.goals) == 1):
+            values = entry.values
         if reason:
             self.note(entry, attributes.REASON, reason)
         if evidence:
@@ -192,6 +216,7 @@ class Ledger:
             self.note(entry, attributes.EVIDENCE, entry.evidence)
         if len(entry.metrics) == 1:
             self.note(entry, attributes.METRICS, entry.metrics)
+        self._store_missed(entry)
         self._store_seconds(entry)
         self.storage.set_trial_state_values(entry.trial_id, _ENDS[state], values)
         self._change(entry, state)
@@ -210,6 +235,11 @@ class Ledger:
         """Store how long the study has run in all."""
         self.note_study(attributes.SECONDS, round(self.seconds + elapsed, 3))
 
+    def _store_missed(self, entry: Entry) -> None:
+        if entry.missed != entry.stored_missed:
+            entry.stored_missed = entry.missed
+            self.note(entry, attributes.MISSED, entry.missed)
+
     def _store_seconds(self, entry: Entry, least: float = 0.0) -> None:
         """Store what a trial has cost; policies see what is stored, so that a restart changes no decision."""
         if entry.unstored > least:
@@ -224,13 +254,22 @@ class Ledger:
         entry = Entry(trial.number, trial._trial_id, recipe, point, key)
         entry.state = "running" if trial.state is TrialState.WAITING else known.state
         entry.curve, entry.metrics = known.curve, dict(known.metrics)
-        entry.tallies = self._tallies(entry.curve, attrs.get(attributes.TALLIES))
         entry.seconds, entry.reason, entry.evidence = known.seconds, known.reason, known.evidence
         entry.retry_of = attrs.get(attributes.RETRY_OF)
         entry.attempts = int(attrs.get(attributes.ATTEMPTS, 0))
         if entry.curve and not entry.metrics and len(self.study.goals) == 1:
             entry.metrics = {self.study.goal.metric: entry.curve[-1][1]}
+        stored = attrs.get(attributes.TALLIES)
+        entry.tallies = [
+            Tally.read(stored[i]) if stored else Tally.of((v for _, v in entry.curve), maximize=goal.maximize)
+            for i, goal in enumerate(self.study.goals)
+        ]
+        if entry.curve:
+            self._value(entry)
+        entry.missed = entry.stored_missed = int(attrs.get(attributes.MISSED, 0))
         self.points += len(entry.curve)
+        self.missed += entry.missed
+        self.longest = max(self.longest, entry.step)
         self._enter(entry)
         if trial.state is TrialState.COMPLETE and trial.values:
             entry.values = tuple(trial.values)
@@ -238,14 +277,21 @@ class Ledger:
         elif trial.state is TrialState.WAITING:
             self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
 
-    def _tallies(self, curve: Curve, stored: list[list[float]] | None) -> list[Tally]:
-        if stored is not None:
-            return [Tally(int(count), total, best, last) for count, total, best, last in stored]
-        tallies = [Tally() for _ in self.study.goals]
-        for _, value in curve:
-            for tally, goal in zip(tallies, self.study.goals, strict=True):
-                tally.add(value, maximize=goal.maximize)
-        return tallies
+    def _value(self, entry: Entry) -> None:
+        """Bring the trial's value so far up to date with its last point."""
+        goals = self.study.goals
+        several = len(goals) > 1
+        each = [aggregate_of(goal, entry.metrics, several=several) for goal in goals]
+        entry.values = tuple(tally.value(how) for tally, how in zip(entry.tallies, each, strict=True))
+        judged = goals[self.judged]
+        how = each[self.judged]
+        if how == "last":
+            entry.course = ()
+        elif how == entry.aggregate and len(entry.course) == len(entry.curve) - 1:
+            entry.course += ((entry.step, entry.values[self.judged]),)
+        else:
+            entry.course = course(entry.curve, how, maximize=judged.maximize)
+        entry.aggregate = how
 
     def _enter(self, entry: Entry) -> None:
         self.entries.append(entry)

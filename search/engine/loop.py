@@ -145,6 +145,7 @@ class Loop:
         elif isinstance(event, Failed):
             if event.detail:
                 self.ledger.note(entry, attributes.TRACEBACK, event.detail[-4000:])
+            self.ledger.miss(entry)
             self._end(entry, "failed", event.reason)
             if event.fatal:
                 self._commit()
@@ -154,7 +155,7 @@ class Loop:
 
     def _point(self, entry: Entry, event: Point) -> None:
         steps = self.study.budget.steps
-        if steps is not None and self.ledger.points >= steps:
+        if steps is not None and self.ledger.steps >= steps:
             return  # other lanes had the last ones
         metrics = dict(event.metrics)
         if list(metrics) == [VALUE]:  # a bare number is the goal's, whatever that is called
@@ -163,15 +164,17 @@ class Loop:
         if missing:
             if not self.ledger.points:
                 self._unknown_metric(entry, missing[0], metrics)
-            return  # measured every few steps only: not a point of the curve
+            self.ledger.miss(entry)  # measured every few steps only: not a point of the curve
+            return
         values = tuple(metrics[goal.metric] for goal in self.study.goals)
         for goal, value in zip(self.study.goals, values, strict=True):
             if not math.isfinite(value):
                 self.executor.evict(entry.number)
+                self.ledger.miss(entry)
                 self._end(entry, "failed", f"{goal.metric} is {value} at step {event.step}")
                 return
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        self.ledger.point(entry, event.step, values, self.rules.judged, finite, event.seconds)
+        self.ledger.point(entry, event.step, values, finite, event.seconds)
         self.observer.moved(entry)
         self._moved.append(entry.number)
 
@@ -203,8 +206,8 @@ class Loop:
 
     def _verdict(self, entry: Entry) -> Verdict:
         horizon = self.rules.horizon(entry.recipe)
-        if horizon is not None and entry.step >= horizon:
-            return Continue()  # it is about to complete
+        if entry.step >= (self.ledger.longest if horizon is None else horizon):
+            return Continue()  # it is about to complete, or no trial has been seen to go further
         verdict = self.rules.policy.judge(self._view(), entry.number)
         if isinstance(verdict, Continue):
             answer = self.rules.pruner.judge(self._view(), entry.number)
@@ -295,7 +298,7 @@ class Loop:
         return View(
             space=self.study.space,
             fixed=self.study.fixed,
-            direction=self.study.goals[self.rules.judged].direction,
+            direction=self.study.goals[self.ledger.judged].direction,
             seed=self.study.seed,
             horizon=self.rules.horizon(self.study.fixed),
             trials=self.ledger.views,

@@ -12,8 +12,9 @@ from hpo.search.terms.job import Task
 from hpo.search.terms.study import Plugin, Study
 
 DEFAULT_SAMPLER = Plugin("tpe")
-DEFAULT_PRUNER = Plugin("successive-halving")
-BOLD_PRUNER = Plugin("successive-halving", {"bootstrap_count": 2})
+_FOLDS = Plugin("wilcoxon")
+DEFAULT_PRUNER = Plugin("by-points", {"curves": Plugin("successive-halving"), "folds": _FOLDS})
+BOLD_PRUNER = Plugin("by-points", {"curves": Plugin("successive-halving", {"bootstrap_count": 2}), "folds": _FOLDS})
 """The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
 
 
@@ -45,6 +46,12 @@ def pruner_of(study: Study) -> Plugin:
     if several or replaced:
         return Plugin("none")
     return BOLD_PRUNER if study.budget.trials is None else DEFAULT_PRUNER
+
+
+def judged_of(study: Study) -> int:
+    """Which of the study's goals its curves are judged by: the one that the pruner names, else the first."""
+    goal = pruner_of(study).goal
+    return next((i for i, known in enumerate(study.goals) if known.metric == goal), 0)
 
 
 def build_policy(plugin: Plugin, study: Study) -> Policy:

@@ -20,7 +20,6 @@ class Rules:
     Attributes:
         policy: which trial trains next.
         pruner: whether a trial is stopped.
-        judged: which goal curves are judged by.
         make_sampler: makes the sampler for a draw (number, attempt).
         horizon: steps of a complete trial under a recipe, None when unknown.
         scratch: folder for a trial's checkpoints, None where the objective has none.
@@ -28,7 +27,6 @@ class Rules:
 
     policy: Policy
     pruner: Pruner
-    judged: int
     make_sampler: Callable[[int, int], BaseSampler]
     horizon: Callable[[Mapping[str, Any]], int | None]
     scratch: Callable[[int], str | None] = field(default=lambda number: None)

@@ -22,7 +22,15 @@ from hpo.search.engine.checkpoints import drop_scratch, scratch_of
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
-from hpo.search.engine.plugins import build, build_executor, build_policy, executor_of, pruner_of, sampler_and_policy
+from hpo.search.engine.plugins import (
+    build,
+    build_executor,
+    build_policy,
+    executor_of,
+    judged_of,
+    pruner_of,
+    sampler_and_policy,
+)
 from hpo.search.engine.rules import Rules
 from hpo.search.engine.signals import drive
 from hpo.search.engine.winner import CONFIRM, decide
@@ -147,7 +155,6 @@ def _executor(study: Study, objective: Objective, progress: Progress) -> Iterato
 
 def _search(context: Context, session: Session) -> Ledger:
     study, objective = context.study, context.objective
-    ledger = Ledger(study, session, study.recipe)
     sampler, policy = sampler_and_policy(study)
     pruner = pruner_of(study)
     horizon = horizon_of(objective, study.space)
@@ -160,11 +167,10 @@ def _search(context: Context, session: Session) -> Ledger:
         made: optuna.samplers.BaseSampler = build("sampler", sampler, facts)
         return made
 
-    judged = next((i for i, known in enumerate(study.goals) if known.metric == pruner.goal), 0)
+    ledger = Ledger(study, session, study.recipe, judged_of(study))
     rules = Rules(
         policy=build_policy(policy, study),
         pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),
-        judged=judged,
         make_sampler=make_sampler,
         horizon=horizon,
         scratch=scratch_of(study, objective),

@@ -159,7 +159,7 @@ def _inside(study: Study, objective: Objective, found: StudyReport) -> list[tupl
 
     def rank(trial: Trial) -> tuple[int, int, float, int]:
         place = finals.index(trial.number) if trial.number in finals else len(finals)
-        reached = trial.values[:1] if trial.state == "complete" else [value for _, value in trial.curve]
+        reached = trial.values[:1]
         return place, _STATES.index(trial.state), min([sign * v for v in reached], default=math.inf), trial.number
 
     ranked = sorted((trial for trial in found.trials if trial.state in _STATES), key=rank)

@@ -65,7 +65,6 @@ def _fresh_runs(context: Context, finals: list[Entry], seeds: list[int]) -> list
         rules = Rules(
             policy=plan,
             pruner=build("pruner", Plugin("none"), PrunerContext()),
-            judged=0,
             make_sampler=_no_sampler,
             horizon=horizon_of(context.objective, study.space),
             scratch=scratch_of(again, context.objective),

@@ -24,7 +24,7 @@ from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
-from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of, points_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.trial import Trial
@@ -67,12 +67,13 @@ class _LearningCurve(Stopper):
         step = curve[-1][0]
         if step <= self._warmup or step >= horizon or step not in milestones(horizon):
             return None
-        running = [_best(curve_of(o, view)) for o in others if o.number != trial.number]
+        running = [_worth(o, view) for o in others if o.number != trial.number]
         bests = heapq.nsmallest(self._top, [*complete.bests, *(best for best in running if best is not None)])
-        if len(bests) < self._top or not all(math.isfinite(value) for _, value in curve):
+        points = _forecast_from(trial, view)
+        if len(bests) < self._top or not all(math.isfinite(value) for _, value in points):
             return None
         seen = forecast(
-            curve, horizon, Library.of(complete.curves, horizon), derive_seed(self._seed, trial.number, step)
+            points, horizon, Library.of(complete.curves, horizon), derive_seed(self._seed, trial.number, step)
         )
         chance = seen.beats(bests[-1])
         if chance >= self._threshold:
@@ -98,13 +99,17 @@ class _LearningCurve(Stopper):
         return epochs if isinstance(epochs, int) else self._horizon
 
     def _add(self, complete: _Complete, trial: Trial, view: View) -> None:
-        curve = curve_of(trial, view)
-        best = _best(curve)
+        curve, best = _forecast_from(trial, view), _worth(trial, view)
         if trial.state == "complete" and best is not None:
             complete.curves = [*complete.curves[1 - LIBRARY :], curve]
             complete.bests = heapq.nsmallest(self._top, [*complete.bests, best])
             complete.longest = max(complete.longest, curve[-1][0])
 
 
-def _best(curve: Curve) -> float | None:
-    return min((value for _, value in curve if math.isfinite(value)), default=None)
+def _forecast_from(trial: Trial, view: View) -> Curve:
+    """The curve whose end is the trial's value: its points, whose best counts, or their running mean."""
+    return curve_of(trial, view) if trial.aggregate == "mean" else points_of(trial, view)
+
+
+def _worth(trial: Trial, view: View) -> float | None:
+    return next((value for _, value in reversed(curve_of(trial, view)) if math.isfinite(value)), None)

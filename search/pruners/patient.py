@@ -15,7 +15,7 @@ import math
 
 from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
-from hpo.search.pruners.common.stopper import Curve, Stopper
+from hpo.search.pruners.common.stopper import Curve, Stopper, points_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.trial import Trial
 
@@ -40,7 +40,7 @@ class _Patient(Stopper):
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the trial has not improved and the other pruner agrees."""
-        values = [math.inf if math.isnan(value) else value for _, value in curve]
+        values = [math.inf if math.isnan(value) else value for _, value in points_of(trial, view)]
         late = self._patience + 1
         if len(values) <= late:
             return None

@@ -18,7 +18,7 @@ from scipy.stats import wilcoxon
 
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
-from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, points_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.trial import Trial
 
@@ -50,10 +50,11 @@ class _Wilcoxon(Stopper):
         best, _ = self._best.look(view)
         if not best:
             return None
-        rival, own = dict(best[0][1]), dict(curve)
+        points = points_of(trial, view)
+        rival, own = dict(best[0][1]), dict(points)
         if not all(map(math.isfinite, [*rival.values(), *own.values()])):
             return None
-        differences = [value - rival[step] for step, value in curve if step in rival]
+        differences = [value - rival[step] for step, value in points if step in rival]
         if len(differences) < self._pairs:
             return None
         if sum(own.values()) / len(own) <= sum(rival.values()) / len(rival):
@@ -67,7 +68,7 @@ class _Wilcoxon(Stopper):
 def _keep_best(best: list[tuple[float, Curve]], trial: Trial, view: View) -> None:
     if trial.state != "complete" or not trial.curve:
         return
-    curve = curve_of(trial, view)
+    curve = points_of(trial, view)
     value = sum(value for _, value in curve) / len(curve)
     if not best or value < best[0][0]:
         best[:] = [(value, curve)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search.store import attributes
 from hpo.search.terms.errors import UserError, did_you_mean
+from hpo.search.terms.study import Goal
 from hpo.search.terms.trial import STATES, Trial
 from hpo.search.terms.winner import Winner
 
@@ -102,7 +103,9 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     definition = attrs.get(attributes.DEFINITION) or {}
     names = snapshot.system_attrs.get("study:metric_names") or ["value"] * len(snapshot.directions)
     goals = definition.get("goals") or [f"{way} {name}" for way, name in zip(snapshot.directions, names, strict=False)]
-    trials = tuple(attributes.read_trial(trial) for trial in snapshot.trials)
+    ours = [Goal.read(goal) for goal in goals] if definition else []
+    judged = next((i for i, goal in enumerate(ours) if goal.metric == definition.get("judged")), 0)
+    trials = tuple(attributes.read_trial(trial, ours, judged) for trial in snapshot.trials)
     counts: dict[str, int] = dict.fromkeys(STATES, 0)
     for trial in trials:
         counts[trial.state] += 1

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hpo.search.terms.trial import State, Trial
+from hpo.search.terms.trial import Curve, State, Trial
+from hpo.search.terms.value import Tally, aggregate_of, course
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from optuna.trial import FrozenTrial
+
+    from hpo.search.terms.study import Goal
 
 # --- of a study -------------------------------------------------------------------------------------------------------
 DEFINITION = "definition"
@@ -38,6 +43,8 @@ METRICS = "metrics"
 ATTEMPTS = "attempts"
 """How often it was taken up again without a new point since."""
 TRAIN_SECONDS = "train_seconds"
+MISSED = "missed"
+"""Steps that were trained and gave no point of the curve."""
 REASON = "reason"
 EVIDENCE = "evidence"
 TRACEBACK = "traceback"
@@ -53,20 +60,41 @@ def state_of(trial: FrozenTrial) -> State:
     return _STATES.get(trial.state.name, paused)
 
 
-def read_trial(trial: FrozenTrial) -> Trial:
-    """A stored trial, whoever wrote it."""
-    attrs = trial.user_attrs
+def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) -> Trial:
+    """A stored trial, whoever wrote it.
+
+    Args:
+        trial: as stored.
+        goals: of its study; without them its last point counts, as in plain Optuna.
+        judged: which of them its curve belongs to.
+    """
+    attrs, state = trial.user_attrs, state_of(trial)
+    curve: Curve = tuple(sorted(trial.intermediate_values.items()))
+    metrics = attrs.get(METRICS) or {}
+    several = len(trial.values or goals) > 1
+    each = [aggregate_of(goal, metrics, several=several) for goal in goals]
+    how = each[judged] if each else "last"
+    passed = () if how == "last" else course(curve, how, maximize=goals[judged].maximize)
+    values = tuple(trial.values or ())
+    if state not in ("complete", "failed") and curve:
+        tallies = [Tally.read(plain) for plain in attrs.get(TALLIES) or ()]
+        if tallies:
+            values = tuple(tally.value(one) for tally, one in zip(tallies, each, strict=False))
+        elif not several:
+            values = ((passed or curve)[-1][1],)
     return Trial(
         trial.number,
         dict(trial.params),
-        tuple(sorted(trial.intermediate_values.items())),
-        state_of(trial),
-        values=tuple(trial.values or ()),
+        curve,
+        state,
+        values=values,
         seconds=float(attrs.get(TRAIN_SECONDS, 0.0)),
         seed=attrs.get(SEED),
         reason=str(attrs.get(REASON, "")),
         evidence=attrs.get(EVIDENCE) or {},
         traceback=str(attrs.get(TRACEBACK, "")),
-        metrics=attrs.get(METRICS) or {},
+        metrics=metrics,
         recipe=str(attrs.get(RECIPE, "")),
+        course=passed,
+        aggregate=how,
     )

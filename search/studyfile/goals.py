@@ -5,10 +5,7 @@ from __future__ import annotations
 from hpo.search.describe.objective import Objective
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms.errors import Mistake, did_you_mean
-from hpo.search.terms.study import Aggregate, Goal
-
-AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")
-"""What of a curve may count as the trial's value."""
+from hpo.search.terms.study import AGGREGATES, Goal
 
 DIRECTIONS = ("minimize", "maximize")
 _EXAMPLE = "goal: minimize val_loss"

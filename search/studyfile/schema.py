@@ -11,11 +11,12 @@ from typing import Any, TypeAlias
 
 from hpo.search.describe.objective import FILLED, Objective, describe
 from hpo.search.studyfile.budget import LARGEST
-from hpo.search.studyfile.goals import AGGREGATES, better
+from hpo.search.studyfile.goals import better
 from hpo.search.studyfile.plugins import known_names, options_of
 from hpo.search.terms import registry
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob
 from hpo.search.terms.registry import summary
+from hpo.search.terms.study import AGGREGATES
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -11,8 +11,10 @@ from hpo.search.terms.budget import Budget
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.trial import Aggregate
 
-Aggregate = Literal["best", "last", "mean"]
+AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")
+"""What of a curve may count as the trial's value."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,17 @@ class Goal:
     def maximize(self) -> bool:
         """Whether larger is better."""
         return self.direction == "maximize"
+
+    @classmethod
+    def read(cls, written: str) -> Goal:
+        """Read back what ``str`` gave.
+
+        >>> Goal.read("maximize mean acc")
+        Goal(metric='acc', direction='maximize', aggregate='mean')
+        """
+        words = written.split()
+        aggregate = next((known for known in AGGREGATES if known in words[1:-1]), None)
+        return cls(words[-1], "maximize" if words[0] == "maximize" else "minimize", aggregate)
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.direction, self.aggregate, self.metric]))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+Aggregate: TypeAlias = Literal["best", "last", "mean"]
+
 State: TypeAlias = Literal["running", "paused", "complete", "pruned", "failed"]
 
 STATES: tuple[State, ...] = ("running", "paused", "complete", "pruned", "failed")
@@ -22,8 +24,10 @@ class Trial:
         number: its number in the study.
         point: the active searched knobs.
         curve: the goal's value at each step; with several goals that of the one curves are judged by.
+        course: the trial's value so far after each step, by which it is judged; empty where it is the curve itself.
+        aggregate: what of the curve counts as its value; ``mean`` where points are folds.
         state: ``running`` is in a lane now, ``paused`` can be taken up again, the others have ended.
-        values: its value for each goal, once it has ended; empty before, and where it has none.
+        values: its value for each goal so far; empty before its first point, and where it failed.
         seconds: what its points cost so far; 0 when unknown.
         seed: of its training; None when unknown.
         reason: why it was pruned or failed, ``evidence`` the numbers behind it.
@@ -44,6 +48,8 @@ class Trial:
     traceback: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     recipe: str = ""
+    course: Curve = ()
+    aggregate: Aggregate = "best"
 
     @property
     def ended(self) -> bool:

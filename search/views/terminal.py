@@ -39,8 +39,7 @@ class Lines(Progress):
         if entry.state == "failed":
             result = f"failed: {entry.reason}"
         else:
-            values = entry.values or tuple(value for _, value in entry.curve[-1:])
-            named = [f"{goal.metric} {text.short(value)}" for goal, value in zip(study.goals, values, strict=False)]
+            named = [f"{goal.metric} {text.short(v)}" for goal, v in zip(study.goals, entry.values, strict=False)]
             result = f"{entry.state} {', '.join(named)} after {len(entry.curve)} steps"
         total = study.budget.trials
         of = f"/{total}" if total and self.phase == "search" else ""
@@ -201,7 +200,7 @@ class Screen(Progress):
             curve = text.sparkline([value for _, value in entry.curve], 24, low, high)
             grid.add_row(
                 f"{entry.number}", f"[{colours[entry.state]}]{entry.state}", f"[cyan]{curve}",
-                text.short(entry.curve[-1][1]), f"[dim]{text.recipe(entry.point)}",
+                text.short(entry.values[0]), f"[dim]{text.recipe(entry.point)}",
             )  # fmt: skip
         return grid
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpo.search.engine.entry import Entry, Tally
+from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, open_store
 from hpo.search.terms.space import Choice, Float, Parameter, Space
 from hpo.search.terms.study import Goal, Study
+from hpo.search.terms.value import Tally, aggregate_of
 
 LOSS = Goal("loss", "minimize")
 SPACE = Space((Parameter("x", Choice((1, 2, 3))),))
@@ -46,15 +47,15 @@ def tally(values: list[float], *, maximize: bool = False) -> Tally:
 @given(numbers)
 def test_a_trials_value_is_its_best_point_unless_the_goal_says_otherwise(values: list[float]) -> None:
     made = tally(values)
-    assert made.value(LOSS, folds=False, several=False) == min(values)
-    assert tally(values, maximize=True).value(Goal("a", "maximize"), folds=False, several=False) == max(values)
-    assert made.value(LOSS, folds=False, several=True) == values[-1]
-    assert made.value(Goal("loss", "minimize", "last"), folds=True, several=False) == values[-1]
+    assert made.value(aggregate_of(LOSS, {}, several=False)) == min(values)
+    assert tally(values, maximize=True).value(aggregate_of(Goal("a", "maximize"), {}, several=False)) == max(values)
+    assert made.value(aggregate_of(LOSS, {}, several=True)) == values[-1]
+    assert made.value(aggregate_of(Goal("loss", "minimize", "last"), {"fold": 2.0}, several=False)) == values[-1]
 
 
 @given(numbers)
 def test_folds_count_by_their_mean(values: list[float]) -> None:
-    assert tally(values).value(LOSS, folds=True, several=False) == sum(values) / len(values)
+    assert tally(values).value(aggregate_of(LOSS, {"fold": 1.0}, several=False)) == sum(values) / len(values)
 
 
 def test_a_recipe_that_failed_once_may_be_tried_again_and_twice_never() -> None:
@@ -77,7 +78,7 @@ def test_a_finite_space_is_exhausted_when_every_recipe_stands_or_failed_twice() 
         ledger = ledger_of(session)
         for x in (1, 2):
             entry = start(ledger, x)
-            ledger.point(entry, 1, (0.5,), 0, {"loss": 0.5})
+            ledger.point(entry, 1, (0.5,), {"loss": 0.5})
             ledger.end(entry, "complete")
         assert not ledger.only_retries()
         ledger.end(start(ledger, 3), "failed", "bad luck")
@@ -115,12 +116,12 @@ def test_what_is_read_back_is_what_was_known(goals: tuple[Goal, ...], losses: li
         for step, loss in enumerate(losses, start=1):
             metrics = {"loss": loss, "accuracy": -loss, "fold": step} if len(losses) > 3 else {"loss": loss}
             values = tuple({"loss": loss, "accuracy": -loss}[goal.metric] for goal in goals)
-            ledger.point(entry, step, values, 0, metrics)
+            ledger.point(entry, step, values, metrics)
         ledger.move(entry, state)
         session.commit()
     with open_ledger(store, goals) as session:
         again = ledger_of(session, goals)[0]
-        assert again.value(goals) == entry.value(goals)
+        assert again.values == entry.values
         known = {"state", "curve", "point", "recipe", "key", "tallies"} | ({"metrics"} if len(goals) == 1 else set())
         assert {name: getattr(again, name) for name in known} == {name: getattr(entry, name) for name in known}
 
@@ -134,7 +135,7 @@ def test_what_the_points_cost_is_stored_to_the_millisecond_and_policies_see_what
         ledger = ledger_of(session)
         entry = start(ledger, 2)
         for step, seconds in enumerate(costs, start=1):
-            ledger.point(entry, step, (0.5,), 0, {"loss": 0.5}, seconds)
+            ledger.point(entry, step, (0.5,), {"loss": 0.5}, seconds)
         ledger.move(entry, state)
         seen = ledger.views[0].seconds
         session.commit()

@@ -141,7 +141,6 @@ def search(
         rules = Rules(
             policy=policy or Straight(),
             pruner=none.make(PrunerContext()),
-            judged=0,
             make_sampler=lambda number, attempt: optuna.samplers.RandomSampler(seed=number * 97 + attempt),
             horizon=lambda recipe: 6,
         )

@@ -34,8 +34,8 @@ def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
 def test_halving_is_bold_where_no_number_of_trials_is_set() -> None:
     by_steps = replace(study(), budget=Budget(steps=100))
     by_trials = replace(study(), budget=Budget(trials=20, steps=100))
-    assert pruner_of(by_steps) == Plugin("successive-halving", {"bootstrap_count": 2})
-    assert pruner_of(by_trials) == Plugin("successive-halving")
+    assert pruner_of(by_steps).options["curves"] == Plugin("successive-halving", {"bootstrap_count": 2})
+    assert pruner_of(by_trials).options["curves"] == Plugin("successive-halving")
 
 
 @pytest.mark.parametrize(

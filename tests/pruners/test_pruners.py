@@ -31,6 +31,8 @@ NAMES = [name for name in registry.names("pruner") if name != "learning-curve"]
 
 def make(name: str, horizon: int | None = None, **options: Any) -> Pruner:
     context = PrunerContext(horizon)
+    if name == "by-points":
+        options.setdefault("curves", make("median", horizon, n_startup_trials=1))
     if name == "patient":
         options.setdefault("of", make("median", horizon, n_startup_trials=1))
     made: Pruner = registry.load("pruner", name).make(context, **{**OPTIONS.get(name, {}), **options})

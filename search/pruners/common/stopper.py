@@ -11,7 +11,7 @@ from hpo.search.contracts.pruner import Answer, Pruner
 from hpo.search.terms.trial import Trial
 
 Curve: TypeAlias = Sequence[tuple[int, float]]
-"""``(step, value)`` in order of step; smaller values are better, whatever the goal."""
+"""``(step, value so far)`` in order of step; smaller values are better, whatever the goal."""
 
 
 class Stopper(Pruner):
@@ -22,7 +22,10 @@ class Stopper(Pruner):
 
     @abc.abstractmethod
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
-        """Say why the trial is to be stopped after the last point of its curve, None to let it go on."""
+        """Say why the trial is to be stopped after the last point of its curve, None to let it go on.
+
+        ``curve`` is what the trial was worth after each step.
+        """
 
     def judge(self, view: View, number: int) -> Answer:
         """Whether to stop the trial now; never where it has nothing left to train."""
@@ -34,8 +37,17 @@ class Stopper(Pruner):
 
 
 def curve_of(trial: Trial, view: View) -> Curve:
-    """The trial's curve, turned so that smaller is better."""
-    return trial.curve if view.sign > 0 else [(step, -value) for step, value in trial.curve]
+    """What the trial is worth after each step, turned so that smaller is better: its value, had it ended there."""
+    return _turned(trial.course or trial.curve, view)
+
+
+def points_of(trial: Trial, view: View) -> Curve:
+    """The trial's points as they came, turned so that smaller is better: for what is told by their ups and downs."""
+    return _turned(trial.curve, view)
+
+
+def _turned(curve: Curve, view: View) -> Curve:
+    return curve if view.sign > 0 else [(step, -value) for step, value in curve]
 
 
 def due(curve: Curve, n_warmup_steps: int, interval_steps: int) -> bool:

@@ -109,7 +109,7 @@ class Table:
         for name, domain in self._domains.items():
             self._knobs[name][row] = _internal(domain, trial.params, name)
         self._steps[row], value = max(trial.intermediate_values.items(), default=(-1, 0.0))
-        if trial.state == TrialState.COMPLETE:
+        if trial.values:  # what it is worth: of a pruned one the value so far, not its last point
             value = trial.values[0]
         self._values[row] = math.inf if math.isnan(value) else self._sign * value
 

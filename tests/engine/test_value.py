@@ -1,0 +1,219 @@
+"""A trial has one value so far, wherever it is looked at: judged, printed, shown, exported, told, or worked out anew."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import hpo
+from hpo.search.cli import main
+from hpo.search.contracts.policy import Continue, View
+from hpo.search.contracts.pruner import Answer, PrunerContext
+from hpo.search.engine import plugins
+from hpo.search.engine.context import Progress
+from hpo.search.engine.entry import Entry
+from hpo.search.pruners.common.stopper import curve_of
+from hpo.search.pruners.successive_halving import make as halving
+from hpo.search.report.study import report
+from hpo.search.terms.study import Goal
+from hpo.search.terms.value import Tally, course
+
+CURVES: list[list[float]] = []
+FOLDS = False
+
+
+def train(*, which: int = 0, seed: int = 0) -> Iterator[dict[str, float]]:
+    for i, value in enumerate(CURVES[which]):
+        yield {"acc": value} | ({"fold": i + 1} if FOLDS else {})
+
+
+def reduced(values: list[float], how: str, *, maximize: bool) -> float:
+    """The value of these points, worked out without the code under test."""
+    if how == "mean":
+        return float(sum(map(Fraction, values)) / len(values))
+    return values[-1] if how == "last" else (max if maximize else min)(values)
+
+
+class Listening:
+    """Halving, with note taken of what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[int, int, float]] = []
+        self._halving = halving(PrunerContext())
+
+    def judge(self, view: View, number: int) -> Answer:
+        step, value = curve_of(view.trials[number], view)[-1]
+        self.given.append((number, step, view.sign * value))
+        return self._halving.judge(view, number)
+
+
+class Ends(Progress):
+    """What a view is told of each trial's end."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, tuple[float, ...]] = {}
+
+    def ended(self, entry: Entry) -> None:
+        self.values[entry.number] = entry.values
+
+
+finite = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1e308, -1e308, 5e-324])
+
+
+@given(
+    curves=st.lists(st.lists(finite, min_size=1, max_size=6), min_size=2, max_size=8),
+    folds=st.booleans(),
+    direction=st.sampled_from(["minimize", "maximize"]),
+    aggregate=st.sampled_from([None, "best", "last", "mean"]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_value_is_the_same_wherever_it_is_looked_at(
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    curves: list[list[float]],
+    folds: bool,
+    direction: Any,
+    aggregate: Any,
+) -> None:
+    global CURVES, FOLDS
+    CURVES, FOLDS = curves, folds
+    listening, ends = Listening(), Ends()
+    place = tmp_path_factory.mktemp("value") / "s.db"
+    goal = str(Goal("acc", direction, aggregate))
+    usual = plugins.build
+
+    def build(kind: str, plugin: Any, context: Any) -> Any:
+        return listening if kind == "pruner" and plugin.name == "by-points" else usual(kind, plugin, context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hpo.search.engine.run.build", build)
+        patch.chdir(place.parent)
+        result = hpo.run(
+            train, search={"which": {"choice": list(range(len(curves)))}}, goal=goal, sampler="grid", name="s",
+            trials=len(curves), confirm="none", storage=str(place), progress=ends,
+        )  # fmt: skip
+        capsys.readouterr()
+        assert main(["show", "s", "--storage", str(place), "--json"]) == 0
+        shown = {trial["number"]: trial for trial in json.loads(capsys.readouterr().out)["trials"]}
+        exported = place.with_suffix(".yaml")
+        assert main(["export", "s", "--storage", str(place), "--output", str(exported)]) == 0
+    how = aggregate or ("mean" if folds else "best")
+    maximize = direction == "maximize"
+    stored = optuna.load_study(study_name="s", storage=f"sqlite:///{place}").get_trials(deepcopy=False)
+    judged: dict[int, float] = {}
+    for number, step, value in listening.given:
+        points = [v for s, v in sorted(stored[number].intermediate_values.items()) if s <= step]
+        assert value == pytest.approx(reduced(points, how, maximize=maximize), rel=1e-12)
+        judged[number] = value
+    for trial in report(result.store, "s").trials:
+        expected = reduced([value for _, value in trial.curve], how, maximize=maximize)
+        assert trial.values[0] == pytest.approx(expected, rel=1e-12)
+        if trial.state == "pruned":
+            assert trial.values[0] == judged[trial.number]
+        assert trial.values == ends.values[trial.number] == tuple(stored[trial.number].values)
+        assert list(trial.values) == shown[trial.number]["values"]
+    assert result.report.winner is not None
+    first = result.report.winner.first
+    assert first.searched == tuple(stored[first.trial].values)
+    assert f"searched: {first.searched[0]!r}" in exported.read_text() or math.isclose(
+        hpo_value(exported), first.searched[0]
+    )
+
+
+def hpo_value(path: Path) -> float:
+    from hpo.search.studyfile.yaml12 import parse
+
+    content: Any = parse(path.read_text(), str(path)).plain()
+    return float(content["about"]["values"]["acc"]["searched"])
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=30), st.booleans())
+def test_the_mean_of_finite_values_is_finite_and_within_them(values: list[float], maximize: bool) -> None:
+    tally = Tally.of(values, maximize=maximize)
+    slack = 1e-12 * max(map(abs, values))
+    assert min(values) - slack <= tally.value("mean") <= max(values) + slack
+    assert Tally.read(json.loads(json.dumps(tally.plain(), allow_nan=False))).value("mean") == tally.value("mean")
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=30), st.booleans())
+def test_the_course_of_a_curve_ends_with_its_value_after_every_point(values: list[float], maximize: bool) -> None:
+    curve = tuple(enumerate(values, 1))
+    for how in ("best", "last", "mean"):
+        whole = course(curve, how, maximize=maximize)  # type: ignore[arg-type]
+        assert [course(curve[:n], how, maximize=maximize)[-1] for n in range(1, len(curve) + 1)] == list(whole)  # type: ignore[arg-type]
+
+
+def test_a_point_is_judged_only_where_something_may_be_left_to_train() -> None:
+    judged: list[int] = []
+
+    class Noting:
+        def judge(self, view: View, number: int) -> Answer:
+            judged.append(number)
+            return Continue()
+
+    usual = plugins.build
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "hpo.search.engine.run.build",
+            lambda kind, plugin, context: Noting() if kind == "pruner" else usual(kind, plugin, context),
+        )
+        hpo.run(
+            lambda *, x=0.0: (x - 2) ** 2, search={"x": {"float": [0, 4]}}, goal="minimize value", trials=20,
+            confirm="none", storage=":memory:", name="bowl",
+        )  # fmt: skip
+    assert not judged
+
+
+FOLDED = {"a": (0.95, 0.95, 0.50, 0.95, 0.95), "b": (0.6,) * 5, "c": (0.55, 0.55, 0.62, 0.55, 0.55)}
+
+
+def folded(*, which: str = "a") -> Iterator[dict[str, float]]:
+    for i, value in enumerate({**FOLDED, "d": (0.5, 0.5, 0.61, 0.5, 0.5)}[which]):
+        yield {"fold": i + 1, "acc": value}
+
+
+@pytest.mark.parametrize("order", ["bcda", "abcd", "dcba"])
+def test_a_weak_fold_does_not_cost_a_recipe_the_win(order: str) -> None:
+    result = hpo.run(
+        folded, search={"which": {"choice": list(order)}}, goal="maximize mean acc", sampler="grid", confirm="none",
+        storage=":memory:", name="folded",
+    )  # fmt: skip
+    assert result.recipe["which"] == "a"
+    assert result.value == pytest.approx(0.86)
+
+
+def nan_from(*, x: float = 0.0, seed: int = 0) -> Iterator[dict[str, float]]:
+    yield {"loss": x}
+    yield {"loss": math.nan if x > 0.4 else x}
+
+
+def raising(*, x: float = 0.0, seed: int = 0) -> Iterator[dict[str, float]]:
+    if x > 0.4:
+        raise ValueError("no")
+    yield {"loss": x}
+
+
+def sparse(*, x: float = 0.0, seed: int = 0) -> Iterator[dict[str, float]]:
+    yield {"loss": x}
+    while True:
+        yield {"train_loss": x}
+
+
+@pytest.mark.parametrize("objective", [nan_from, raising, sparse])
+@pytest.mark.parametrize("policy", ["random", "freeze-thaw"])
+def test_a_budget_in_steps_ends_whatever_comes_of_the_steps(objective: Any, policy: str) -> None:
+    result = hpo.run(
+        objective, search={"x": {"float": [0, 1]}}, goal="minimize loss", sampler=policy, steps=60, confirm="none",
+        storage=":memory:", name="steps", seed=3,
+    )  # fmt: skip
+    assert result.report.points <= 60
+    assert len(result.report.trials) <= 61
