@@ -2,13 +2,11 @@
 
 The best of many single runs is best partly by luck: on the digits MLP the winning trial's loss was reported 26 % too
 low, and three recipes with two fresh seeds each brought that to 7 %. The winner is chosen by the mean of its fresh runs
-alone. Its interval uses the variance within recipes pooled over all of them, because two runs alone say little about
-their own spread: mean +- t(0.975, K (n - 1)) s / sqrt(n) for K recipes with n seeds.
+alone; ``spread`` says how wide its interval is.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +15,7 @@ from hpo.search.contracts.policy import Continue, Policy, Resume, Start, Turn, V
 from hpo.search.contracts.sampler import TRIES
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
+from hpo.search.engine.spread import average, half_width
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.study import Study
 from hpo.search.terms.winner import Candidate
@@ -122,30 +121,17 @@ def candidates(
     for run in fresh:
         if run.state == "complete" and run.key in values and run.recipe["seed"] in seeds:
             values[run.key].append(run.values)
-    halves = _half_widths([runs for runs in values.values() if runs], len(goals))
     found = []
     for entry in finals:
         runs = values[entry.key]
-        searched = entry.values
-        mean = tuple(sum(run[i] for run in runs) / len(runs) for i in goals) if runs else searched
-        half = tuple(h / math.sqrt(len(runs)) for h in halves) if runs and halves else None
-        found.append(Candidate(entry.number, entry.point, searched, tuple(runs), mean, half))
+        mean, spread = entry.values, None
+        if runs:
+            others = [values[other.key] for other in finals if other is not entry]
+            spread = [half_width([run[i] for run in runs], [[run[i] for run in o] for o in others]) for i in goals]
+            mean = tuple(average([run[i] for run in runs]) for i in goals)
+        known = [width for width in spread or () if width is not None]
+        half = tuple(width for width, _ in known) if spread and len(known) == len(goals) else None
+        pooled = tuple(count for _, count in known) if half else ()
+        found.append(Candidate(entry.number, entry.point, entry.values, tuple(runs), mean, half, pooled))
     sign = -1.0 if search.study.goal.maximize else 1.0
     return sorted(found, key=lambda c: (len(c.runs) < len(seeds), sign * c.mean[0], c.trial))
-
-
-def _half_widths(groups: Sequence[Sequence[tuple[float, ...]]], goals: int) -> list[float] | None:
-    """t(0.975, dof) times the pooled standard deviation, for each goal; None without a degree of freedom."""
-    dof = sum(len(runs) - 1 for runs in groups)
-    if dof < 1:
-        return None
-    from scipy.stats import t
-
-    widths = []
-    for i in range(goals):
-        squares = 0.0
-        for runs in groups:
-            mean = sum(run[i] for run in runs) / len(runs)
-            squares += sum((run[i] - mean) ** 2 for run in runs)
-        widths.append(float(t.ppf(0.975, dof)) * math.sqrt(squares / dof))
-    return widths

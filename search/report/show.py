@@ -60,7 +60,7 @@ def verdict(found: StudyReport) -> list[str]:
         lines.append(f"[bold green]{title}[/bold green] trial {leader.trial}: {text.recipe(leader.point)}")
         for i, metric in enumerate(found.metrics):
             half = leader.halves()[i]
-            how = _how(len(leader.runs), half)
+            how = _how(len(leader.runs), half, leader.pooled[i] if leader.pooled else 1)
             searched = f"; {text.short(leader.searched[i])} in the search" if leader.runs else ""
             lines.append(f"  {metric} [bold]{text.interval(leader.mean[i], half)}[/bold] {how}{searched}")
         title = " " * len(title)
@@ -113,9 +113,10 @@ def _kind(reason: str) -> str:
     return "".join(character for character in reason.partition("\n")[0] if not character.isdigit())[:60]
 
 
-def _how(runs: int, half: float | None) -> str:
+def _how(runs: int, half: float | None, pooled: int) -> str:
     if not runs:
         return "in one run, chosen as the best of many, so rather optimistic"
     if half == 0:
-        return f"in each of {runs} fresh runs (nothing in this recipe depends on the seed)"
-    return f"over {runs} fresh runs" + (" (95 % interval)" if half is not None else "")
+        return f"in each of {runs} fresh runs"
+    of = f", by the spread of {pooled} finalists" if pooled > 1 else ""
+    return f"over {runs} fresh runs" + (f" (95 % interval{of})" if half is not None else "")

@@ -97,18 +97,21 @@ def duration(seconds: float) -> str:
 
 
 def interval(mean: float, half: float | None) -> str:
-    """A mean with its 95 % interval.
+    """A mean with its 95 % interval: two digits of the interval, and never fewer than two of the mean.
 
     >>> interval(0.0812, 0.004), interval(0.0812, None)
     ('0.0812 ± 0.0040', '0.0812')
+    >>> interval(0.1821, 280795.0), interval(1.5e120, 3e118)
+    ('0.18 ± 280795.00', '1.5e+120 ± 3e+118')
     """
     if not half:
         return short(mean)
-    digits = max(0, 3 - _magnitude(half)) if half > 0 else 4
-    digits = min(digits - 1, 8) if digits > 1 else digits
-    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+    if not 1e-6 < half < 1e9 or abs(mean) >= 1e9:
+        return f"{mean:.4g} ± {half:.2g}"
+    digits = max(_decimals(half), _decimals(mean) if mean else 0)
+    return f"{mean:.{digits}f} ± {half:.{digits}f}" if digits <= 10 else f"{mean:.4g} ± {half:.2g}"
 
 
-def _magnitude(value: float) -> int:
-    """Decimal places before the first significant digit, as a power of ten plus one."""
-    return int(f"{value:e}".partition("e")[2]) + 1
+def _decimals(value: float) -> int:
+    """Decimal places that show two significant digits."""
+    return max(0, 1 - int(f"{value:e}".partition("e")[2]))

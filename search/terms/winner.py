@@ -18,6 +18,7 @@ class Candidate:
         runs: values of the fresh runs, one tuple per seed.
         mean: mean of the fresh runs for each goal; the searched values where there are none.
         half: half the width of the 95 % interval for each goal, None without an estimate of the spread.
+        pooled: of how many finalists' fresh runs the spread behind it was estimated, for each goal.
     """
 
     trial: int
@@ -26,6 +27,7 @@ class Candidate:
     runs: tuple[tuple[float, ...], ...]
     mean: tuple[float, ...]
     half: tuple[float, ...] | None
+    pooled: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Candidate:
@@ -38,6 +40,7 @@ class Candidate:
             tuple(tuple(run) for run in plain["runs"]),
             tuple(plain["mean"]),
             None if half is None else tuple(half),
+            tuple(plain.get("pooled", ())),
         )
 
     def plain(self) -> dict[str, Any]:
@@ -49,6 +52,7 @@ class Candidate:
             "runs": [list(run) for run in self.runs],
             "mean": list(self.mean),
             "half": list(self.half) if self.half else None,
+            "pooled": list(self.pooled),
         }
 
     def halves(self) -> tuple[float | None, ...]:

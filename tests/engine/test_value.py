@@ -1,4 +1,4 @@
-"""A trial has one value so far, wherever it is looked at: judged, printed, shown, exported, told, or worked out anew."""
+"""A trial has one value so far, wherever it is looked at: judged, printed, shown, exported, or worked out anew."""
 
 from __future__ import annotations
 
