@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
-    from hpo.search.engine.checkpoints import drop_scratch
+    from hpo.search.engine.checkpoints import drop_folders
     from hpo.search.engine.winner import CONFIRM
     from hpo.search.report.study import report
 
@@ -36,8 +36,8 @@ def main(arguments: argparse.Namespace) -> int:
             print("kept")
             return 0
     for each in (name, name + CONFIRM):
-        if each in store.names():
+        if (stored := store.read(each)) is not None:
             store.delete(each)
-            drop_scratch(each)
+            drop_folders(store, stored.user_attrs)
     print(f"deleted {name!r} from {store.display}")
     return 0

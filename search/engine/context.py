@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 from hpo.search.contracts.executor import Executor
@@ -9,6 +10,7 @@ from hpo.search.describe.objective import Objective
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.rules import Silent
 from hpo.search.store import Store
+from hpo.search.terms.errors import Advice
 from hpo.search.terms.study import Study
 
 
@@ -20,6 +22,10 @@ class Progress(Silent):
 
     def say(self, message: str) -> None:
         """Something the user should know."""
+
+    def warn(self, message: str) -> None:
+        """Something that may spoil the result: told even where nothing else is."""
+        warnings.warn(message, Advice, stacklevel=2)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, create_trial
 
+from hpo.search.describe.fingerprint import imports_of, source_of
 from hpo.search.describe.objective import Objective
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
 from hpo.search.samplers.common.distributions import to_distribution
@@ -44,7 +45,8 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
         "judged": study.goals[judged_of(study)].metric,
-        "source": _source_digest(objective),
+        "source": source_of(objective),
+        "imports": imports_of(objective, study.folder),
         "versions": versions(),
     }
 
@@ -91,9 +93,21 @@ def compare(
         before, after = _named(old.get(key)), _named(new.get(key))
         if before != after:
             notes.append(f"{key}: {before} before, {after} from now on")
-    if old.get("source") != new.get("source") and old.get("objective") == new.get("objective"):
-        notes.append("the objective's source has changed since earlier trials; if it trains differently, use --fresh")
     return breaks, notes
+
+
+def retrained(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether the objective's code, or the user's files that it imports, are others than those of earlier trials.
+
+    What an older version of the suite did not record, or another version of Python compiled, is not held against it.
+    """
+    if old.get("source") is None and new.get("source") is not None:
+        return False
+    before, now = str(old.get("source")), str(new.get("source"))
+    compiled = ":" in before and ":" in now
+    if before != now and not (compiled and before.partition(":")[0] != now.partition(":")[0]):
+        return True
+    return "imports" in old and old["imports"] != new["imports"]
 
 
 def carry_over(trials: Sequence[FrozenTrial], space: Space) -> list[FrozenTrial]:
@@ -162,12 +176,6 @@ def portable(objective: Objective, folder: Path) -> str:
     except ValueError:
         shown = objective.path.name
     return f"./{shown}{separator}{function}"
-
-
-def _source_digest(objective: Objective) -> str | None:
-    if objective.kind == "builtin" or objective.path is None:
-        return None
-    return hashlib.sha256(objective.path.read_bytes()).hexdigest()[:12]
 
 
 def _named(setting: Any) -> str:

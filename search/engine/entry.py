@@ -28,7 +28,7 @@ class Entry:
         unstored: what they cost beyond that, too little to be worth storing yet.
         missed: steps of which no point came, failed ones included; ``stored_missed`` as stored.
         retry_of: the failed trial of the same recipe that this one repeats.
-        attempts: how often it was taken up again after a death under it, without a new point since.
+        attempts: how often it was taken up again after its worker died, without a new point since.
     """
 
     number: int

@@ -38,7 +38,7 @@ GIVE_UP = 5
 """A study in which this many trials failed and none succeeded stops."""
 
 DEATHS = 5
-"""A trial under which its worker or the search died this often without a new point is failed."""
+"""A trial under which its worker died this often, in a search that lived, without a new point is failed."""
 
 _TICK = 1.0
 """Seconds between two notes of how long the study has run."""
@@ -99,7 +99,7 @@ class Loop:
         """Go on with the trials an earlier run was killed or stopped under; those without a lane wait for one."""
         for entry in [entry for entry in self.ledger.entries if entry.state == "running"]:
             if len(self._running) < self.executor.lanes:
-                self._again(entry, "the search died under it")
+                self._admit(entry)  # the search's death says nothing about the trial
             else:
                 self.ledger.move(entry, "paused")
 
@@ -125,7 +125,7 @@ class Loop:
 
     def _admit(self, entry: Entry) -> None:
         self._running[entry.number] = entry
-        self.executor.admit(Job(entry.number, entry.recipe, entry.step, self.rules.scratch(entry.number)))
+        self.executor.admit(Job(entry.number, entry.recipe, entry.step, self.rules.folders(entry.number)))
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------
@@ -218,6 +218,7 @@ class Loop:
     def _end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
         self._running.pop(entry.number, None)
         self.ledger.end(entry, state, reason, evidence)
+        self.rules.folders.drop(entry.number)
         self.observer.ended(entry)
 
     def _lost(self, entry: Entry, event: Lost) -> None:
@@ -227,7 +228,7 @@ class Loop:
             self._again(entry, event.reason)
 
     def _again(self, entry: Entry, death: str) -> None:
-        """Take a trial up once more, or give it up where it died again and again."""
+        """Take a trial up once more, or give it up where its workers died again and again."""
         if entry.attempts + 1 >= DEATHS:
             self._end(entry, "failed", f"{death}, {entry.attempts + 1} times in a row")
         else:

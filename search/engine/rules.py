@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler
 
 from hpo.search.contracts.policy import Policy
 from hpo.search.contracts.pruner import Pruner
+from hpo.search.engine.checkpoints import Folders
 from hpo.search.engine.entry import Entry
 
 
@@ -22,14 +23,14 @@ class Rules:
         pruner: whether a trial is stopped.
         make_sampler: makes the sampler for a draw (number, attempt).
         horizon: steps of a complete trial under a recipe, None when unknown.
-        scratch: folder for a trial's checkpoints, None where the objective has none.
+        folders: where trials keep their checkpoints.
     """
 
     policy: Policy
     pruner: Pruner
     make_sampler: Callable[[int, int], BaseSampler]
     horizon: Callable[[Mapping[str, Any]], int | None]
-    scratch: Callable[[int], str | None] = field(default=lambda number: None)
+    folders: Folders = field(default_factory=lambda: Folders(None))
 
 
 class Observer(Protocol):

@@ -18,7 +18,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
-from hpo.search.engine.checkpoints import drop_scratch, scratch_of
+from hpo.search.engine.checkpoints import Folders, drop_folders, new_id
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
@@ -70,8 +70,9 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
             warmstart.require(study, store)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
-                if name in store.names():
+                if (stored := store.read(name)) is not None:
                     store.delete(name)
+                    drop_folders(store, stored.user_attrs)
         with store.session(study.name, study.directions) as session:
             _open(study, objective, store, session, progress)
             try:
@@ -112,20 +113,24 @@ def _open(study: Study, objective: Objective, store: Store, session: Session, pr
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get(attributes.DEFINITION)
     trials = session.study.get_trials(deepcopy=False)
-    if not trials:
-        drop_scratch(study.name)
     if old is not None and trials:
         breaks, notes = defining.compare(old, new, trials)
         if breaks:
             raise defining.refuse(study.name, breaks)
         for note in notes:
             progress.say(note)
+        if defining.retrained(old, new):
+            progress.warn(
+                f"{objective.label} is not what {len(trials)} earlier trials of {study.name} trained: they stand beside"
+                " new ones; if it trains differently, start anew with --fresh (fresh=True)"
+            )
         if old["space"] != new["space"]:
             session.rebase(defining.carry_over(trials, study.space))
             key = session.study._study_id
     if old != new:
         storage.set_study_user_attr(key, attributes.DEFINITION, canonical(new))
     facts = {
+        attributes.ID: session.study.user_attrs.get(attributes.ID) or new_id(),
         attributes.QUESTION: study.question,
         attributes.STUDY_FILE: study.text,
         attributes.TASK: asdict(study.task),
@@ -168,13 +173,14 @@ def _search(context: Context, session: Session) -> Ledger:
         return made
 
     ledger = Ledger(study, session, study.recipe, judged_of(study))
+    folders = Folders.of(objective, context.store, ledger.facts())
     rules = Rules(
         policy=build_policy(policy, study),
         pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),
         make_sampler=make_sampler,
         horizon=horizon,
-        scratch=scratch_of(study, objective),
+        folders=folders,
     )
     drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "search")
-    drop_scratch(study.name)
+    folders.clear()
     return ledger

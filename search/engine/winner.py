@@ -10,7 +10,7 @@ import optuna
 
 from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.describe.horizon import horizon_of
-from hpo.search.engine.checkpoints import drop_scratch, scratch_of
+from hpo.search.engine.checkpoints import Folders, new_id
 from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
 from hpo.search.engine.context import Context
 from hpo.search.engine.entry import Entry
@@ -62,18 +62,21 @@ def _fresh_runs(context: Context, finals: list[Entry], seeds: list[int]) -> list
     with context.store.session(again.name, again.directions) as session:
         ledger = Ledger(again, session, plan.recipe)
         plan.place(ledger)
+        if attributes.ID not in ledger.facts():
+            ledger.note_study(attributes.ID, new_id())
+        folders = Folders.of(context.objective, context.store, ledger.facts())
         rules = Rules(
             policy=plan,
             pruner=build("pruner", Plugin("none"), PrunerContext()),
             make_sampler=_no_sampler,
             horizon=horizon_of(context.objective, study.space),
-            scratch=scratch_of(again, context.objective),
+            folders=folders,
         )
         try:
             drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "confirm")
         except EverythingFailed as error:
             context.progress.say(f"no fresh run succeeded: {error}")
-        drop_scratch(again.name)
+        folders.clear()
         return ledger.entries
 
 

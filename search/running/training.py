@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hpo.search.describe.objective import FILLED, Objective, describe, import_module
+from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.terms import registry
 from hpo.search.terms.errors import Advice, DataError, UserError
@@ -35,10 +36,12 @@ class Run:
     Attributes:
         step: the last point's: what it says itself under ``step``, else its place in the curve, from 1 on.
         fitted: what the objective returned at its end, if anything.
+        checkpoints: its own, None where it keeps none.
     """
 
-    def __init__(self, points: Iterator[Any]) -> None:
+    def __init__(self, points: Iterator[Any], checkpoints: Checkpoints | None = None) -> None:
         self._points = points
+        self.checkpoints = checkpoints
         self.step = 0
         self.fitted: Any = None
 
@@ -51,7 +54,16 @@ class Run:
         except StopIteration as end:
             self.fitted = end.value
             raise StopIteration from None
+        if self.checkpoints is not None and self.checkpoints.restored and "step" not in metrics:
+            raise UserError(
+                "taken up from a checkpoint, the objective must say which step a point is: yield step with each point"
+            )
         self.step = _step(metrics, self.step)
+        if self.checkpoints is not None:
+            try:
+                self.checkpoints.keep(self.step)
+            except OSError as error:  # the trial goes on; taken up again it starts from an earlier one
+                warnings.warn(f"a checkpoint could not be kept: {error.strerror or error}", Advice, stacklevel=2)
         return metrics
 
     def close(self) -> None:
@@ -161,7 +173,8 @@ class Trainer:
             return Run(run_command(self.task, job.recipe))
         if self.objective.trained_by_suite:
             return Run(registry.part("trainer").train_alone(self.module, self.task, job.recipe))
-        return Run(_call(self.module, self.objective, self.task, job))
+        checkpoints = Checkpoints(job.checkpoints) if job.checkpoints is not None else None
+        return Run(_call(self.module, self.objective, self.task, job, checkpoints), checkpoints)
 
     def advance(self, run: Run, job: Job) -> Point | Finished | Failed:
         """Train to the next point that is not recorded yet; whatever the objective raises is the trial's end."""
@@ -217,10 +230,13 @@ def _imported(objective: Objective) -> Any:
         raise UserError(f"{objective.label} cannot be imported: {told}{place}") from error
 
 
-def _call(module: Any, objective: Objective, task: Task, job: Job) -> Generator[Any, None, Any]:
+def _call(
+    module: Any, objective: Objective, task: Task, job: Job, checkpoints: Checkpoints | None
+) -> Generator[Any, None, Any]:
     """Call the objective as its signature wants it: a generator, so that nothing happens before the first point."""
     function: Callable[..., Any] = getattr(module, objective.function)
-    filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": job.scratch}
+    folder = checkpoints.restore(job.done) if checkpoints is not None else None
+    filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": folder}
     given = {name: value for name, value in filled.items() if value is not None or name == "checkpoint"}
     values = {**{name: value for name, value in given.items() if name in FILLED}, **job.recipe}
     parameters = list(inspect.signature(function).parameters.values())

@@ -7,11 +7,16 @@ Optuna and optuna-dashboard read the same store at any time. Optuna is imported 
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search.store.changes import Snapshot
-from hpo.search.store.location import Location, parse_location
+from hpo.search.store.location import Location, beside, parse_location
 from hpo.search.terms.errors import StoreError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -54,6 +59,15 @@ class Store:
         if self._opened is None:
             self._opened = _open(self._location)
         return self._opened
+
+    @cached_property
+    def beside(self) -> Path:
+        """Folder for what belongs to the store and is no record; not made yet. A store in memory takes it along."""
+        found = beside(self._location)
+        if found is None:
+            found = Path(tempfile.mkdtemp(prefix="hpo-"))
+            weakref.finalize(self, shutil.rmtree, found, ignore_errors=True)
+        return found
 
     def names(self) -> list[str]:
         """Names of all studies in the order of their creation; a missing file is an empty store."""

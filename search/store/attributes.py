@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # --- of a study -------------------------------------------------------------------------------------------------------
 DEFINITION = "definition"
 """What its trials depend on."""
+ID = "id"
+"""What its checkpoints are kept under: given once, never to another study."""
 QUESTION = "question"
 STUDY_FILE = "study_file"
 TASK = "task"

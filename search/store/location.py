@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,20 @@ def parse_location(text: str | os.PathLike[str] | None) -> Location:
     else:
         raise UserError(f"storage {text!r}: write {_SPELLINGS}")
     return Location(kind, name, Path(os.path.abspath(path)))
+
+
+def beside(location: Location) -> Path | None:
+    """Folder for what belongs to a store and is no record: checkpoints, logs; None for a store in memory.
+
+    A file's lies next to it, whatever links lead there; a server's in the working directory, under a digest of its
+    address.
+    """
+    if location.kind == "memory":
+        return None
+    if location.path is not None:
+        real = Path(os.path.realpath(location.path))
+        return real.parent / ".hpo" / real.name
+    return Path(".hpo", hashlib.sha256(location.display.encode()).hexdigest()[:12]).absolute()
 
 
 def _without_password(rest: str) -> str:

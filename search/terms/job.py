@@ -38,13 +38,13 @@ class Job:
         number: the trial's number in the study.
         recipe: every knob value, fixed ones and ``seed`` included.
         done: step of the last point recorded already, 0 when there is none; no point up to it is reported.
-        scratch: folder that outlives an interruption, for objectives that checkpoint; None when unused.
+        checkpoints: folder for the trial's checkpoints, see ``running.checkpoints``; None where it has none.
     """
 
     number: int
     recipe: Mapping[str, Any]
     done: int = 0
-    scratch: str | None = None
+    checkpoints: str | None = None
 
 
 @dataclass(frozen=True)

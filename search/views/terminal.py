@@ -50,6 +50,10 @@ class Lines(Progress):
         """Print a message."""
         print(message, flush=True)
 
+    def warn(self, message: str) -> None:
+        """Print it like any other."""
+        self.say(message)
+
 
 class Json(Progress):
     """One JSON object a line for every start, point, end and message."""
@@ -81,6 +85,10 @@ class Json(Progress):
     def say(self, message: str) -> None:
         """Print a message."""
         self._print(event="message", message=message)
+
+    def warn(self, message: str) -> None:
+        """Print it like any other."""
+        self.say(message)
 
     def _print(self, **fields: Any) -> None:
         self._out.write(json.dumps(fields) + "\n")
@@ -125,6 +133,10 @@ class Screen(Progress):
     def say(self, message: str) -> None:
         """Print above the live view."""
         self.console.print(message, highlight=False)
+
+    def warn(self, message: str) -> None:
+        """Print it like any other."""
+        self.say(message)
 
     def _render(self) -> RenderableType:
         from rich.console import Group
