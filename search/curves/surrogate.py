@@ -17,7 +17,9 @@ Exact inference: O(points^3) once per decision and O(points) for each candidate;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,35 +30,81 @@ from hpo.search.curves.shapes import ShapeCovariance
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Normal = tuple[float, float]  # mean, standard deviation
+T = TypeVar("T")
 
 _JITTER = 1e-8
 _SQRT5 = 5.0**0.5
 
 
-@dataclass(frozen=True)
-class HyperPrior:
-    """Log-normal priors of the hyperparameters: mean and standard deviation of their logarithms.
+class Part(NamedTuple, Generic[T]):
+    """What belongs to one of the three parts of the covariance: one value for each of its terms."""
 
-    The weights of the recipe's part are held large, in units in which all of a study lies between 0 and 1: what has
-    not been tried yet may always be better, and a fit to a few good recipes would forget that. Those of the common part
-    are about what complete curves ask for.
+    level: T
+    falling: T
+    growing: T
+
+
+class Hyperparameters(NamedTuple, Generic[T]):
+    """A value for each hyperparameter, in the order in which they form one vector.
+
+    Attributes:
+        lengths: of the recipes' kernel, one for each knob.
+        common: weights g of what all curves of the study share.
+        similar: weights w of what curves of similar recipes share.
+        own: weights v of what is a trial's own.
+        noise: variance of a point.
     """
 
-    length: tuple[float, float] = (-0.5, 0.7)
-    weights: tuple[tuple[float, float], ...] = (
-        (-3.5, 1.0), (-4.0, 1.0), (-4.0, 1.0),
-        (-0.5, 0.5), (-0.5, 0.5), (-1.5, 0.5),
-        (-3.5, 1.0), (-3.0, 1.0), (-3.5, 1.0),
-        (-6.5, 1.0),
-    )  # fmt: skip
+    lengths: Sequence[T]
+    common: Part[T]
+    similar: Part[T]
+    own: Part[T]
+    noise: T
+
+    @classmethod
+    def named(cls, vector: Sequence[T]) -> Hyperparameters[T]:
+        """The parts of a vector [lengths + 10]."""
+        *lengths, g0, gs, gg, w0, ws, wg, v0, vs, vg, noise = vector
+        return cls(lengths, Part(g0, gs, gg), Part(w0, ws, wg), Part(v0, vs, vg), noise)
+
+    def vector(self) -> list[T]:
+        """The values one after another, [lengths + 10]."""
+        return [*self.lengths, *self.common, *self.similar, *self.own, self.noise]
+
+
+@dataclass(frozen=True)
+class HyperPrior:
+    """Log-normal priors of the hyperparameters: mean and standard deviation of their logarithms."""
+
+    length: Normal
+    common: Part[Normal]
+    similar: Part[Normal]
+    own: Part[Normal]
+    noise: Normal
 
     def centre(self, lengths: int) -> Array:
-        """Means of the log hyperparameters: first the lengths, then the weights."""
-        return np.concatenate([np.full(lengths, self.length[0]), [mean for mean, _ in self.weights]])
+        """Means of the log hyperparameters, as one vector [lengths + 10]."""
+        return np.array([mean for mean, _ in self._all(lengths).vector()])
 
     def spread(self, lengths: int) -> Array:
         """Standard deviations in the same order."""
-        return np.concatenate([np.full(lengths, self.length[1]), [spread for _, spread in self.weights]])
+        return np.array([spread for _, spread in self._all(lengths).vector()])
+
+    def _all(self, lengths: int) -> Hyperparameters[Normal]:
+        return Hyperparameters([self.length] * lengths, self.common, self.similar, self.own, self.noise)
+
+
+PRIOR = HyperPrior(
+    length=(-0.5, 0.7),
+    common=Part((-3.5, 1.0), (-4.0, 1.0), (-4.0, 1.0)),
+    similar=Part((-0.5, 0.5), (-0.5, 0.5), (-1.5, 0.5)),
+    own=Part((-3.5, 1.0), (-3.0, 1.0), (-3.5, 1.0)),
+    noise=(-6.5, 1.0),
+)
+"""The weights of the recipe's part are held large, in units in which all of a study lies between 0 and 1: what has
+not been tried yet may always be better, and a fit to a few good recipes would forget that. Those of the common part
+are about what complete curves ask for."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +127,19 @@ class Observations:
 class Kernel:
     """The covariance for one space and horizon; hyperparameters are passed in as logarithms."""
 
-    def __init__(self, groups: Index, shapes: ShapeCovariance, prior: HyperPrior | None = None) -> None:
+    def __init__(self, groups: Index, shapes: ShapeCovariance, prior: HyperPrior = PRIOR) -> None:
         self.groups = groups
         self.shapes = shapes
         self.lengths = int(groups.max()) + 1 if groups.size else 0
-        self.prior = prior or HyperPrior()
+        self.prior = prior
 
     def centre(self) -> Array:
         """Most probable log hyperparameters before any data."""
         return self.prior.centre(self.lengths)
+
+    def values(self, theta: Array) -> Hyperparameters[float]:
+        """The hyperparameters that these logarithms are of."""
+        return Hyperparameters.named(np.exp(theta).tolist())
 
     def distance(self, theta: Array, rows: Array, others: Array) -> Array:
         """Distances of recipes in units of the lengths."""
@@ -104,7 +156,7 @@ class Kernel:
             values = data.rows[:, column]
             differences[group] += (values[:, None] - values[None, :]) ** 2
         falling, growing = self.shapes.falling(data.steps), self.shapes.growing(data.steps)
-        bases = (np.ones((data.values.size, data.values.size)), falling @ falling.T, growing @ growing.T)
+        bases = falling @ falling.T, growing @ growing.T
         same = data.trial[:, None] == data.trial[None, :]
         centre, spread = self.centre(), self.prior.spread(self.lengths)
 
@@ -126,21 +178,21 @@ class Kernel:
         theta: Array,
         data: Observations,
         differences: Array,
-        bases: tuple[Array, Array, Array],
+        bases: tuple[Array, Array],
         same: NDArray[np.bool_],
     ) -> tuple[float, Array]:
         """Negative log marginal likelihood and its gradient."""
         inverse_squares = np.exp(-2.0 * theta[: self.lengths])
-        weights = np.exp(theta[self.lengths :])
+        values = self.values(theta)
         r = np.sqrt(np.tensordot(inverse_squares, differences, 1))
         decay = np.exp(-_SQRT5 * r)
         matern = (1.0 + _SQRT5 * r + 5.0 / 3.0 * r * r) * decay
-        shared, similar, own = (
-            sum(w * base for w, base in zip(weights[i : i + 3], bases, strict=True)) for i in (0, 3, 6)
-        )
+        falling, growing = bases
+        similar = _mixed(values.similar, falling, growing)
         spread_matern = matern[data.trial][:, data.trial]
-        covariance = shared + spread_matern * similar + same * own
-        covariance[np.diag_indices_from(covariance)] += weights[9] + _JITTER
+        covariance = _mixed(values.common, falling, growing) + spread_matern * similar
+        covariance += same * _mixed(values.own, falling, growing)
+        covariance[np.diag_indices_from(covariance)] += values.noise + _JITTER
         factor, failed = lapack.dpotrf(covariance, lower=1)
         if failed:
             return 1e10, np.zeros_like(theta)
@@ -149,20 +201,28 @@ class Kernel:
         alpha = inverse @ data.values
         value = 0.5 * float(data.values @ alpha) + float(np.log(np.diag(factor)).sum())
         pull = inverse - np.outer(alpha, alpha)  # derivative of the value is half the sum of pull * dK
-        gradient = np.empty_like(theta)
-        for i, mask in ((0, None), (3, spread_matern), (6, same)):
-            masked = pull if mask is None else pull * mask
-            for j, base in enumerate(bases):
-                gradient[self.lengths + i + j] = 0.5 * weights[i + j] * float((masked * base).sum())
-        gradient[self.lengths + 9] = 0.5 * weights[9] * float(np.trace(pull))
+
+        def slopes(part: Part[float], masked: Array) -> Part[float]:
+            sums = (float(masked.sum()), float((masked * falling).sum()), float((masked * growing).sum()))
+            return Part(*(0.5 * weight * total for weight, total in zip(part, sums, strict=True)))
+
         slope = 5.0 / 3.0 * (1.0 + _SQRT5 * r) * decay  # d matern / d log length = slope * difference / length^2
         starts = np.flatnonzero(np.r_[True, data.trial[1:] != data.trial[:-1]])
         present = data.trial[starts]
         blocks = np.add.reduceat(np.add.reduceat(pull * similar, starts, axis=0), starts, axis=1)
         blocks *= slope[np.ix_(present, present)]
-        for d in range(self.lengths):
-            gradient[d] = 0.5 * inverse_squares[d] * float((blocks * differences[d][np.ix_(present, present)]).sum())
-        return value, gradient
+        lengths = [
+            0.5 * inverse_square * float((blocks * difference[np.ix_(present, present)]).sum())
+            for inverse_square, difference in zip(inverse_squares, differences, strict=True)
+        ]
+        gradient = Hyperparameters(
+            lengths,
+            common=slopes(values.common, pull),
+            similar=slopes(values.similar, pull * spread_matern),
+            own=slopes(values.own, pull * same),
+            noise=0.5 * values.noise * float(np.trace(pull)),
+        )
+        return value, np.array(gradient.vector())
 
 
 class Posterior:
@@ -172,14 +232,15 @@ class Posterior:
         self.kernel = kernel
         self.theta = theta
         self.data = data
-        self._weights = np.exp(theta[kernel.lengths :])
+        self._values = values = kernel.values(theta)
         self._falling = kernel.shapes.falling(data.steps)
         self._growing = kernel.shapes.growing(data.steps)
         distance = kernel.distance(theta, data.rows, data.rows)
-        covariance = self._shared(self._falling, self._growing, 0)
-        covariance += _matern(distance)[data.trial][:, data.trial] * self._shared(self._falling, self._growing, 3)
-        covariance += (data.trial[:, None] == data.trial[None, :]) * self._shared(self._falling, self._growing, 6)
-        covariance[np.diag_indices_from(covariance)] += self._weights[9] + _JITTER
+        bases = self._falling @ self._falling.T, self._growing @ self._growing.T
+        covariance = _mixed(values.common, *bases)
+        covariance += _matern(distance)[data.trial][:, data.trial] * _mixed(values.similar, *bases)
+        covariance += (data.trial[:, None] == data.trial[None, :]) * _mixed(values.own, *bases)
+        covariance[np.diag_indices_from(covariance)] += values.noise + _JITTER
         self._factor = np.linalg.cholesky(covariance)
         half = solve_triangular(self._factor, data.values, lower=True, check_finite=False)
         self._alpha = solve_triangular(self._factor, half, lower=True, trans=1, check_finite=False)
@@ -194,30 +255,27 @@ class Posterior:
         """
         cross, falling, growing = self._cross(rows, trial, steps)
         half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        w = self._weights
-        prior = (
-            (w[0] + w[3] + w[6])
-            + (w[1] + w[4] + w[7]) * (falling**2).sum(1)
-            + (w[2] + w[5] + w[8]) * (growing**2).sum(1)
-        )
+        parts = zip(self._values.common, self._values.similar, self._values.own, strict=True)
+        prior = _mixed(Part(*(g + w + v for g, w, v in parts)), (falling**2).sum(1), (growing**2).sum(1))
         return cross @ self._alpha, np.maximum(prior - (half**2).sum(0), 1e-12)
 
     def _cross(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array, Array]:
         falling, growing = self.kernel.shapes.falling(steps), self.kernel.shapes.growing(steps)
         s, g = falling @ self._falling.T, growing @ self._growing.T
-        w = self._weights
+        values = self._values
         matern = _matern(self.kernel.distance(self.theta, rows, self.data.rows))[:, self.data.trial]
-        cross = w[0] + w[1] * s + w[2] * g + matern * (w[3] + w[4] * s + w[5] * g)
+        cross = _mixed(values.common, s, g) + matern * _mixed(values.similar, s, g)
         known = np.flatnonzero(trial >= 0)
         if known.size:
             own = trial[known, None] == self.data.trial[None, :]
-            cross[known] += own * (w[6] + w[7] * s[known] + w[8] * g[known])
+            cross[known] += own * _mixed(values.own, s[known], g[known])
         return cross, falling, growing
 
-    def _shared(self, falling: Array, growing: Array, first: int) -> Array:
-        w = self._weights[first : first + 3]
-        covariance: Array = w[0] + w[1] * (falling @ falling.T) + w[2] * (growing @ growing.T)
-        return covariance
+
+def _mixed(weights: Part[float], falling: Array, growing: Array) -> Array:
+    """Weighted sum of 1, S and G; the two covariances have any shape."""
+    covariance: Array = weights.level + weights.falling * falling + weights.growing * growing
+    return covariance
 
 
 def _matern(distance: Array) -> Array:

@@ -10,7 +10,7 @@ from hpo.search.describe.objective import COMMAND, FILLED, Objective, describe
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, Mistake, UserError, did_you_mean
+from hpo.search.terms.errors import HpoError, Mistake, UserError, did_you_mean, nearest
 from hpo.search.terms.knobs import REQUIRED, Knob
 from hpo.search.terms.space import Choice, Parameter, Space
 
@@ -156,8 +156,8 @@ class Knobs:
         hint = did_you_mean(name, self.known)
         if name in FILLED:
             hint = "give it as a key of the study, beside search" if name == "data" else "the suite fills it in"
-        elif hint.startswith("did you mean"):
-            self._meant.add(hint.split("'")[1])
+        elif (meant := nearest(name, self.known)) is not None:
+            self._meant.add(meant)
         self.mistakes.append(place.mistake(f"{self.objective.label} has no knob {name!r}", hint))
 
     def _check_fixed(self) -> None:

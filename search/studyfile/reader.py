@@ -16,7 +16,7 @@ from typing import Any
 
 from hpo.search.describe.objective import Objective
 from hpo.search.store.location import parse_location
-from hpo.search.studyfile.budget import TRIALS, budget_of, check_limits, read_confirm, read_limits
+from hpo.search.studyfile.budget import LIMITS, TRIALS, budget_of, check_limits, read_confirm, read_limits
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
@@ -24,7 +24,7 @@ from hpo.search.studyfile.plugins import check_requirements, file_kind, options_
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of
+from hpo.search.terms.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of, nearest
 from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
@@ -171,13 +171,12 @@ class _Reader:
         assert isinstance(root.value, dict)
         nodes, keys = dict(root.value), dict(root.keys)
         for key in [key for key in nodes if key not in KEYS]:
-            hint = did_you_mean(key, KEYS)
-            if key in ("trials", "steps", "minutes", "target"):
-                hint = f"write budget: {{{key}: ...}}"
+            limit = key in LIMITS
+            hint = f"write budget: {{{key}: ...}}" if limit else did_you_mean(key, KEYS)
             mistakes.append(keys[key].mistake(f"unknown key {key!r}", hint))
             node, place = nodes.pop(key), keys.pop(key)
-            meant = hint.split("'")[1] if hint.startswith("did you mean") else key
-            if meant in KEYS and meant not in nodes:
+            meant = None if limit else nearest(key, KEYS)
+            if meant is not None and meant not in nodes:
                 nodes[meant], keys[meant] = node, place
         return Node(nodes, root.source, root.text, root.line, root.column, root.width, keys)
 

@@ -139,8 +139,7 @@ def wrong_value(knob: Knob | None, item: Node, mistakes: list[Mistake]) -> None:
     """Report a value that the knob does not take."""
     problem = "" if knob is None else knob.problem(item.plain())
     if knob is not None and problem:
-        hint = did_you_mean(str(item.value), map(str, knob.options)) if knob.options else ""
-        mistakes.append(item.mistake(problem, "" if hint.startswith("one of") else hint))
+        mistakes.append(item.mistake(problem, did_you_mean(str(item.value), map(str, knob.options), listed=False)))
 
 
 def _range(

@@ -111,8 +111,18 @@ class Advice(UserWarning):
     """What the user should know about a training that goes on all the same."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Offer the nearest known word, or list them when they are few.
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a misspelt one is likely to mean, if any.
+
+    >>> nearest("serach", ["search", "seed"])
+    'search'
+    """
+    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str], *, listed: bool = True) -> str:
+    """Offer the nearest known word, or with ``listed`` all of them when they are few.
 
     >>> did_you_mean("serach", ["search", "seed"])
     "did you mean 'search'?"
@@ -120,9 +130,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     'one of: search, seed'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    if 0 < len(names) <= 16:
+    near = nearest(word, names)
+    if near is not None:
+        return f"did you mean {near!r}?"
+    if listed and 0 < len(names) <= 16:
         return "one of: " + ", ".join(names)
     return ""

@@ -10,6 +10,7 @@ from hpo.search.curves.halving import promoted
 from hpo.search.curves.history import History, Units
 from hpo.search.curves.shapes import draw_shapes, milestones, shape_covariance
 from hpo.search.curves.single import Library, forecast, prospect
+from hpo.search.curves.surrogate import PRIOR, Hyperparameters
 
 
 def falling(level: float, fall: float, steps: int, rate: float = 0.3) -> list[tuple[int, float]]:
@@ -296,3 +297,14 @@ def test_log_expected_improvement_matches_quadrature() -> None:
         expected = float((gain * density).sum() * (grid[1] - grid[0]))
         found = log_expected_improvement(np.array([mean]), np.array([deviation**2]), 0.0)[0]
         assert found == pytest.approx(math.log(expected), abs=1e-3)
+
+
+def test_hyperparameters_have_names_and_one_order() -> None:
+    vector = [float(i) for i in range(12)]
+    named = Hyperparameters.named(vector)
+    assert named.vector() == vector
+    assert named.lengths == [0.0, 1.0]
+    assert (named.common.level, named.similar.falling, named.own.growing, named.noise) == (2.0, 6.0, 10.0, 11.0)
+    assert list(PRIOR.centre(2)) == [mean for mean, _ in [PRIOR.length] * 2 + [*PRIOR.common, *PRIOR.similar]] + [
+        mean for mean, _ in [*PRIOR.own, PRIOR.noise]
+    ]

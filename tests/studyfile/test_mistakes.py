@@ -205,3 +205,23 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
 @pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES)
 def test_each_mistake_is_said_once_where_it_is(mistakes: Mistakes, text: str, expected: list[str]) -> None:
     assert mistakes(text) == expected
+
+
+WHOLE = {"objective": "mlp", "goal": "minimize val_loss", "search": "{depth: {int: [1, 3]}}"}
+
+
+@pytest.mark.parametrize("key", WHOLE)
+def test_a_key_counts_as_the_one_it_is_nearest_to_wherever_a_letter_is_missing_or_too_many(
+    key: str, mistakes: Mistakes
+) -> None:
+    for place in range(len(key)):
+        for typed in (key[:place] + key[place + 1 :], key[:place] + key[place] + key[place:]):
+            lines = [f"{typed if name == key else name}: {value}" for name, value in WHOLE.items()]
+            (mistake,) = mistakes("\n".join(lines))  # and none that says that the key is missing
+            assert f"unknown key {typed!r} | did you mean {key!r}?" in mistake
+
+
+def test_a_limit_of_the_budget_is_no_misspelt_key_even_where_it_is_near_one(mistakes: Mistakes) -> None:
+    assert mistakes(HEAD + RATE + "target: 0.1\nbudget: {trials: 5}\n") == [
+        "4:1 unknown key 'target' | write budget: {target: ...}"
+    ]
