@@ -3,7 +3,9 @@
 What it does: takes up interrupted trials first, in order of their numbers, then asks the sampler for new ones.
 When to use it: with every sampler that has no policy of its own; it is what the study file's ``sampler`` and
 ``pruner`` mean.
+Options: none.
 Cost: none.
+Reference: none.
 """
 
 from __future__ import annotations
