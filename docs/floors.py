@@ -28,6 +28,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/dashboard": "optuna-dashboard over a store, and what it is told",
     },
     {
+        "objectives/data/kinds": "kinds of data beside the bundled sets, one file per kind",
         "objectives/estimators": "what the scikit-learn objective is made of",
         "objectives/trainer": "many trials trained as one batched model",
         "search/executors/common": "worker processes, and cohorts spread over them",

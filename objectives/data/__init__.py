@@ -6,14 +6,22 @@ A specification is the name of a bundled set (``digits``) or ``{kind: options}``
     {npz: {path: images.npz}}
     {openml: {name: adult, version: 2}}
 
-One file per kind reads (``bundled``, ``table``, ``npz``, ``openml``); ``target`` encodes, ``split`` splits, ``columns``
-decides how columns are read, ``prepare`` makes arrays, ``scores`` measures. Importing this package imports none of
-numpy, pandas and scikit-learn.
+A kind is one file of ``kinds``, with three functions of the options as the study gives them::
+
+    check(options, base) -> list[str]    mistakes that can be told without pandas and without reading the data
+    digest(options) -> str               twelve hex digits that name the content
+    read(options) -> Source              the rows in their own order; imports what it needs in its body
+
+A kind with the option ``path`` reads another file of the same form for ``hpo train --data``. The same options and
+content give the same rows in any process.
+
+``bundled`` reads the sets known by name; ``target`` encodes, ``split`` splits, ``columns`` decides how columns are
+read, ``prepare`` makes arrays, ``scores`` measures. Importing this package imports none of numpy, pandas and
+scikit-learn.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,10 +29,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from hpo.objectives.data import bundled
 from hpo.objectives.data.bundled import NAMES
 from hpo.objectives.data.dataset import Dataset, Part, Source, Task
 from hpo.objectives.data.fitted import Fitted
 from hpo.objectives.data.options import shares
+from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -45,8 +55,8 @@ __all__ = [
     "resolve",
 ]
 
-KINDS = ("npz", "openml", "table")
-"""Kinds of data beside the bundled sets; each is a file of this package."""
+KINDS = registry.names("data")
+"""Kinds of data beside the bundled sets; each is a file of ``kinds``."""
 
 _loaded: dict[str, Dataset] = {}
 
@@ -148,7 +158,7 @@ def _parse(spec: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def _module(kind: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{kind}")
+    return bundled if kind == "bundled" else registry.load("data", kind)
 
 
 def _unknown_name(name: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data import npz, table, target
+from hpo.objectives.data import target
 from hpo.objectives.data.columns import convert
-from hpo.objectives.data.dataset import Dataset, Part
+from hpo.objectives.data.dataset import Dataset, Part, Source
+from hpo.objectives.data.frame import read_frame
+from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -27,11 +29,11 @@ def read_part(dataset: Dataset, path: Path) -> Part:
     y: Any
     classes = dataset.classes
     if dataset.columns:
-        frame = table.read_frame(path, options.get("separator"))
+        frame = read_frame(path, options.get("separator"))
         _same_columns(dataset, frame, path.name)
         X, y = convert(frame, dataset.columns), frame[dataset.target]
-    elif kind == "npz":
-        source = npz.read({**options, "path": str(path)})
+    elif "path" in options:
+        source: Source = registry.load("data", kind).read({**options, "path": str(path)})
         if source.X.shape[1] != len(dataset.features) or source.image != dataset.image:
             raise DataError(
                 f"{path.name} has rows of {source.image or source.X.shape[1]}, "

@@ -1,7 +1,8 @@
 """The folder is the registry: which plug-ins and studies exist, found by listing, read without importing.
 
-``sampler: tpe`` is ``search/samplers/tpe.py``; ``objective: mlp`` is ``objectives/mlp.py``; ``--study lr-batch`` is
-``studies/lr-batch.yaml``. A hyphen in a name is an underscore in a file name.
+``sampler: tpe`` is ``search/samplers/tpe.py``; ``objective: mlp`` is ``objectives/mlp.py``; ``data: {table: ...}`` is
+``objectives/data/kinds/table.py``; ``--study lr-batch`` is ``studies/lr-batch.yaml``. A hyphen in a name is an
+underscore in a file name.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _FOLDERS = {
     "executor": ("hpo.search.executors", _SEARCH / "executors"),
     "command": ("hpo.search.commands", _SEARCH / "commands"),
     "objective": ("hpo.objectives", _BESIDE / "objectives"),
+    "data": ("hpo.objectives.data.kinds", _BESIDE / "objectives" / "data" / "kinds"),
     "study": ("hpo.studies", _BESIDE / "studies"),
 }
 

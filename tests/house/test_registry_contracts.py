@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ SUMMARY = 120
 """Most letters of a first line, so that `hpo list` shows it whole on a wide terminal."""
 
 PLUGINS = [(kind, name) for kind in PARTS for name in registry.names(kind)]
-CODE = [*PLUGINS, *((kind, name) for kind in ("command", "objective") for name in registry.names(kind))]
+CODE = [*PLUGINS, *((kind, name) for kind in ("command", "objective", "data") for name in registry.names(kind))]
 EVERYTHING = [*CODE, *(("study", name) for name in registry.names("study"))]
 
 
@@ -109,6 +110,20 @@ def test_an_objective_trains_or_leaves_training_to_the_suite_and_its_knobs_are_t
         assert ast.get_docstring(made)
         assert made.returns is not None
         assert all(argument.annotation for argument in [*made.args.args, *made.args.kwonlyargs])
+
+
+@pytest.mark.parametrize("name", registry.names("data"))
+def test_a_kind_of_data_checks_digests_and_reads_the_options_that_it_documents(name: str) -> None:
+    for called, arguments in (("check", ["options", "base"]), ("digest", ["options"]), ("read", ["options"])):
+        made = function("data", name, called)
+        assert [argument.arg for argument in made.args.args] == arguments
+        assert ast.get_docstring(made)
+        assert made.returns is not None
+    kind = registry.load("data", name)
+    for option in kind.OPTIONS:
+        assert f"``{option}``" in parts("data", name)["Options:"], f"Options: says nothing of {option}"
+    (mistake,) = kind.check({**dict.fromkeys(kind.OPTIONS), "no-such": 1}, Path())[:1]
+    assert mistake.startswith(f"data {name} has no option 'no-such'")
 
 
 @pytest.mark.parametrize("name", registry.names("study"))

@@ -10,7 +10,7 @@ import pytest
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 
-KINDS = ("sampler", "pruner", "policy", "executor", "objective", "study")
+KINDS = ("sampler", "pruner", "policy", "executor", "command", "objective", "data", "study")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.objectives.data.dataset import Source
+from hpo.objectives.data.frame import COLUMNS, from_frame
 from hpo.objectives.data.options import mistakes, text_digest
-from hpo.objectives.data.table import COLUMNS, from_frame
 from hpo.search.terms.errors import DataError
 
 OPTIONS = {"name": "text", "version": "whole", "target": "text", **COLUMNS}

@@ -1,11 +1,4 @@
-"""A table of the user's: CSV (also .gz, .bz2, .xz, .zip) or Parquet, one row an example.
-
-Options: ``path``; ``target``, the column to predict; ``drop``, columns to leave out; ``categorical``, columns of
-numbers that name categories; ``task``, when the target alone does not tell; ``groups``, a column whose values must
-not be shared between parts (patients, users); ``time``, a column to split by in order of time; ``validation`` and
-``test``, shares of the rows (0.2 each); ``separator`` (guessed from the header). ``groups`` and ``time`` decide the
-split and are no features. ``?``, empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values.
-"""
+"""Tables as data frames: CSV or Parquet files, and what the options that name their columns make of them."""
 
 from __future__ import annotations
 
@@ -23,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Source
-from hpo.objectives.data.options import SPLIT, file_digest, missing_file, mistakes, names
+from hpo.objectives.data.options import SPLIT, missing_file, names
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -32,44 +25,8 @@ if TYPE_CHECKING:
 COLUMNS = {"drop": "names", "categorical": "names", "groups": "text", "time": "text", **SPLIT}
 """Options of everything that has named columns."""
 
-OPTIONS = {"path": "text", "target": "text", "separator": "text", **COLUMNS}
-
 PARQUET = (".parquet", ".pq")
 _SEPARATORS = ",;\t|"
-
-
-def check(options: Mapping[str, Any], base: Path) -> list[str]:
-    """Mistakes in the options, a missing file, and columns that a CSV's header does not have."""
-    found = mistakes("table", options, OPTIONS, ("path", "target"))
-    if found:
-        return found
-    path = base / Path(options["path"]).expanduser()
-    problem = missing_file(path)
-    if problem:
-        return [f"data table: {problem}"]
-    if path.suffix in PARQUET:
-        return []
-    try:
-        header = _header(path, options.get("separator"))[0]
-        duplicates(path.name, header)
-    except DataError as error:
-        return [f"data table: {error}"]
-    return [f"data table: {problem}" for problem in missing_columns(path.name, header, options)]
-
-
-def digest(options: Mapping[str, Any]) -> str:
-    """Digest of the file."""
-    return file_digest(Path(options["path"]).expanduser())
-
-
-def read(options: Mapping[str, Any]) -> Source:
-    """Read the file.
-
-    Raises:
-        DataError: unreadable, empty, duplicate or missing columns, no usable target.
-    """
-    path = Path(options["path"]).expanduser()
-    return from_frame(read_frame(path, options.get("separator")), options, path.name)
 
 
 def from_frame(frame: pd.DataFrame, options: Mapping[str, Any], name: str) -> Source:
@@ -160,7 +117,7 @@ def _parquet(path: Path) -> pd.DataFrame:
 def _csv(path: Path, separator: str | None) -> pd.DataFrame:
     import pandas as pd
 
-    header, used = _header(path, separator)
+    header, used = read_header(path, separator)
     duplicates(path.name, header)
     try:
         with warnings.catch_warnings():
@@ -177,8 +134,12 @@ def _csv(path: Path, separator: str | None) -> pd.DataFrame:
     return frame
 
 
-def _header(path: Path, separator: str | None) -> tuple[list[str], str]:
-    """Column names as written (pandas would rename duplicates), and the separator."""
+def read_header(path: Path, separator: str | None) -> tuple[list[str], str]:
+    """Column names of a CSV file as written (pandas would rename duplicates), and the separator.
+
+    Raises:
+        DataError: not text, no header, or a separator of several characters.
+    """
     try:
         with _open(path) as file:
             line = file.readline()
