@@ -18,6 +18,10 @@ A file may say what it needs from a study, as a literal tuple that is read witho
 An executor catches up by itself: a job that says ``done=5`` and whose state is not held is trained through its points
 up to step 5 without reporting them, because they are recorded already. Where several lanes move in step (cohort), lanes
 that are behind catch up before the others move, so that a resumed study equals an uninterrupted one.
+
+A file may also say what it does not promise, and the contract tests leave that out::
+
+    DISCLAIMS = ("same study",)    which trial is ahead depends on how fast each trains, and so may what is pruned
 """
 
 from __future__ import annotations

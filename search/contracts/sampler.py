@@ -14,6 +14,10 @@ A file may say what it needs from a study, as a literal tuple that is read witho
 Options are annotated with plain types. One annotated ``BaseSampler`` takes another sampler, written as in the study
 file, ready made.
 
+A file may also say what it does not promise, and the contract tests leave that out::
+
+    DISCLAIMS = ("better than random",)    it draws without regard to what trials were worth
+
 A proposal that was tried before is drawn again. A sampler that looks after this itself has the attribute ``untried``.
 """
 

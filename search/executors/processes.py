@@ -24,6 +24,8 @@ REQUIRES = ("other processes",)
 _LOOK = 1.0
 """Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
 
+DISCLAIMS = ("same study",)
+
 
 @dataclass
 class _Lane:

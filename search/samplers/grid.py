@@ -30,6 +30,7 @@ from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.space import Scalar, Space
 
 REQUIRES = ("finite",)
+DISCLAIMS = ("better than random",)
 
 _LARGEST = 10_000_000
 

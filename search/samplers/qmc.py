@@ -23,6 +23,8 @@ from hpo.search.samplers.common.declared import Points
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.space import Scalar
 
+DISCLAIMS = ("better than random",)
+
 
 def make(context: SamplerContext) -> BaseSampler:
     """Make the sampler."""

@@ -15,6 +15,8 @@ from optuna.samplers import BaseSampler, RandomSampler
 
 from hpo.search.contracts.sampler import SamplerContext
 
+DISCLAIMS = ("better than random",)
+
 
 def make(context: SamplerContext) -> BaseSampler:
     """Make the sampler."""

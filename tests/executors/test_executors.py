@@ -15,6 +15,8 @@ import pytest
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors import inline, processes
+from hpo.search.studyfile.plugins import options_of
+from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
@@ -45,7 +47,17 @@ def train(*, epochs: int = 4, mode: str = "", seed: int = 0):
             pathlib.Path("tidied").write_text(str(seed))
 """
 Make = Callable[[Task], Executor]
-MAKES: list[Make] = [inline.make, lambda task: processes.make(task, workers=2)]
+NAMES = [
+    name
+    for name in registry.names("executor")
+    if "trained by suite" not in getattr(registry.load("executor", name), "REQUIRES", ())
+]
+
+
+def make(name: str, task: Task) -> Executor:
+    options = {"workers": 2} if "workers" in options_of("executor", name).knobs else {}
+    made: Executor = registry.load("executor", name).make(task, **options)
+    return made
 
 
 @pytest.fixture
@@ -55,9 +67,9 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     return Task(str(tmp_path / "model.py"), folder=str(tmp_path))
 
 
-@pytest.fixture(params=MAKES, ids=["inline", "processes"])
+@pytest.fixture(params=NAMES)
 def executor(request: pytest.FixtureRequest, task: Task) -> Iterator[Executor]:
-    made: Executor = request.param(task)
+    made = make(request.param, task)
     yield made
     made.close()
     made.close()
@@ -134,6 +146,15 @@ def test_of_more_paused_trials_than_are_held_the_longest_paused_are_trained_agai
 def test_what_is_held_is_a_number_of_trials(task: Task, make: Callable[..., Executor]) -> None:
     with pytest.raises(UserError, match="paused is a number of trials"):
         make(task, paused=-1)
+
+
+def test_it_has_as_many_lanes_as_it_says_and_each_has_news(executor: Executor) -> None:
+    for number in range(executor.lanes):
+        executor.admit(job(number))
+    heard = set[int]()
+    while len(heard) < executor.lanes:
+        heard |= {event.number for event in executor.advance()}
+    assert heard == set(range(executor.lanes))
 
 
 def test_an_evicted_trial_frees_its_lane_and_starts_afresh(executor: Executor) -> None:
