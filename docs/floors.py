@@ -100,23 +100,24 @@ def file_of(module: str) -> Path | None:
 
 def imports(path: Path) -> Iterator[Import]:
     """Every import of a file: at its top, in functions, for type checkers, and by ``import_module`` with a text."""
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        for module in _modules(node, module_of(path)):
+    nodes = list(ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
+    taken = [
+        item for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "importlib" for item in node.names
+    ]
+    importers = {"__import__", "importlib.import_module", *(item.asname or item.name for item in taken)}
+    for node in nodes:
+        for module in _modules(node, module_of(path), importers):
             yield Import(node.lineno, module, file_of(module))  # type: ignore[attr-defined]
 
 
-def _modules(node: ast.AST, own: str) -> Iterator[str]:
+def _modules(node: ast.AST, own: str, importers: set[str]) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         assert node.level == 0, f"{own}: imports are absolute"
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Call) and node.args and _name(node.func) in ("import_module", "__import__"):
+    elif isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in importers:
         yield _text(node.args[0], own)
-
-
-def _name(function: ast.expr) -> str:
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _text(argument: ast.expr, own: str) -> str:
@@ -126,7 +127,7 @@ def _text(argument: ast.expr, own: str) -> str:
     for part in parts:
         if isinstance(part, ast.Constant):
             text += str(part.value)
-        elif isinstance(part, ast.FormattedValue) and _name(part.value) == "__name__":
+        elif isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == "__name__":
             text += own
         else:
             return f"{text}*"

@@ -43,7 +43,7 @@ OPTUNA_FILES = {
 
 COMPUTED = {
     "search/terms/registry.py",  # plug-ins, and the packages of objectives/
-    "search/running/training.py", "search/engine/phase.py", "search/describe/objective.py",  # a user's module
+    "search/describe/objective.py",  # a user's module
     "objectives/trainer/__init__.py",  # files of its own folder
     "objectives/estimators/build.py",  # scikit-learn's modules
 }  # fmt: skip
@@ -213,10 +213,10 @@ def test_the_first_listing_is_short() -> None:
         ("def f():\n    from hpo.search.engine import loop", "search/engine/loop.py"),
         ("if TYPE_CHECKING:\n    from hpo.search.engine import loop", "search/engine/loop.py"),
         ("importlib.import_module('hpo.search.engine.loop')", "search/engine/loop.py"),
-        ("import_module(f'hpo.objectives.{name}')", "objectives/__init__.py"),
-        ("import_module(f'{__name__}.{name}')", "search/terms/__init__.py"),
+        ("importlib.import_module(f'hpo.objectives.{name}')", "objectives/__init__.py"),
+        ("importlib.import_module(f'{__name__}.{name}')", "search/terms/__init__.py"),
         ("__import__('hpo.search.api')", "search/api.py"),
-        ("import_module(name)", None),
+        ("importlib.import_module(name)", None),
         ("import os", None),
     ],
 )
@@ -233,6 +233,13 @@ def test_an_import_is_seen_however_it_is_written(
     monkeypatch.setattr(floors, "ROOT", tmp_path)
     (item,) = imports(Path("search/terms/__init__.py"))
     assert item.file == (found and Path(found))
+
+
+def test_an_importer_under_another_name_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "api.py").write_text("from importlib import import_module as take\ntake('hpo.search.api')")
+    monkeypatch.setattr(floors, "ROOT", tmp_path)
+    assert Import(2, "hpo.search.api", Path("search/api.py")) in imports(Path("search/api.py"))
 
 
 def test_links_are_links() -> None:
