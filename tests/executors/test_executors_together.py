@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hpo
-from hpo.search.report.study import Trial
 from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms import registry
+from hpo.search.terms.trial import Trial
 
 EPOCHS = 12
 
