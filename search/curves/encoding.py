@@ -105,9 +105,9 @@ def _snapped(domain: Int | Float, u: Array) -> Array:
         value = np.clip(np.round(np.exp(low + u * (high - low))), domain.low, domain.high)
         place: Array = (np.log(value) - low) / (high - low)
         return place
-    values = None if isinstance(domain, Float) and domain.step is None else domain.grid()
-    if values is None or len(values) == 1:
+    count = domain.count()
+    if count is None or count == 1:
         return u
-    index = np.minimum(np.floor(u * len(values)), len(values) - 1)
-    even: Array = (index + 0.5) / len(values) if isinstance(domain, Int) else index / (len(values) - 1)
+    index = np.minimum(np.floor(u * count), count - 1)
+    even: Array = (index + 0.5) / count if isinstance(domain, Int) else index / (count - 1)
     return even

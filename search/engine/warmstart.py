@@ -21,7 +21,6 @@ import optuna
 from hpo.search.describe.objective import Objective
 from hpo.search.engine.definition import portable
 from hpo.search.report.study import StudyReport, report
-from hpo.search.samplers.common.distributions import snap
 from hpo.search.store import Store, attributes
 from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.recipe import canonical
@@ -118,14 +117,19 @@ def recall(study: Study, stored: optuna.Study) -> WarmStart:
     if not known:
         return WarmStart()
     space = study.space
-    inside = [trial for trial in known["earlier"] if space.contains(trial["point"], study.fixed)]
+    points = [space.point_of(trial["point"], study.fixed) for trial in known["earlier"]]
+    inside = [
+        (point, trial)
+        for point, trial in zip(points, known["earlier"], strict=True)
+        if point is not None and point.keys() == trial["point"].keys()
+    ]
     starts = [
         {name: value for name, value in start.items() if name in space.names() and space[name].domain.contains(value)}
         for start in known["starts"]
     ]
     earlier = [
-        Trial(i, trial["point"], tuple((step, value) for step, value in trial["curve"]), trial["state"])
-        for i, trial in enumerate(inside)
+        Trial(i, point, tuple((step, value) for step, value in trial["curve"]), trial["state"])
+        for i, (point, trial) in enumerate(inside)
     ]
     return WarmStart(known["since"], tuple(starts), tuple(earlier))
 
@@ -163,7 +167,11 @@ def _inside(study: Study, objective: Objective, found: StudyReport) -> list[tupl
         return place, _STATES.index(trial.state), min([sign * v for v in reached], default=math.inf), trial.number
 
     ranked = sorted((trial for trial in found.trials if trial.state in _STATES), key=rank)
-    points = [(trial, _point(study, {**there, **trial.point})) for trial in ranked if _alike(study, trial, here)]
+    points = [
+        (trial, study.space.point_of({**there, **trial.point}, study.fixed))
+        for trial in ranked
+        if _alike(study, trial, here)
+    ]
     inside = [(trial, point) for trial, point in points if point]
     return inside if any(trial.state != "failed" for trial, _ in inside) else []
 
@@ -175,18 +183,6 @@ def _alike(study: Study, trial: Trial, here: Mapping[str, Any]) -> bool:
         name in searched or name not in here or Choice((here[name],)).contains(value)
         for name, value in trial.point.items()
     )
-
-
-def _point(study: Study, values: Mapping[str, Any]) -> dict[str, Scalar]:
-    """The point of this study's space that has these values; empty when there is none."""
-    point: dict[str, Scalar] = {}
-    for parameter in study.space:
-        if parameter.active({**study.fixed, **point}):
-            value = values.get(parameter.name)
-            if parameter.name not in values or not parameter.domain.contains(value):
-                return {}
-            point[parameter.name] = snap(parameter.domain, value)
-    return point
 
 
 def _best(

@@ -241,7 +241,8 @@ class FreezeThaw(Policy):
             curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
         best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
         if old is None:
-            row, key, limit = encoding.encode([trial.point])[0], _key(trial.point), _limit(trial.point, horizon)
+            point = encoding.space.point_of(trial.point, encoding.fixed) or trial.point
+            row, key, limit = encoding.encode([trial.point])[0], _key(point), _limit(trial.point, horizon)
             known = _Known(trial, len(trial.curve), curve, steps, best, row, key, limit, {})
         else:
             known = replace(old, trial=trial, length=len(trial.curve), curve=curve, steps=steps, best=best)

@@ -55,7 +55,7 @@ class _Grid:
     """All points in the study's order, and which of them the trials that have a point are at."""
 
     def __init__(self, space: Space, fixed: Mapping[str, Scalar], seed: int) -> None:
-        if any(parameter.domain.grid() is None for parameter in space):
+        if any(parameter.domain.count() is None for parameter in space):
             raise UserError("a grid needs a step or a list of values for every knob: take the sampler qmc or random")
         self._lattice = Lattice(space, fixed)
         if self._lattice.size > _LARGEST:

@@ -16,6 +16,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler
 
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
+from hpo.search.samplers.common.indexed import Indexed
 
 
 def make(
@@ -34,4 +35,4 @@ def make(
         mutation_prob=mutation_prob,
         seed=context.seed,
     )
-    return Declared(sampler, distributions(context.space, conditional=False))
+    return Declared(Indexed(sampler, context.space), distributions(context.space, conditional=False))

@@ -14,10 +14,11 @@ from __future__ import annotations
 from optuna.samplers import BaseSampler, RandomSampler
 
 from hpo.search.contracts.sampler import SamplerContext
+from hpo.search.samplers.common.indexed import Indexed
 
 DISCLAIMS = ("better than random",)
 
 
 def make(context: SamplerContext) -> BaseSampler:
     """Make the sampler."""
-    return RandomSampler(seed=context.seed)
+    return Indexed(RandomSampler(seed=context.seed), context.space)

@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
 from hpo.search.samplers.common.history import Rows, Table, table_of
+from hpo.search.samplers.common.indexed import Indexed
 from hpo.search.samplers.common.parzen import Parzen
 from hpo.search.terms.space import Choice, Domain, Scalar
 
@@ -57,7 +58,7 @@ class _Tpe(BaseSampler):
         self._startup = startup
         self._candidates = candidates
         self._rng = np.random.RandomState(context.seed)
-        self._random: RandomSampler | None = None
+        self._random: Indexed | None = None
         self._split: tuple[Table, Rows, Rows] | None = None
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -79,7 +80,7 @@ class _Tpe(BaseSampler):
         if table_of(study, self._space).ended() >= self._startup:
             return self._propose(study, trial, (param_name,))[param_name]
         if self._random is None:
-            self._random = RandomSampler(seed=self._seed)
+            self._random = Indexed(RandomSampler(seed=self._seed), self._space)
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def _propose(self, study: Study, trial: FrozenTrial, names: Sequence[str]) -> dict[str, Any]:

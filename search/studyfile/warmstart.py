@@ -32,7 +32,7 @@ def read_prior(
             domain = space[name].domain
             found = _problem(name, item, domain)
             if found is None:
-                prior[name] = _as_drawn(domain, item.value)  # type: ignore[arg-type] # a scalar, or it had a problem
+                prior[name] = domain.nearest(item.plain())
             else:
                 mistakes.append(item.mistake(*found))
         elif name in fixed:
@@ -84,13 +84,4 @@ def _problem(name: str, item: Node, domain: Domain) -> tuple[str, str] | None:
         return problem, "widen the range under search, or guess inside of it"
     if isinstance(domain, Int) and value != int(value):
         return f"the prior of {name} must be a whole number, got {value}", ""
-    nearest = min(domain.grid() or (), key=lambda known: abs(known - value))  # type: ignore[operator] # numbers
-    return f"the prior {value} of {name} is none of its steps", f"the nearest is {nearest}"
-
-
-def _as_drawn(domain: Domain, value: Scalar) -> Scalar:
-    """The value as the domain itself would give it: 32, not 32.0, for a whole number."""
-    if isinstance(domain, Choice):
-        return domain.values[domain.index(value)]
-    assert isinstance(value, (int, float))
-    return int(value) if isinstance(domain, Int) else float(value)
+    return f"the prior {value} of {name} is none of its steps", f"the nearest is {domain.nearest(value)}"

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
 from typing import TypeAlias
+
+from hpo.search.terms.steps import Steps
 
 Scalar: TypeAlias = "str | int | float | bool | None"
 
 _DECADES = 1000.0  # ratio of the ends
+_LONG = 100_000
 _OTHER = float("nan")  # stands for every value that no condition names: it equals none
 
 
@@ -26,26 +32,36 @@ class Float:
     log: bool = False
     step: float | None = None
 
+    @cached_property
+    def steps(self) -> Steps | None:
+        """The values by index when there is a step, else None."""
+        return None if self.step is None else Steps(float(self.low), float(self.high), float(self.step))
+
     def count(self) -> int | None:
         """Number of values when there is a step, else None."""
-        if self.step is None:
+        if self.steps is None:
             return 1 if self.low == self.high else None
-        return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+        return len(self.steps)
+
+    @property
+    def long(self) -> bool:
+        """Whether there are so many steps that they are searched as a continuous range, and rounded."""
+        return (self.count() or 0) > _LONG
+
+    def at(self, index: int) -> float:
+        """The value with this index, of those that ``count`` counts."""
+        return self.low if self.steps is None else self.steps.at(index)
 
     def grid(self) -> Sequence[Scalar] | None:
         """All values when there is a step, else None."""
         count = self.count()
-        return None if count is None else tuple(self._at(i) for i in range(count))
-
-    def _at(self, i: int) -> float:
-        value = float(f"{self.low + i * (self.step or 0.0):.12g}") if i else self.low
-        return min(max(value, self.low), self.high)
+        return None if count is None else tuple(self.at(i) for i in range(count))
 
     def from_unit(self, u: float) -> Scalar:
         """Map u in [0, 1) to a value."""
         count = self.count()
         if count is not None:
-            return self._at(min(int(u * count), count - 1))
+            return self.at(min(int(u * count), count - 1))
         if self.log:
             value = math.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
         else:
@@ -59,16 +75,33 @@ class Float:
             return 0.5
         if self.log:
             return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
+        if self.steps is not None:
+            with suppress(ValueError):
+                return self.steps.index(value) / max(len(self.steps) - 1, 1)
         return (value - self.low) / (self.high - self.low)
 
+    def index(self, value: Scalar) -> int:
+        """Index of a value of a range in steps; ValueError when it is none."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{value!r} is not a number")
+        if self.steps is not None:
+            return self.steps.index(value)
+        if self.low == value == self.high:
+            return 0
+        raise ValueError(f"{value!r} has no index: the range has no steps")
+
+    def nearest(self, value: Scalar) -> Scalar:
+        """The nearest value, as plain Python data."""
+        assert isinstance(value, (int, float))
+        if self.steps is None:
+            return min(max(float(value), self.low), self.high)
+        return self.steps.at(self.steps.nearest(value))
+
     def contains(self, value: Scalar) -> bool:
-        """Whether the value can be drawn."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
+        """Whether the value can be drawn; of a range in steps also whether it stands for one that can."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
-        if self.step is None:
-            return True
-        nearest = self._at(min(round((value - self.low) / self.step), (self.count() or 1) - 1))
-        return math.isclose(value, nearest, rel_tol=1e-9, abs_tol=1e-6 * self.step)
+        return self.low <= value <= self.high if self.steps is None else _indexed(self, value)
 
 
 @dataclass(frozen=True)
@@ -84,6 +117,15 @@ class Int:
         """Number of values."""
         return (self.high - self.low) // self.step + 1
 
+    @property
+    def long(self) -> bool:
+        """Whether there are so many values that they are searched as a continuous range, and rounded."""
+        return self.count() > _LONG
+
+    def at(self, index: int) -> int:
+        """The value with this index."""
+        return self.low + index * self.step
+
     def grid(self) -> Sequence[Scalar]:
         """All values in order."""
         return range(self.low, self.high + 1, self.step)
@@ -93,7 +135,7 @@ class Int:
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return min(max(round(math.exp(low + u * (high - low))), self.low), self.high)
-        return self.low + min(int(u * self.count()), self.count() - 1) * self.step
+        return self.at(min(int(u * self.count()), self.count() - 1))
 
     def to_unit(self, value: Scalar) -> float:
         """Map a value to the middle of its share of [0, 1]."""
@@ -103,11 +145,24 @@ class Int:
             return (math.log(value) - low) / (high - low)
         return ((value - self.low) / self.step + 0.5) / self.count()
 
+    def index(self, value: Scalar) -> int:
+        """Index of a value; ValueError when it is none."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
+            raise ValueError(f"{value!r} is no number from {self.low} to {self.high}")
+        index, rest = divmod(int(value) - self.low, self.step)
+        if value != int(value) or rest:
+            raise ValueError(f"{value!r} is none of the steps of {self.step} from {self.low}")
+        return index
+
+    def nearest(self, value: Scalar) -> Scalar:
+        """The nearest value."""
+        assert isinstance(value, (int, float))
+        steps = round((Fraction(value) - self.low) / self.step)  # whatever the size, without rounding
+        return self.at(min(max(steps, 0), self.count() - 1))
+
     def contains(self, value: Scalar) -> bool:
         """Whether the value can be drawn."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not self.low <= value <= self.high:
-            return False
-        return value == int(value) and (int(value) - self.low) % self.step == 0
+        return _indexed(self, value)
 
 
 @dataclass(frozen=True)
@@ -119,6 +174,10 @@ class Choice:
     def count(self) -> int:
         """Number of values."""
         return len(self.values)
+
+    def at(self, index: int) -> Scalar:
+        """The value with this index."""
+        return self.values[index]
 
     def grid(self) -> Sequence[Scalar]:
         """All values in the order listed."""
@@ -139,12 +198,24 @@ class Choice:
                 return i
         raise ValueError(f"{value!r} is not one of {self.values}")
 
+    def nearest(self, value: Scalar) -> Scalar:
+        """The value as it is listed; ValueError when it is not."""
+        return self.values[self.index(value)]
+
     def contains(self, value: Scalar) -> bool:
         """Whether the value can be drawn."""
-        return any(known == value and isinstance(known, bool) == isinstance(value, bool) for known in self.values)
+        return _indexed(self, value)
 
 
 Domain: TypeAlias = "Float | Int | Choice"
+
+
+def _indexed(domain: Domain, value: Scalar) -> bool:
+    try:
+        domain.index(value)
+    except ValueError:
+        return False
+    return True
 
 
 def spans_decades(domain: Domain) -> bool:
@@ -173,9 +244,23 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Space:
-    """What may vary, in an order in which conditions come before what they govern."""
+    """What may vary, in an order in which conditions come before what they govern.
+
+    Conditions name values as their domains have them, 0.3 for 0.1 + 0.2 in steps of 0.1.
+    """
 
     parameters: tuple[Parameter, ...]
+
+    def __post_init__(self) -> None:
+        domains = {parameter.name: parameter.domain for parameter in self.parameters}
+        settled = []
+        for parameter in self.parameters:
+            when = tuple(
+                (name, tuple(_settled(domains[name], value) for value in values) if name in domains else values)
+                for name, values in parameter.when
+            )
+            settled.append(replace(parameter, when=when))
+        object.__setattr__(self, "parameters", tuple(settled))
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)
@@ -208,13 +293,29 @@ class Space:
                 point[parameter.name] = parameter.domain.from_unit(coordinate)
         return point
 
+    def point_of(
+        self, values: Mapping[str, Scalar], fixed: Mapping[str, Scalar] | None = None
+    ) -> dict[str, Scalar] | None:
+        """The point that these values stand for, each as its domain has it; names that are not active are left out.
+
+        None when an active one is missing, or its value cannot be drawn.
+
+        >>> Space((Parameter("x", Float(0.0, 1.0, step=0.1)),)).point_of({"x": 0.1 + 0.2, "y": 1})
+        {'x': 0.3}
+        """
+        point: dict[str, Scalar] = {}
+        for parameter in self.parameters:
+            if not parameter.active({**(fixed or {}), **point}):
+                continue
+            if parameter.name not in values or not parameter.domain.contains(values[parameter.name]):
+                return None
+            point[parameter.name] = parameter.domain.nearest(values[parameter.name])
+        return point
+
     def contains(self, point: Mapping[str, Scalar], fixed: Mapping[str, Scalar] | None = None) -> bool:
         """Whether the point holds exactly the active parameters, each with a value that can be drawn."""
-        known = {**(fixed or {}), **point}
-        active = [parameter for parameter in self.parameters if parameter.active(known)]
-        return {parameter.name for parameter in active} == set(point) and all(
-            parameter.domain.contains(point[parameter.name]) for parameter in active
-        )
+        found = self.point_of(point, fixed)
+        return found is not None and found.keys() == point.keys()
 
     def size(self, fixed: Mapping[str, Scalar] | None = None, limit: int = 1_000_000) -> int | None:
         """Number of points, None when infinite or above ``limit``.
@@ -245,13 +346,17 @@ class Space:
             if not parameter.active({**(fixed or {}), **point}):
                 yield from extend(point, tuple(later))
                 return
-            values = parameter.domain.grid()
-            if values is None:
+            count = parameter.domain.count()
+            if count is None:
                 raise ValueError(f"{parameter.name} is a continuous range without a step")
-            for value in values:
-                yield from extend({**point, parameter.name: value}, tuple(later))
+            for i in range(count):
+                yield from extend({**point, parameter.name: parameter.domain.at(i)}, tuple(later))
 
         yield from extend({}, self.parameters)
+
+
+def _settled(domain: Domain, value: Scalar) -> Scalar:
+    return domain.nearest(value) if domain.contains(value) else value
 
 
 def _count(rest: tuple[Parameter, ...], named: Mapping[str, list[Scalar]], known: dict[str, Scalar], limit: int) -> int:

@@ -11,6 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.samplers.common.distributions import single, to_distribution
+from hpo.search.samplers.common.indexed import Indexed
 from hpo.search.terms.space import Scalar, Space
 
 
@@ -79,7 +80,7 @@ class Points(BaseSampler):
     ) -> None:
         self._space = space
         self._choose = choose
-        self._random = RandomSampler(seed=seed)
+        self._random = Indexed(RandomSampler(seed=seed), space)
         self._point: dict[str, Scalar] | None = None
         self.untried = untried
 

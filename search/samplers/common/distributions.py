@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -17,7 +15,9 @@ from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar
 def to_distribution(domain: Domain) -> BaseDistribution:
     """Say the domain as an Optuna distribution.
 
-    The upper end of a range in steps becomes its last value, which Optuna would otherwise warn about.
+    The upper end of a range in steps becomes its last value, which Optuna would otherwise warn about. A step that leads
+    past the values in Optuna's own arithmetic (a third, from 0 to 1) is left out: to Optuna that range is continuous,
+    and the values in it are the same doubles.
 
     >>> to_distribution(Int(1, 10, step=4))
     IntDistribution(high=9, log=False, low=1, step=4)
@@ -26,7 +26,8 @@ def to_distribution(domain: Domain) -> BaseDistribution:
         return CategoricalDistribution(domain.values)
     if isinstance(domain, Int):
         return IntDistribution(domain.low, int(last(domain)), log=domain.log, step=domain.step)
-    return FloatDistribution(domain.low, last(domain), log=domain.log, step=domain.step)
+    step = domain.step if domain.steps is not None and domain.steps.decimal else None
+    return FloatDistribution(domain.low, last(domain), log=domain.log, step=step)
 
 
 def to_internal(domain: Domain, value: Scalar) -> float:
@@ -43,9 +44,7 @@ def to_internal(domain: Domain, value: Scalar) -> float:
 
 def single(domain: Domain) -> bool:
     """Whether only one value can be drawn."""
-    if isinstance(domain, Choice):
-        return len(domain.values) == 1
-    return domain.low == last(domain)
+    return domain.count() == 1
 
 
 def last(domain: Float | Int) -> float | int:
@@ -54,12 +53,8 @@ def last(domain: Float | Int) -> float | int:
     >>> last(Float(0.0, 1.0, step=0.3))
     0.9
     """
-    if isinstance(domain, Int):
-        return domain.low + (domain.high - domain.low) // domain.step * domain.step
-    if domain.step is None:
-        return domain.high
-    steps = math.floor((domain.high - domain.low) / domain.step + 1e-9)
-    return float(f"{domain.low + steps * domain.step:.12g}")
+    count = domain.count()
+    return domain.high if count is None else domain.at(count - 1)
 
 
 def snap(domain: Domain, value: Scalar) -> Scalar:
@@ -68,14 +63,4 @@ def snap(domain: Domain, value: Scalar) -> Scalar:
     >>> snap(Float(0.0, 1.0, step=0.1), 0.30000000000000004)
     0.3
     """
-    if isinstance(domain, Choice):
-        return domain.values[domain.index(value)]
-    assert isinstance(value, (int, float))
-    if isinstance(domain, Int):
-        steps = round((value - domain.low) / domain.step)
-        return domain.low + min(max(steps, 0), (domain.high - domain.low) // domain.step) * domain.step
-    value = min(max(float(value), domain.low), domain.high)
-    if domain.step is None:
-        return value
-    steps = round((value - domain.low) / domain.step)
-    return min(float(f"{domain.low + steps * domain.step:.12g}"), float(last(domain)))
+    return domain.nearest(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from hpo.search.terms.space import Choice, Domain, Scalar, Space
+from hpo.search.terms.space import Scalar, Space
 
 _Known: TypeAlias = dict[str, Scalar]
 
@@ -13,7 +13,7 @@ _Known: TypeAlias = dict[str, Scalar]
 class Lattice:
     """Numbers the points of a finite space from 0, in the order of ``Space.points``.
 
-    >>> from hpo.search.terms.space import Int, Parameter
+    >>> from hpo.search.terms.space import Choice, Int, Parameter
     >>> lattice = Lattice(Space((Parameter("a", Choice((1, 2))), Parameter("b", Int(0, 2), when=(("a", (2,)),)))), {})
     >>> lattice.size, lattice.point(3), lattice.number({"a": 2, "b": 2})
     (4, {'a': 2, 'b': 2}, 3)
@@ -25,10 +25,11 @@ class Lattice:
 
     def __init__(self, space: Space, fixed: Mapping[str, Scalar]) -> None:
         self._parameters = tuple(space)
-        self._values = [parameter.domain.grid() or () for parameter in space]
+        self._lengths = [parameter.domain.count() or 0 for parameter in space]
         governing = {name for parameter in space for name, _ in parameter.when}
         self._fixed: _Known = {name: value for name, value in fixed.items() if name in governing}
         self._governing = [name for name in space.names() if name in governing]
+        self._stretches = [list(self._split(i)) for i in range(len(self._parameters))]
         self._counts: dict[tuple[object, ...], int] = {}
         self.size = self._count(0, dict(self._fixed))
 
@@ -36,17 +37,17 @@ class Lattice:
         """The point with this number."""
         known, point = dict(self._fixed), {}
         for i, parameter in enumerate(self._parameters):
+            name, domain = parameter.name, parameter.domain
             if not parameter.active(known):
                 continue
-            for value in self._values[i] if parameter.name in self._governing else ():
-                known[parameter.name] = point[parameter.name] = value
+            for start, length in self._stretches[i]:
+                known[name] = domain.at(start)
                 below = self._count(i + 1, known)
-                if number < below:
+                if number < length * below:
+                    place, number = divmod(number, below)
+                    known[name] = point[name] = domain.at(start + place)
                     break
-                number -= below
-            if parameter.name not in self._governing:
-                place, number = divmod(number, self._count(i + 1, known))
-                point[parameter.name] = self._values[i][place]
+                number -= length * below
         return point
 
     def number(self, point: Mapping[str, Scalar]) -> int | None:
@@ -58,20 +59,25 @@ class Lattice:
                 return None
             if name not in point:
                 continue
-            value = point[name]
-            if isinstance(value, float):
-                value = float(f"{value:.12g}")  # as the grid's values are written: 0.1 + 0.2 is 0.3
-            if not domain.contains(value):
+            if not domain.contains(point[name]):
                 return None
-            place = _place(domain, value)
-            if name in self._governing:
-                for earlier in self._values[i][:place]:
-                    known[name] = earlier
-                    number += self._count(i + 1, known)
-                known[name] = self._values[i][place]
-            else:
-                number += place * self._count(i + 1, known)
+            place = domain.index(point[name])
+            for start, length in self._stretches[i]:
+                known[name] = domain.at(start)
+                number += min(max(place - start, 0), length) * self._count(i + 1, known)
+            known[name] = domain.at(place)
         return number
+
+    def _split(self, i: int) -> Iterator[tuple[int, int]]:
+        """First index and length of the stretches of a knob's values that no condition tells apart, in order."""
+        name, domain, length = self._parameters[i].name, self._parameters[i].domain, self._lengths[i]
+        named = [value for later in self._parameters for by, values in later.when if by == name for value in values]
+        start = 0
+        for place in sorted({domain.index(value) for value in named if domain.contains(value)}):
+            yield from ((first, many) for first, many in ((start, place - start), (place, 1)) if many)
+            start = place + 1
+        if start < length:
+            yield start, length - start
 
     def _count(self, i: int, known: _Known) -> int:
         """Number of ways to go on from parameter i."""
@@ -81,18 +87,12 @@ class Lattice:
         key = (i, *((type(known[name]), known[name]) for name in self._governing if name in known))
         if key not in self._counts:
             parameter = self._parameters[i]
-            if not parameter.active(known):
-                count = self._count(i + 1, known)
-            elif parameter.name in self._governing:
-                count = sum(self._count(i + 1, {**known, parameter.name: value}) for value in self._values[i])
+            name, domain = parameter.name, parameter.domain
+            if parameter.active(known):
+                self._counts[key] = sum(
+                    length * self._count(i + 1, {**known, name: domain.at(start)})
+                    for start, length in self._stretches[i]
+                )
             else:
-                count = len(self._values[i]) * self._count(i + 1, known)
-            self._counts[key] = count
+                self._counts[key] = self._count(i + 1, known)
         return self._counts[key]
-
-
-def _place(domain: Domain, value: Scalar) -> int:
-    if isinstance(domain, Choice):
-        return domain.index(value)
-    assert isinstance(value, (int, float))
-    return round((value - domain.low) / (domain.step or 1))

@@ -99,7 +99,8 @@ class _Categorical:
 class _Numeric:
     """Normal distributions cut off at the range's ends, on the log scale if the knob is.
 
-    A knob in steps has the mass within half a step of each value, so its range reaches half a step further.
+    A knob in steps has the mass within half a step of each value, so its range reaches half a step further. On a long
+    range that mass is lost in rounding; the density there is as good.
     """
 
     mu: Floats
@@ -109,6 +110,7 @@ class _Numeric:
     step: float
     log: bool
     ends: tuple[float, float]
+    long: bool
 
     @classmethod
     def fit(cls, observed: Floats, domain: Float | Int) -> _Numeric:
@@ -119,7 +121,7 @@ class _Numeric:
         width = ends[1] - ends[0]
         mu = np.append(observed, 0.5 * (ends[0] + ends[1]))
         sigma = np.append(_distances(observed, ends), width)
-        return cls(mu, sigma, low, high, step, domain.log, ends)
+        return cls(mu, sigma, low, high, step, domain.log, ends, domain.long)
 
     def sample(self, chosen: NDArray[np.int64], q: Floats) -> Floats:
         mu, sigma = self.mu[chosen], self.sigma[chosen]
@@ -132,7 +134,7 @@ class _Numeric:
         return np.clip(x, self.low, self.high)
 
     def add_log_density(self, x: Floats, total: Floats) -> None:
-        if self.step:
+        if self.step and not self.long:
             self._add_log_mass(x, total)
             return
         z = np.subtract.outer(np.log(x) if self.log else x, self.mu)
