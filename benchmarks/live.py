@@ -33,6 +33,7 @@ import optuna
 import plain_boosting
 import plain_mlp
 import torch
+from hpo.search.store.distributions import to_distribution
 from live_summary import Comparison, Run
 from rows import markdown
 from threadpoolctl import threadpool_limits
@@ -41,7 +42,6 @@ import hpo
 from hpo.search import studyfile
 from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
-from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
 

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 import optuna
 import scipy
+from hpo.search.store.distributions import to_distribution
 
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.engine.ask import propose, record
 from hpo.search.samplers import tpe
-from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
 
 FLAT = (

@@ -44,13 +44,15 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/policies": "what decides which trial trains next, one file per policy",
     },
     {
-        "search/describe": "what an objective's source says, read without running it",
-        "search/store": "where studies live: SQLite, journal, PostgreSQL, memory",
         "search/samplers/common": "parts that several samplers share",
         "search/pruners/common": "parts that several pruners share",
         "search/curves": "models of learning curves",
     },
-    {"search/contracts": "what each kind of plug-in is given and answers"},
+    {
+        "search/describe": "what an objective's source says, read without running it",
+        "search/store": "where studies live: SQLite, journal, PostgreSQL, memory",
+        "search/contracts": "what each kind of plug-in is given and answers",
+    },
     {"search/terms": "the words that all share: study, space, recipe, budget, job, trial"},
 )
 """Rooms from the roof to the ground, each with what it is for. A room imports from the floors below its own only."""

@@ -13,15 +13,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from hpo.search.store.distributions import to_distribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.describe.fingerprint import imports_of, source_of
 from hpo.search.describe.objective import Objective
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
-from hpo.search.samplers.common.distributions import to_distribution
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.space import Choice, Domain, Float, Int, Space
+from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
 from hpo.search.terms.study import Study
 
 _PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")
@@ -39,7 +40,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "fixed": dict(study.fixed),
         "data": data_digest(study, objective),
         "seed": study.seed,
-        "space": {p.name: {"domain": _plain(p.domain), "when": [[n, list(v)] for n, v in p.when]} for p in study.space},
+        "space": _plain_space(study.space),
         "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
         "prior": dict(study.prior),
         "warm_start": dict(taken),
@@ -116,13 +117,21 @@ def carry_over(trials: Sequence[FrozenTrial], space: Space) -> list[FrozenTrial]
     for trial in trials:
         new = create_trial(
             state=trial.state, values=trial.values, params=trial.params, user_attrs=trial.user_attrs,
-            distributions={name: to_distribution(space[name].domain) for name in trial.params},
+            distributions={name: _holding(space[name].domain, value) for name, value in trial.params.items()},
             system_attrs=trial.system_attrs, intermediate_values=trial.intermediate_values,
         )  # fmt: skip
         new.number = trial.number
         new.datetime_start, new.datetime_complete = trial.datetime_start, trial.datetime_complete
         carried.append(new)
     return carried
+
+
+def _holding(domain: Domain, value: Scalar) -> BaseDistribution:
+    """The domain in Optuna's terms, widened to hold a value that stands for one of its own but for rounding."""
+    known = to_distribution(domain)
+    if isinstance(domain, Float) and isinstance(value, float) and not known._contains(value):
+        return FloatDistribution(min(domain.low, value), max(domain.high, value))
+    return known
 
 
 def refuse(name: str, breaks: Sequence[str]) -> UserError:
@@ -136,6 +145,7 @@ def refuse(name: str, breaks: Sequence[str]) -> UserError:
 
 def _space_breaks(old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> list[str]:
     breaks = []
+    old, new = _plain_space(_space(old)), _plain_space(_space(new))  # conditions in the words of the domains
     for name in sorted({*old, *new}):
         if name not in new:
             breaks.append(f"{name} is no longer searched")
@@ -150,6 +160,19 @@ def _space_breaks(old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequen
                 shown = ", ".join(map(str, outside[:5])) + (" ..." if len(outside) > 5 else "")
                 breaks.append(f"{name}: {len(outside)} trials lie outside the new range (trial {shown})")
     return breaks
+
+
+def _plain_space(space: Space) -> dict[str, Any]:
+    return {p.name: {"domain": _plain(p.domain), "when": [[n, list(v)] for n, v in p.when]} for p in space}
+
+
+def _space(plain: Mapping[str, Any]) -> Space:
+    return Space(
+        tuple(
+            Parameter(name, _domain(known["domain"]), tuple((by, tuple(values)) for by, values in known["when"]))
+            for name, known in plain.items()
+        )
+    )
 
 
 def _plain(domain: Domain) -> dict[str, Any]:

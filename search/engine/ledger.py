@@ -251,6 +251,9 @@ class Ledger:
         point = dict(known.point)
         recipe = self._recipe(point, trial.number) | ({"seed": known.seed} if known.seed is not None else {})
         key = known.recipe or (digest(recipe, without_seed=True) if point else "")
+        settled = self.study.space.point_of(point, self.study.fixed)
+        if settled is not None and settled != point:  # an earlier version's rounding: known by what it stands for
+            key = digest({**recipe, **settled}, without_seed=True)
         entry = Entry(trial.number, trial._trial_id, recipe, point, key)
         entry.state = "running" if trial.state is TrialState.WAITING else known.state
         entry.curve, entry.metrics = known.curve, dict(known.metrics)

@@ -145,10 +145,18 @@ def _heat(
 
 
 def _rate_axis(title: str, domain: Domain) -> _Axis:
-    values = domain.grid()
-    if values is not None and (isinstance(domain, Choice) or len(values) <= _COLUMNS):
-        numbers = sorted({float(value) for value in values if isinstance(value, (int, float))})
-        return _Axis(title, "category", [f"{n:g}" for n in numbers], len(numbers), lambda v: numbers.index(float(v)))
+    count = domain.count()
+    if count is not None and (isinstance(domain, Choice) or count <= _COLUMNS):
+        numbers = sorted({float(value) for value in domain.grid() or () if isinstance(value, (int, float))})
+        labels = [f"{n:g}" for n in numbers]
+        labels = labels if len(set(labels)) == len(labels) else [repr(n) for n in numbers]
+
+        def place(value: Any) -> int:
+            known = domain.nearest(value)
+            assert isinstance(known, (int, float))
+            return numbers.index(float(known))
+
+        return _Axis(title, "category", labels, len(numbers), place)
     assert not isinstance(domain, Choice)
     count = 8
     if domain.log:

@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from optuna.distributions import BaseDistribution, check_distribution_compatibility, json_to_distribution
+from hpo.search.store.distributions import from_json
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -173,7 +174,7 @@ class Replay:
 
     def _distribution(self, text: str) -> BaseDistribution:
         if text not in self._distributions:
-            self._distributions[text] = json_to_distribution(text)
+            self._distributions[text] = from_json(text)
         return self._distributions[text]
 
     def _damage(self, lines: list[bytes]) -> StoreError:

@@ -14,7 +14,8 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from optuna.distributions import BaseDistribution, distribution_to_json, json_to_distribution
+from hpo.search.store.distributions import from_json
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.backend import Sink
@@ -113,7 +114,7 @@ def _read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
     ):
         distribution = distributions.get(text)
         if distribution is None:
-            distribution = distributions[text] = json_to_distribution(text)
+            distribution = distributions[text] = from_json(text)
         trials[trial_id].params[name] = distribution.to_external_repr(value)
         trials[trial_id].distributions[name] = distribution
     for trial_id, step, value, kind in rows(

@@ -183,7 +183,12 @@ def _range(
     step = _step(name, kind, settings["step"], low, high, log, mistakes) if "step" in settings else None
     if kind == "int":
         return Int(int(low), int(high), log, int(step or 1))
-    return Float(float(low), float(high), log, step)
+    domain = Float(float(low), float(high), log, None if step is None else float(step))
+    if domain.steps is not None and not domain.steps.distinct:
+        problem = f"near {max(low, high, key=abs)} numbers are further apart than the step {step}"
+        mistakes.append(settings["step"].mistake(problem, "search the distance from the low end, or take int"))
+        return None
+    return domain
 
 
 def _end(kind: str, item: Node, knob: Knob | None, mistakes: list[Mistake]) -> float | None:
@@ -218,7 +223,7 @@ def _step(
     elif (high - low) / step > 1e6:
         problem, hint = f"{name} has more than a million steps", "leave the step out"
     else:
-        return float(step)
+        return step
     mistakes.append(place.mistake(problem, hint))
     return None
 

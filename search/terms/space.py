@@ -91,7 +91,7 @@ class Float:
         raise ValueError(f"{value!r} has no index: the range has no steps")
 
     def nearest(self, value: Scalar) -> Scalar:
-        """The nearest value, as plain Python data."""
+        """The nearest value as plain Python data, of two the lower."""
         assert isinstance(value, (int, float))
         if self.steps is None:
             return min(max(float(value), self.low), self.high)
@@ -155,10 +155,10 @@ class Int:
         return index
 
     def nearest(self, value: Scalar) -> Scalar:
-        """The nearest value."""
+        """The nearest value, of two the lower."""
         assert isinstance(value, (int, float))
-        steps = round((Fraction(value) - self.low) / self.step)  # whatever the size, without rounding
-        return self.at(min(max(steps, 0), self.count() - 1))
+        steps = (Fraction(value) - self.low) / self.step  # whatever the size, without rounding
+        return self.at(min(max(math.ceil(steps - Fraction(1, 2)), 0), self.count() - 1))
 
     def contains(self, value: Scalar) -> bool:
         """Whether the value can be drawn."""

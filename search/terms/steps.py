@@ -66,7 +66,7 @@ class Steps:
         return (low + index * step) / over
 
     def nearest(self, value: float) -> int:
-        """Index of the nearest value; ValueError for NaN."""
+        """Index of the nearest value, of two the lower; ValueError for NaN."""
         value = min(max(value, self.low), self.high)
         numerator, denominator = value.as_integer_ratio()
         low, step, over = self._ratio

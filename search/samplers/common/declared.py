@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from hpo.search.store.distributions import single, to_distribution
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.samplers.common.distributions import single, to_distribution
 from hpo.search.samplers.common.indexed import Indexed
 from hpo.search.terms.space import Scalar, Space
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from hpo.search.store.distributions import last
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri_exp
 
-from hpo.search.samplers.common.distributions import last
 from hpo.search.terms.space import Choice, Domain, Float, Int
 
 Floats: TypeAlias = NDArray[np.float64]

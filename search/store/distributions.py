@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    json_to_distribution,
 )
 
 from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.steps import Steps
 
 
 def to_distribution(domain: Domain) -> BaseDistribution:
@@ -28,6 +32,21 @@ def to_distribution(domain: Domain) -> BaseDistribution:
         return IntDistribution(domain.low, int(last(domain)), log=domain.log, step=domain.step)
     step = domain.step if domain.steps is not None and domain.steps.decimal else None
     return FloatDistribution(domain.low, last(domain), log=domain.log, step=step)
+
+
+def from_json(text: str) -> BaseDistribution:
+    """Read a distribution as Optuna's storages keep it.
+
+    A step that Optuna would correct the range for, with a warning at each reading, is left out as in
+    ``to_distribution``; studies written before that rule have such steps.
+    """
+    known = json.loads(text)
+    settings = known.get("attributes", {})
+    if known.get("name") == "FloatDistribution" and settings.get("step") is not None:
+        steps = Steps(settings["low"], settings["high"], settings["step"])
+        if not (steps.decimal and steps.at(len(steps) - 1) == steps.high):
+            text = json.dumps({**known, "attributes": {**settings, "step": None}})
+    return json_to_distribution(text)
 
 
 def to_internal(domain: Domain, value: Scalar) -> float:
