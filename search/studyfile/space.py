@@ -15,6 +15,7 @@ DOMAINS = ("float", "int", "choice")
 """Keys that say what a knob ranges over."""
 
 _KEYS = (*DOMAINS, "log", "step", "when")
+_MOST = 1_000_000
 _EXAMPLE = "write {float: [low, high]}, {int: [low, high]} or {choice: [a, b]}"
 
 
@@ -183,12 +184,7 @@ def _range(
     step = _step(name, kind, settings["step"], low, high, log, mistakes) if "step" in settings else None
     if kind == "int":
         return Int(int(low), int(high), log, int(step or 1))
-    domain = Float(float(low), float(high), log, None if step is None else float(step))
-    if domain.steps is not None and not domain.steps.distinct:
-        problem = f"near {max(low, high, key=abs)} numbers are further apart than the step {step}"
-        mistakes.append(settings["step"].mistake(problem, "search the distance from the low end, or take int"))
-        return None
-    return domain
+    return Float(float(low), float(high), log, None if step is None else float(step))
 
 
 def _end(kind: str, item: Node, knob: Knob | None, mistakes: list[Mistake]) -> float | None:
@@ -212,18 +208,27 @@ def _step(
     name: str, kind: str, place: Node, low: float, high: float, log: bool, mistakes: list[Mistake]
 ) -> float | None:
     step = place.value
+    problem, hint = "", ""
     if isinstance(step, bool) or not isinstance(step, (int, float)) or not step > 0 or not math.isfinite(step):
-        problem, hint = f"step must be a number above 0, got {place.plain()!r}", ""
+        problem = f"step must be a number above 0, got {place.plain()!r}"
     elif kind == "int" and step != int(step):
-        problem, hint = f"the step of an int range is whole, got {step}", ""
+        problem = f"the step of an int range is whole, got {step}"
     elif log:
         problem, hint = "a log range has no step", "drop one of the two, or list values with choice"
-    elif step > high - low:
-        problem, hint = f"the step {step} is longer than the range of {name}", ""
-    elif (high - low) / step > 1e6:
-        problem, hint = f"{name} has more than a million steps", "leave the step out"
     else:
-        return step
+        values = (
+            Int(int(low), int(high), step=int(step)) if kind == "int" else Float(float(low), float(high), step=step)
+        )
+        count = values.count() or 0
+        if count < 2:
+            problem = f"the step {step} is longer than the range of {name}"
+        elif count > _MOST + 1:
+            problem, hint = f"{name} has more than a million steps", "leave the step out"
+        elif isinstance(values, Float) and values.steps is not None and not values.steps.distinct:
+            problem = f"near {max(low, high, key=abs)} numbers are further apart than the step {step}"
+            hint = "search the distance from the low end, or take int"
+        else:
+            return step
     mistakes.append(place.mistake(problem, hint))
     return None
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 _DIVIDES = 1e-9  # of a step: a range that ends so near a step was meant to end on it
+_ROUNDED = 0.25  # of a step: the most that rounding is credited with
 _MEANT = 1e-6  # of a step: a number so near a value stands for it
 _DIGITS = 12  # significant ones: numbers written with no more stand for the value that they round
 
@@ -21,11 +22,13 @@ _DIGITS = 12  # significant ones: numbers written with no more stand for the val
 class Steps:
     """The values low, low + step, ... up to high, numbered from 0.
 
-    Where the steps end on ``high`` but for rounding, of the numbers or of whoever wrote them (step 0.3333333333 from
-    0 to 1), the last value is ``high`` itself.
+    Where the steps end on ``high`` but for rounding, the last value is ``high`` itself: the rounding of doubles, as in
+    steps of a third from -1 to 1, which pass through 0, or that of whoever wrote them, as in steps of 0.3333333333.
 
     >>> [Steps(-0.3, 0.3, 0.1).at(i) for i in (0, 3, 4, 6)]
     [-0.3, 0.0, 0.1, 0.3]
+    >>> [Steps(-1.0, 1.0, 1 / 3).at(i) for i in (0, 3, 4, 6)]
+    [-1.0, 0.0, 0.3333333333333333, 1.0]
 
     Args:
         low: the first value, finite.
@@ -38,28 +41,31 @@ class Steps:
     step: float
 
     @cached_property
-    def _ratio(self) -> tuple[int, int, int]:
-        """Low and step as whole multiples of one over a common denominator."""
-        low, step = _decimal(self.low), _decimal(self.step)
-        over = math.lcm(low.denominator, step.denominator)
-        return int(low * over), int(step * over), over
+    def _extent(self) -> tuple[int, bool, Fraction]:
+        """Number of values, whether the last one is the end of the range, and the step without rounding."""
+        step, width = _decimal(self.step), _decimal(self.high) - _decimal(self.low)
+        nearest = round(width / step)
+        rounding = (math.ulp(self.low) + math.ulp(self.high)) / 2 + nearest * math.ulp(self.step)
+        off = abs(width / step - nearest)
+        if nearest > 0 and off <= min(rounding / self.step, _ROUNDED):  # a sixth of pi: cut the range itself in six
+            return nearest + 1, True, width / nearest
+        if nearest > 0 and off <= _DIVIDES:
+            return nearest + 1, True, step
+        return math.floor(width / step) + 1, False, step
 
     @cached_property
-    def _extent(self) -> tuple[int, bool]:
-        """Number of values, and whether the last one is the end of the range."""
-        room = (_decimal(self.high) - _decimal(self.low)) / _decimal(self.step)
-        nearest = round(room)
-        rounding = (math.ulp(self.low) + math.ulp(self.high)) / 2 + nearest * math.ulp(self.step)
-        if abs(room - nearest) <= min(max(_DIVIDES, rounding / self.step), 0.25):
-            return nearest + 1, nearest > 0
-        return math.floor(room) + 1, False
+    def _ratio(self) -> tuple[int, int, int]:
+        """Low and step as whole multiples of one over a common denominator."""
+        low, step = _decimal(self.low), self._extent[2]
+        over = math.lcm(low.denominator, step.denominator)
+        return int(low * over), int(step * over), over
 
     def __len__(self) -> int:
         return self._extent[0]
 
     def at(self, index: int) -> float:
         """The value with this index, from 0 to the number of values less one."""
-        count, ends = self._extent
+        count, ends, _ = self._extent
         if ends and index == count - 1:
             return self.high + 0.0  # never -0.0
         low, step, over = self._ratio
