@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hpo.search.errors import SpaceExhausted
+from hpo.search.space import Choice, Float, Int, Parameter, Space
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sampling import OPTIONS, new_study, run
@@ -17,9 +19,7 @@ from sampling import OPTIONS, new_study, run
 from hpo.search import registry
 from hpo.search.cli import main
 from hpo.search.commands.check import summary
-from hpo.search.errors import SpaceExhausted
 from hpo.search.samplers.common.lattice import Lattice
-from hpo.search.space import Choice, Float, Int, Parameter, Space
 from hpo.search.studyfile.reader import read
 from hpo.search.studyfile.yaml12 import parse
 

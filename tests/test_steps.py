@@ -7,11 +7,10 @@ import struct
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-
 from hpo.search.space import Float, Int, Parameter, Space
 from hpo.search.steps import Steps
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 counts = st.integers(1, 400)
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -31,8 +31,7 @@ from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
 from hpo.search.samplers.common.history import Rows, Table, table_of
 from hpo.search.samplers.common.indexed import Indexed
-from hpo.search.samplers.common.parzen import Parzen
-from hpo.search.terms.space import Choice, Domain, Scalar
+from hpo.search.samplers.common.parzen import Parzen, value_at
 
 
 def make(
@@ -94,7 +93,7 @@ class _Tpe(BaseSampler):
         bad = Parzen(table.columns(names, rest), domains)
         points = good.sample(self._rng, self._candidates)
         chosen = int(np.argmax(good.log_density(points) - bad.log_density(points)))
-        return {name: _external(domain, points[name][chosen].item()) for name, domain in domains.items()}
+        return {name: value_at(domain, points[name][chosen].item()) for name, domain in domains.items()}
 
 
 def _one_goal(table: Table) -> tuple[Rows, Rows]:
@@ -116,7 +115,3 @@ def _several_goals(study: Study, table: Table) -> tuple[Rows, Rows]:
     below, _ = _split_complete_trials_multi_objective(trials, study, best)
     chosen = np.array([trial.number for trial in below], dtype=np.int64)
     return chosen, np.setdiff1d(table.ranked(), chosen)
-
-
-def _external(domain: Domain, value: float) -> Scalar:
-    return domain.values[int(value)] if isinstance(domain, Choice) else value

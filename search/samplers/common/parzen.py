@@ -14,16 +14,26 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from hpo.search.store.distributions import last
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri_exp
 
-from hpo.search.terms.space import Choice, Domain, Float, Int
+from hpo.search.store.distributions import last
+from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar
 
 Floats: TypeAlias = NDArray[np.float64]
 
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 _FLAT = 25  # this many of the latest trials have full weight
+
+
+def in_steps(domain: Domain) -> bool:
+    """Whether a knob's place is its index: every choice, and every number in even steps."""
+    return domain.count() is not None and (isinstance(domain, Choice) or not domain.log)
+
+
+def value_at(domain: Domain, place: float) -> Scalar:
+    """The value at a place that was drawn."""
+    return domain.at(round(place)) if in_steps(domain) else place
 
 
 class Parzen:
@@ -47,7 +57,7 @@ class Parzen:
         }
 
     def sample(self, rng: np.random.RandomState, size: int) -> dict[str, Floats]:
-        """Draw ``size`` points: per knob that many values."""
+        """Draw ``size`` points: per knob that many places, which ``value_at`` turns into values."""
         chosen = rng.choice(len(self._weights), p=self._weights, size=size)
         drawn = {
             name: kernel.sample(chosen, rng.rand(size))
@@ -61,7 +71,7 @@ class Parzen:
         return drawn
 
     def log_density(self, points: Mapping[str, Floats]) -> Floats:
-        """Logarithm of the density at each of the points."""
+        """Logarithm of the density at each of the points, which were drawn from this or a like mixture."""
         size = len(next(iter(points.values())))
         total = np.zeros((size, len(self._weights)))  # point x kernel
         for name, kernel in self._kernels.items():
@@ -99,8 +109,8 @@ class _Categorical:
 class _Numeric:
     """Normal distributions cut off at the range's ends, on the log scale if the knob is.
 
-    A knob in steps has the mass within half a step of each value, so its range reaches half a step further. On a long
-    range that mass is lost in rounding; the density there is as good.
+    A knob in steps is its index, save on a log scale, and has the mass within half a step of each value, so its range
+    reaches half a step further. On a long range that mass is lost in rounding; the density there is as good.
     """
 
     mu: Floats
@@ -115,6 +125,9 @@ class _Numeric:
     @classmethod
     def fit(cls, observed: Floats, domain: Float | Int) -> _Numeric:
         low, high, step = float(domain.low), float(last(domain)), float(domain.step or 0.0)
+        if in_steps(domain):
+            observed = np.round((observed - low) / step)
+            low, high, step = 0.0, float((domain.count() or 1) - 1), 1.0
         ends = (low - step / 2, high + step / 2)
         if domain.log:
             observed, ends = np.log(observed), (math.log(ends[0]), math.log(ends[1]))
@@ -130,7 +143,7 @@ class _Numeric:
         if self.log:
             x = np.exp(x)
         if self.step:
-            x = self.low + np.round((x - self.low) / self.step) * self.step
+            x = np.round(x)
         return np.clip(x, self.low, self.high)
 
     def add_log_density(self, x: Floats, total: Floats) -> None:
