@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hpo.search.errors import SpaceExhausted
-from hpo.search.space import Choice, Float, Int, Parameter, Space
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sampling import OPTIONS, new_study, run
 
-from hpo.search import registry
 from hpo.search.cli import main
 from hpo.search.commands.check import summary
 from hpo.search.samplers.common.lattice import Lattice
 from hpo.search.studyfile.reader import read
 from hpo.search.studyfile.yaml12 import parse
+from hpo.search.terms import registry
+from hpo.search.terms.errors import SpaceExhausted
+from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
 
 NAMES = registry.names("sampler")
 RANGES = {

@@ -7,10 +7,11 @@ import struct
 from fractions import Fraction
 
 import pytest
-from hpo.search.space import Float, Int, Parameter, Space
-from hpo.search.steps import Steps
 from hypothesis import assume, given
 from hypothesis import strategies as st
+
+from hpo.search.terms.space import Float, Int, Parameter, Space
+from hpo.search.terms.steps import Steps
 
 counts = st.integers(1, 400)
 finite = st.floats(allow_nan=False, allow_infinity=False)
