@@ -2,10 +2,10 @@
 
     PYTHONPATH=CHECKOUT/src python tests/store/before/make.py
 
-``studies.sql`` and ``studies.journal`` hold the studies of the files beside them; the one called interrupted was killed.
-``expected.json`` is what ``hpo show --json`` said of each then, and after the same code had continued it, without what
-the clock and the machine decide. The interrupted study, continued, had become what it is when it is never interrupted.
-The folder in all of them is ``/tmp/study``, for which the test puts its own.
+``studies.sql`` and ``studies.journal`` hold the studies of the files beside them; the one called interrupted was
+killed. ``expected.json`` is what ``hpo show --json`` said of each then, and after the same code had continued it,
+without what the clock and the machine decide. The interrupted study, continued, had become what it is when it is never
+interrupted. The folder in all of them is ``/tmp/study``, for which the test puts its own. They were made at 10e43fd.
 """
 
 from __future__ import annotations
