@@ -125,7 +125,7 @@ EXTRA: Mapping[str, Sequence[str]] = {
         OWN + "name: second\nbudget: {trials: 15}\nwarm_start: first",
         OWN + "name: third\nbudget: {steps: 90}\nsampler: freeze-thaw\nwarm_start: [first, second]\nprior: {x: 0.4}",
     ],
-    "cnn, max_steps": [
+    "cnn": [
         """
         objective: cnn
         goal: maximize val_accuracy
