@@ -347,9 +347,15 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="CASE", help="this case; may be given several times")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the table as JSON too")
     arguments = parser.parse_args()
+    revisions = {  # as they are now, whatever is committed while this runs
+        "before": git("rev-parse", "--short", arguments.before),
+        "commit": git("rev-parse", "--short", arguments.after or "HEAD"),
+        "dirty": str(not arguments.after and bool(git("status", "--porcelain"))),
+    }
     rows, texts = [], []
     with ExitStack() as stack:
-        sources = [checkout(arguments.before, stack), checkout(arguments.after, stack) if arguments.after else ROOT]
+        before = checkout(revisions["before"], stack)
+        sources = [before, checkout(revisions["commit"], stack) if arguments.after else ROOT]
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         prepared = [prepare(place / side, source) for side, source in zip(("before", "after"), sources, strict=True)]
         cases = list(dict.fromkeys([*prepared[0], *prepared[1]]))
@@ -361,9 +367,9 @@ def main() -> int:
                 pool.submit(run, case, source, place / side, arguments.trials)
                 for side, source in zip(("before", "after"), sources, strict=True)
             ]
-            before, after = (each.result() for each in runs)
-            rows.append(judge(case, before, after))
-            texts.append(after.text)
+            one, other = (each.result() for each in runs)
+            rows.append(judge(case, one, other))
+            texts.append(other.text)
             row = rows[-1]
             print(f"{row['study']:<28}{row['trials']:>7}{row['points']:>8}  {row['result']}", flush=True)
         missing = [] if arguments.only else unused(sources[1], texts)
@@ -372,11 +378,6 @@ def main() -> int:
     if missing:
         print(f"no study tries: {', '.join(missing)}")
     if arguments.output:
-        revisions = {
-            "before": git("rev-parse", "--short", arguments.before),
-            "commit": git("rev-parse", "--short", arguments.after or "HEAD"),
-            "dirty": str(not arguments.after and bool(git("status", "--porcelain"))),
-        }
         shown = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
         command = " ".join(["python benchmarks/same_trials.py", *shown])
         result = {"command": command, **revisions, **versions(), "untried": missing, "rows": rows}
