@@ -10,7 +10,7 @@ import optuna
 from replay import Method, Replay
 from tables import Table
 
-from hpo.search.terms.space import Choice, Float, Int, Scalar
+from hpo.search.terms.domain import Choice, Float, Int, Scalar
 
 
 def with_optuna(sampler: str, pruner: str) -> Method:

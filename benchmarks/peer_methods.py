@@ -28,7 +28,8 @@ import numpy as np
 from replay import Method, Replay
 from tables import Table
 
-from hpo.search.terms.space import Choice, Float, Int, Space
+from hpo.search.terms.domain import Choice, Float, Int
+from hpo.search.terms.space import Space
 
 _DIVERGED = 10.0  # nats, worse than chance on every data set; peers are told this for NaN and for larger losses
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from tables import Table
 
-from hpo.search.terms.space import Choice, Float, Int, Scalar
+from hpo.search.terms.domain import Choice, Float, Int, Scalar
 
 Method: TypeAlias = "Callable[[Table, int, int], list[float]]"  # (table, seed, epochs) to the values seen, in order
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.search.terms.space import Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.domain import Domain, Float, Int, Scalar
+from hpo.search.terms.space import Parameter, Space
 
 Array = NDArray[np.float64]
 

@@ -26,12 +26,13 @@ from typing import Any
 import numpy as np
 import optuna
 import scipy
-from hpo.search.store.distributions import to_distribution
 
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.engine.ask import propose, record
 from hpo.search.samplers import tpe
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
+from hpo.search.store.distributions import to_distribution
+from hpo.search.terms.domain import Choice, Float, Int
+from hpo.search.terms.space import Parameter, Space
 
 FLAT = (
     Parameter("rate", Float(1e-5, 1e-1, log=True)),

@@ -13,8 +13,9 @@ from optuna.trial import TrialState
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.engine.ask import propose, record
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice, Float, Int, Scalar
 from hpo.search.terms.recipe import derive_seed, digest
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Parameter, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

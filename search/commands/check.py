@@ -7,7 +7,7 @@ import argparse
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import text
-from hpo.search.terms.space import Choice, Domain, spans_decades
+from hpo.search.terms.domain import Choice, Domain, spans_decades
 from hpo.search.terms.study import Study
 
 

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.domain import Scalar
+from hpo.search.terms.space import Space
 from hpo.search.terms.trial import Trial
 
 

@@ -26,7 +26,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.domain import Scalar
+from hpo.search.terms.space import Space
 
 TRIES = 2
 """How often a recipe may fail; then it is not tried again."""

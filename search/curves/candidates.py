@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.curves.scale import coordinate, place
-from hpo.search.terms.space import Choice, Domain, Space
+from hpo.search.terms.domain import Choice, Domain
+from hpo.search.terms.space import Space
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.curves.scale import coordinate
-from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.space import Parameter, Space
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.search.terms.space import Choice, Domain, spans_decades
+from hpo.search.terms.domain import Choice, Domain, spans_decades
 
 Array = NDArray[np.float64]
 

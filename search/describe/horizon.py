@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpo.search.describe.objective import Objective, import_module
-from hpo.search.terms.space import Choice, Int, Space
+from hpo.search.terms.domain import Choice, Int
+from hpo.search.terms.space import Space
 
 
 def horizon_of(objective: Objective, space: Space) -> Callable[[Mapping[str, Any]], int | None]:

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from hpo.search.store.distributions import single, snap, to_distribution, to_internal
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from hpo.search.store.distributions import single, snap, to_distribution, to_internal
+from hpo.search.terms.domain import Scalar
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import derive_seed, digest
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.space import Space
 
 _ATTEMPTS = 20
 _SAME = 3

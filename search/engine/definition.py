@@ -13,16 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from hpo.search.store.distributions import to_distribution
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.describe.fingerprint import imports_of, source_of
 from hpo.search.describe.objective import Objective
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
+from hpo.search.store.distributions import to_distribution
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.study import Study
 
 _PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")

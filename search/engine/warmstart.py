@@ -22,9 +22,9 @@ from hpo.search.describe.objective import Objective
 from hpo.search.engine.definition import portable
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store, attributes
+from hpo.search.terms.domain import Choice, Scalar
 from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.recipe import canonical
-from hpo.search.terms.space import Choice, Scalar
 from hpo.search.terms.study import Study
 from hpo.search.terms.trial import Trial
 

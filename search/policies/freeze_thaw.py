@@ -35,9 +35,9 @@ from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import prospect
 from hpo.search.curves.thaw import Curves, Model, Options, Settings
+from hpo.search.terms.domain import Scalar
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
-from hpo.search.terms.space import Scalar
 from hpo.search.terms.threads import one_thread
 from hpo.search.terms.trial import Trial
 

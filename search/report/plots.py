@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.search.terms.space import Choice, Domain, Space
+from hpo.search.terms.domain import Choice, Domain
+from hpo.search.terms.space import Space
 
 RATES = ("learning_rate", "lr", "learning_rate_init", "eta0")
 """Knobs that are a learning rate, as objectives spell them; the first one searched counts."""

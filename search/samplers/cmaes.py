@@ -20,7 +20,6 @@ from weakref import WeakKeyDictionary
 
 import cmaes
 import numpy as np
-from hpo.search.store.distributions import single
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
@@ -29,9 +28,10 @@ from optuna.study import Study
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Points
 from hpo.search.samplers.common.history import table_of
+from hpo.search.store.distributions import single
+from hpo.search.terms.domain import Choice, Domain, Scalar
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
-from hpo.search.terms.space import Choice, Domain, Scalar
 
 REQUIRES = ("number", "one goal")
 

@@ -25,9 +25,10 @@ from optuna.trial import FrozenTrial, TrialState
 from hpo.search.contracts.sampler import TRIES, SamplerContext
 from hpo.search.samplers.common.declared import Points
 from hpo.search.samplers.common.lattice import Lattice
+from hpo.search.terms.domain import Scalar
 from hpo.search.terms.errors import SpaceExhausted, UserError
 from hpo.search.terms.recipe import derive_seed
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.space import Space
 
 REQUIRES = ("finite",)
 DISCLAIMS = ("better than random",)

@@ -20,8 +20,8 @@ from scipy.stats import qmc
 
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Points
+from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
-from hpo.search.terms.space import Scalar
 
 DISCLAIMS = ("better than random",)
 

@@ -12,7 +12,7 @@ from optuna.distributions import (
     json_to_distribution,
 )
 
-from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 from hpo.search.terms.steps import Steps
 
 

@@ -10,9 +10,10 @@ from hpo.search.describe.objective import COMMAND, FILLED, Objective, describe
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice
 from hpo.search.terms.errors import HpoError, Mistake, UserError, did_you_mean, nearest
 from hpo.search.terms.knobs import REQUIRED, Knob
-from hpo.search.terms.space import Choice, Parameter, Space
+from hpo.search.terms.space import Parameter, Space
 
 _LOOKS = 64
 _GOLDEN = 0.6180339887498949

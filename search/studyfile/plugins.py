@@ -9,9 +9,10 @@ from hpo.search.describe.source import Source
 from hpo.search.studyfile.space import wrong_value
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice
 from hpo.search.terms.errors import Mistake, did_you_mean
 from hpo.search.terms.knobs import REQUIRED, Knob, Signature
-from hpo.search.terms.space import Choice, Space
+from hpo.search.terms.space import Space
 from hpo.search.terms.study import Plugin
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 from hpo.search.terms.errors import Mistake, did_you_mean
 from hpo.search.terms.knobs import Knob
-from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Parameter, Space
 
 DOMAINS = ("float", "int", "choice")
 """Keys that say what a knob ranges over."""

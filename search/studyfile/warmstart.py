@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpo.search.studyfile.yaml12 import Node
+from hpo.search.terms.domain import Choice, Domain, Int, Scalar
 from hpo.search.terms.errors import Mistake, did_you_mean
-from hpo.search.terms.space import Choice, Domain, Int, Scalar, Space
+from hpo.search.terms.space import Space
 
 _PRIOR = "prior: {learning_rate: 0.003}"
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpo.search.terms.budget import Budget
+from hpo.search.terms.domain import Scalar
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import derive_seed
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.space import Space
 from hpo.search.terms.trial import Aggregate
 
 AGGREGATES: tuple[Aggregate, ...] = ("best", "last", "mean")

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.scale import coordinate, place
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
+from hpo.search.terms.domain import Choice, Float, Int
+from hpo.search.terms.space import Parameter, Space
 
 SPACE = Space(
     (

@@ -16,15 +16,16 @@ from wsgiref.util import setup_testing_defaults
 import optuna
 import plotly.io
 import pytest
-from hpo.search.store.distributions import to_distribution
 
 from hpo.search.dashboard.annotate import PLOT, annotate
 from hpo.search.dashboard.guard import PLOT_LIMIT, guard, plot_size
 from hpo.search.dashboard.live import Live
 from hpo.search.dashboard.server import serve
 from hpo.search.store import Store, open_store
+from hpo.search.store.distributions import to_distribution
+from hpo.search.terms.domain import Choice, Float
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.space import Choice, Float, Parameter, Space
+from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.study import Goal, Study
 
 SPACE = Space(

@@ -9,7 +9,6 @@ from typing import Any
 
 import optuna
 import pytest
-from hpo.search.store.distributions import last, single, snap, to_distribution, to_internal
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -18,9 +17,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.engine.ask import propose, record
+from hpo.search.store.distributions import last, single, snap, to_distribution, to_internal
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
-from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Parameter, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, open_store
-from hpo.search.terms.space import Choice, Float, Parameter, Space
+from hpo.search.terms.domain import Choice, Float
+from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.study import Goal, Study
 from hpo.search.terms.value import Tally, aggregate_of
 

@@ -9,7 +9,8 @@ import pytest
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.engine.plugins import build, executor_of, pruner_of, sampler_and_policy
 from hpo.search.terms.budget import Budget
-from hpo.search.terms.space import Float, Parameter, Space
+from hpo.search.terms.domain import Float
+from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
 LOSS, SIZE = Goal("loss", "minimize"), Goal("size", "maximize")

@@ -15,8 +15,9 @@ from hpo.search.engine.context import Progress
 from hpo.search.engine.ledger import Entry
 from hpo.search.engine.loop import Loop
 from hpo.search.policies.freeze_thaw import FreezeThaw, make
+from hpo.search.terms.domain import Choice, Float, Int, Scalar
 from hpo.search.terms.errors import Interrupted, UserError
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.trial import Trial
 
 PLANE = Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Float(0.0, 1.0))))

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.search.report.plots import Tried, rate_and_batch
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
+from hpo.search.terms.domain import Choice, Float, Int
+from hpo.search.terms.space import Parameter, Space
 
 SPACE = Space(
     (

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.search.samplers.common.lattice import Lattice
-from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.space import Parameter, Space
 
 SPACE = Space(
     (

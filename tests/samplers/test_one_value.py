@@ -20,8 +20,9 @@ from hpo.search.samplers.common.lattice import Lattice
 from hpo.search.studyfile.reader import read
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice, Float, Int
 from hpo.search.terms.errors import SpaceExhausted
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
+from hpo.search.terms.space import Parameter, Space
 
 NAMES = registry.names("sampler")
 RANGES = {

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from hpo.search.store.distributions import to_distribution
 from optuna.trial import TrialState
 from sampling import FINITE, FLAT, MIXED, OPTIONS, ask, finish, new_study, reopened, run, value_of
 
 from hpo.search.engine.ask import record
+from hpo.search.store.distributions import to_distribution
+from hpo.search.terms.domain import Choice, Float, Int
 from hpo.search.terms.errors import SpaceExhausted, UserError
 from hpo.search.terms.recipe import derive_seed, digest
-from hpo.search.terms.space import Choice, Float, Int, Parameter, Space
+from hpo.search.terms.space import Parameter, Space
 
 # grid
 

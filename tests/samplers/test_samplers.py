@@ -15,9 +15,10 @@ from sampling import FLAT, MIXED, OPTIONS, finite, new_study, reopened, run, spa
 
 from hpo.search.samplers.common.lattice import Lattice
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Float, Int
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
-from hpo.search.terms.space import Float, Int, Parameter, Space
+from hpo.search.terms.space import Parameter, Space
 
 NAMES = registry.names("sampler")
 

@@ -16,8 +16,9 @@ from hpo.search.studyfile.reader import KEYS, find, read
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
 from hpo.search.terms.budget import Budget
+from hpo.search.terms.domain import Choice, Float, Int
 from hpo.search.terms.errors import StudyFileError, UserError
-from hpo.search.terms.space import Choice, Float, Int, Parameter
+from hpo.search.terms.space import Parameter
 from hpo.search.terms.study import Confirm, Goal, Plugin, Study
 
 HEAD = "objective: mlp\ngoal: minimize val_loss\n"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hpo.search.terms.space import Choice, Domain, Float, Int, Parameter, Scalar, Space
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.space import Parameter, Space
 
 UNIT = st.floats(0, 1, exclude_max=True)
 ENDS = st.tuples(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6)).map(lambda pair: (pair[0], pair[0] + pair[1]))

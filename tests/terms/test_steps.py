@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hpo.search.terms.space import Float, Int, Parameter, Space
+from hpo.search.terms.domain import Float, Int
+from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.steps import Steps
 
 counts = st.integers(1, 400)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hpo.search.store.distributions import single, to_distribution
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.samplers.common.indexed import Indexed
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.store.distributions import single, to_distribution
+from hpo.search.terms.domain import Scalar
+from hpo.search.terms.space import Space
 
 
 def distributions(space: Space, *, conditional: bool) -> dict[str, BaseDistribution]:

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from hpo.search.store.distributions import to_internal
 from numpy.typing import NDArray
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.terms.space import Choice, Domain, Space
+from hpo.search.store.distributions import to_internal
+from hpo.search.terms.domain import Choice, Domain
+from hpo.search.terms.space import Space
 
 Floats: TypeAlias = NDArray[np.float64]
 Rows: TypeAlias = NDArray[np.int64]

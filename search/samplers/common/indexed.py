@@ -11,7 +11,8 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar, Space
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.space import Space
 
 
 class Indexed(BaseSampler):

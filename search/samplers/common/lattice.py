@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from hpo.search.terms.space import Scalar, Space
+from hpo.search.terms.domain import Scalar
+from hpo.search.terms.space import Space
 
 _Known: TypeAlias = dict[str, Scalar]
 
@@ -13,7 +14,8 @@ _Known: TypeAlias = dict[str, Scalar]
 class Lattice:
     """Numbers the points of a finite space from 0, in the order of ``Space.points``.
 
-    >>> from hpo.search.terms.space import Choice, Int, Parameter
+    >>> from hpo.search.terms.domain import Choice, Int
+    >>> from hpo.search.terms.space import Parameter
     >>> lattice = Lattice(Space((Parameter("a", Choice((1, 2))), Parameter("b", Int(0, 2), when=(("a", (2,)),)))), {})
     >>> lattice.size, lattice.point(3), lattice.number({"a": 2, "b": 2})
     (4, {'a': 2, 'b': 2}, 3)

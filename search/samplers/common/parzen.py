@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr, ndtri_exp
 
 from hpo.search.store.distributions import last
-from hpo.search.terms.space import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 
 Floats: TypeAlias = NDArray[np.float64]
 
