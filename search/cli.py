@@ -12,10 +12,10 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Advice, HpoError, StudyFileError, UserError, did_you_mean
+from hpo.search.terms.errors import Advice, HpoError, StudyFileError, UserError, did_you_mean, without_secrets
 
 _ORDER = (
     "run",
@@ -100,12 +100,19 @@ def _dispatch(words: list[str]) -> int:
     if name not in known:
         raise UserError(f"there is no command {name!r}: {did_you_mean(name, known)}")
     module = registry.load("command", name)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"hpo {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     module.configure(parser)
     code: int = module.main(parser.parse_args(rest))
     return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the words of a command without repeating a password among them."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(without_secrets(message))
 
 
 def _help(known: dict[str, str]) -> str:

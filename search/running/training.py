@@ -29,6 +29,9 @@ from hpo.search.terms.study import Goal
 VALUE = "value"
 """Metric name of an objective that yields or returns a bare number."""
 
+LAST_STEP = 2**63 - 1
+"""The largest step that every kind of store holds."""
+
 
 class Run:
     """One training run: iterate for its points.
@@ -50,15 +53,16 @@ class Run:
 
     def __next__(self) -> dict[str, float]:
         try:
-            metrics = as_metrics(next(self._points))
+            point = next(self._points)
         except StopIteration as end:
             self.fitted = end.value
             raise StopIteration from None
+        metrics = as_metrics(point)
         if self.checkpoints is not None and self.checkpoints.restored and "step" not in metrics:
             raise UserError(
                 "taken up from a checkpoint, the objective must say which step a point is: yield step with each point"
             )
-        self.step = _step(metrics, self.step)
+        self.step = _step(point, self.step)
         if self.checkpoints is not None:
             try:
                 self.checkpoints.keep(self.step)
@@ -105,16 +109,24 @@ def kept(
     return (fitted if best == len(points) - 1 else fitted.at(points[best][0])), points[best][1]
 
 
-def _step(metrics: Mapping[str, float], last: int) -> int:
-    given = metrics.get("step")
+def _step(point: Any, last: int) -> int:
+    """The step of a point, exact however large: what the point says under ``step``, else one more than the last.
+
+    Raises:
+        UserError: it does not grow, or is more than any store can hold.
+    """
+    named = point.items() if isinstance(point, Mapping) else ()
+    given = next((real for name, value in named if str(name) == "step" and (real := _real(value)) is not None), None)
     if given is None:
-        return last + 1
-    if not given.is_integer() or given <= last:
+        given = last + 1
+    if (isinstance(given, float) and not given.is_integer()) or given <= last:
         after = f"follows step {last}" if last else "comes first"
         raise UserError(
             f"the objective's step {given:g} {after}: steps are whole numbers that grow, from 1 on; "
             "leave `step` out to have the points counted"
         )
+    if given > LAST_STEP:
+        raise UserError(f"the objective's step is too large: steps end at {LAST_STEP}; count in larger units")
     return int(given)
 
 
@@ -136,8 +148,8 @@ def as_metrics(point: Any) -> dict[str, float]:
     raise UserError(f"the objective must yield a number or a dict of numbers, got {str(point)[:80]!r}")
 
 
-def _number(value: Any) -> float | None:
-    """A number, or a NumPy or PyTorch array that holds just one."""
+def _real(value: Any) -> int | float | None:
+    """A number, or what a NumPy or PyTorch array holds that has just one; whole numbers are exact."""
     if not isinstance(value, numbers.Real):
         try:
             value = value.item()
@@ -145,10 +157,20 @@ def _number(value: Any) -> float | None:
             return None
         if not isinstance(value, numbers.Real):
             return None
+    if isinstance(value, numbers.Integral):
+        return int(value)
     try:
         return float(value)
     except OverflowError:
         return -math.inf if value < 0 else math.inf
+
+
+def _number(value: Any) -> float | None:
+    real = _real(value)
+    try:
+        return None if real is None else float(real)
+    except OverflowError:
+        return -math.inf if real is not None and real < 0 else math.inf
 
 
 class Trainer:

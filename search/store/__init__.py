@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.location import Location, beside, parse_location
+from hpo.search.store.names import check_name, shown, storable
 from hpo.search.terms.errors import StoreError, UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Store:
 
     def read(self, name: str) -> Snapshot | None:
         """Read a study, running or not, None when there is no such study; nothing is written."""
-        return self._backend.read(name)
+        return self._backend.read(name) if storable(name) else None
 
     def session(self, name: str, directions: Sequence[str], *, create: bool = True) -> Session:
         """Take the lease of a study and load it; a new study is in the store from its first commit on.
@@ -83,13 +84,15 @@ class Store:
         ``directions`` holds ``minimize`` or ``maximize`` for each goal.
 
         Raises:
-            UserError: another process runs the study, its goals are others, or it is missing and not to be made.
+            UserError: another process runs the study, its goals are others, its name is none, or it is missing and not
+                to be made.
             StoreError: the store cannot be read or written.
         """
         from hpo.search.store.session import Session
 
         if not create and name not in self.names():
             raise self._unknown(name)
+        check_name(name)
         sink = self._backend.open(name, tuple(directions))
         try:
             stored = sink.snapshot
@@ -110,7 +113,7 @@ class Store:
 
     def running(self, name: str) -> str | None:
         """Say who runs a study, such as ``process 12 on host since 10:31``; None when nobody does."""
-        return self._backend.running(name)
+        return self._backend.running(name) if storable(name) else None
 
     def delete(self, name: str) -> None:
         """Delete a study.
@@ -129,7 +132,7 @@ class Store:
     def _unknown(self, name: str) -> UserError:
         names = self.names()
         hint = f"; {did_you_mean(name, names)}" if names else ", which is empty"
-        return UserError(f"there is no study {name!r} in {self.display}{hint}")
+        return UserError(f"there is no study {shown(name)} in {self.display}{hint}")
 
 
 def _open(location: Location) -> Backend:
@@ -137,10 +140,11 @@ def _open(location: Location) -> Backend:
         from hpo.search.store.memory import Memory
 
         return Memory()
-    if location.path is None:
+    if location.server is not None:
         from hpo.search.store.postgres import Postgres
 
-        return Postgres(location.url, location.display)
+        return Postgres(location.server)
+    assert location.path is not None
     if location.kind == "sqlite":
         from hpo.search.store.sqlite import SQLite
 

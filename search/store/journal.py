@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
 from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.lease import Lease, holder
+from hpo.search.store.location import real_path
 from hpo.search.store.replay import Op, Replay
 from hpo.search.terms.errors import StoreError
 
@@ -32,8 +33,11 @@ class Journal(Backend):
     """A journal file; made on the first ``open``."""
 
     def __init__(self, path: Path, display: str) -> None:
-        self.path = path
         self.display = display
+        self._given = path
+
+    def _path(self, *, write: bool = False) -> Path:
+        return real_path(self._given, self.display, write=write)
 
     def names(self) -> list[str]:
         """Names of all studies."""
@@ -45,15 +49,15 @@ class Journal(Backend):
 
     def open(self, name: str, directions: tuple[str, ...]) -> Sink:
         """Become the only writer of a study."""
-        return JournalSink(self.path, self.display, name, directions)
+        return JournalSink(self._path(write=True), self.display, name, directions)
 
     def running(self, name: str) -> str | None:
         """Say who runs a study."""
-        return holder(self.path, name)
+        return holder(self._path(), name)
 
     def delete(self, name: str) -> None:
         """Delete an existing study."""
-        sink = JournalSink(self.path, self.display, name, ())
+        sink = JournalSink(self._path(write=True), self.display, name, ())
         try:
             sink.delete()
         finally:
@@ -64,19 +68,20 @@ class Journal(Backend):
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        file = JournalFile(self.path, self.display, write=True)
+        path = self._path(write=True)
+        file = JournalFile(path, self.display, write=True)
         try:
             if file.torn():
                 with file.locked():
                     file.repair()
         finally:
             file.close()
-        return JournalStorage(JournalFileBackend(str(self.path)))
+        return JournalStorage(JournalFileBackend(str(path)))
 
     def _replay(self, keep: str | None) -> Replay:
         replay = Replay(self.display, keep)
         try:
-            file = JournalFile(self.path, self.display, write=False)
+            file = JournalFile(self._path(), self.display, write=False)
         except FileNotFoundError:
             return replay
         try:
@@ -96,12 +101,16 @@ class JournalSink(Sink):
         self._closed = False
         self._lease = Lease(path, name)
         try:
-            self._file = JournalFile(path, display, write=True, lease=self._lease.path)
-            with self._file.locked():
-                self._file.repair()
-            self._replay = Replay(display, name)
-            self._replay.feed(self._file.read())
-            self.snapshot = self._replay.snapshot()
+            self._file = JournalFile(path, display, write=True)
+            try:
+                with self._file.locked():
+                    self._file.repair()
+                self._replay = Replay(display, name)
+                self._replay.feed(self._file.read())
+                self.snapshot = self._replay.snapshot()
+            except BaseException:
+                self._file.close()
+                raise
         except BaseException:
             self._lease.close()
             raise
@@ -112,18 +121,14 @@ class JournalSink(Sink):
     def write(self, changes: Changes) -> None:
         """Append all changes as one unit."""
         with self._file.locked():
-            self._catch_up()
-            ops = list(self._encode(changes))
-            self._append(ops)
+            self._append(lambda: self._encode(changes))
         self._study = self._replay.find(self._name)
         self._trials = len(self._ids())
 
     def delete(self) -> None:
         """Delete the study, if it exists."""
         with self._file.locked():
-            self._catch_up()
-            if self._study is not None:
-                self._append([self._op(Op.DELETE_STUDY, study_id=self._study)])
+            self._append(self._deletion)
 
     def sync(self) -> None:
         """Bring everything written to the disk."""
@@ -151,10 +156,20 @@ class JournalSink(Sink):
                 " run it again to go on with them"
             )
 
-    def _append(self, ops: list[dict[str, Any]]) -> None:
-        size = self._file.append(ops)
+    def _append(self, encode: Callable[[], Iterable[dict[str, Any]]]) -> None:
+        """Append operations whose ids follow from everything that stands before them."""
+        while True:
+            self._catch_up()
+            ops = list(encode())
+            size = self._file.append(ops, self._replay.offset) if ops else 0
+            if size is not None:
+                break
         self._replay.apply(ops)
         self._replay.offset += size
+
+    def _deletion(self) -> Iterator[dict[str, Any]]:
+        if self._study is not None:
+            yield self._op(Op.DELETE_STUDY, study_id=self._study)
 
     def _encode(self, changes: Changes) -> Iterator[dict[str, Any]]:
         study, ids = self._study, self._ids()

@@ -1,4 +1,4 @@
-"""The file under an Optuna journal: whole units only, under Optuna's own lock.
+"""The file under an Optuna journal: whole units only, under a lock of the kernel and Optuna's own.
 
 A unit is one or more lines written at once. Every line but the last of a unit ends in ``"more":true``, a field
 that plain Optuna ignores, so a unit that was cut short by a crash is recognised and removed.
@@ -6,6 +6,7 @@ that plain Optuna ignores, so a unit that was cut short by a crash is recognised
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -14,47 +15,53 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpo.search.store.lease import released
+from hpo.search.store.location import unwritable
+from hpo.search.store.private import close_private, open_private
+from hpo.search.store.waiting import wait_for
 from hpo.search.terms.errors import StoreError, UserError
 
 _MORE = b',"more":true}'
 _BEGIN = b'{"op_code"'
-_STALE = 30.0  # seconds; Optuna's rule: a lock whose target was not modified for so long belongs to nobody
-_TIMEOUT = 60.0  # seconds to wait for other writers
+_STALE = 30.0  # seconds; Optuna's rule for its own lock: one whose target was not modified for so long is nobody's
+_TIMEOUT = 60.0  # seconds to wait for other programs
 
 
 class JournalFile:
-    """An open journal; ``lease`` is the lock file that this process holds, if it holds one.
+    """An open journal.
 
-    Optuna's lock is a symbolic link. Ours points to the lease, whose own lock tells at once whether we live; to
-    plain Optuna it is a lock like any other.
+    Two locks guard every write. The kernel's, on the journal itself, is between processes of ours: it ends with its
+    process and not before, however long that was stopped. Optuna's, a symbolic link beside the journal, is for plain
+    Optuna, and taken inside the kernel's: one of ours that is found there was left by a process that died.
 
     Raises:
         UserError: the file cannot be opened, or is no journal.
         FileNotFoundError: it does not exist, and is only to be read.
     """
 
-    def __init__(self, path: Path, display: str, *, write: bool, lease: Path | None = None) -> None:
+    def __init__(self, path: Path, display: str, *, write: bool) -> None:
         self.path = path
         self._display = display
-        self._lease = lease
         self._lock = Path(f"{path}.lock")
+        # Leads to the journal, as Optuna's own does, for Optuna looks at the age of that; nobody else writes it so.
+        self._ours = f"././{path.name}"
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT if write else os.O_RDONLY, 0o666)
+            self._fd = open_private(path, os.O_RDWR | os.O_APPEND | os.O_CREAT if write else os.O_RDONLY)
         except PermissionError:
             raise UserError(f"{display}: no permission to open the file") from None
         except (FileNotFoundError, NotADirectoryError):
             if not write:
                 raise FileNotFoundError(path) from None
             raise UserError(f"{display}: there is no folder {path.parent}") from None
+        except OSError as error:
+            raise unwritable(display, path.parent, error) from error
         begin = os.pread(self._fd, len(_BEGIN), 0).replace(b" ", b"")
         if not _BEGIN.startswith(begin[: len(_BEGIN)]):
-            os.close(self._fd)
+            close_private(self._fd)
             raise UserError(f"{display}: this is no Optuna journal; name another file")
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._fd)
+        close_private(self._fd)
 
     def read(self, start: int = 0) -> bytes:
         """Read all whole units from an offset on."""
@@ -73,8 +80,11 @@ class JournalFile:
         """Whether the last unit is not whole: cut short, or just being written."""
         return self._whole_end() < os.fstat(self._fd).st_size
 
-    def append(self, ops: Sequence[dict[str, Any]]) -> int:
+    def append(self, ops: Sequence[dict[str, Any]], end: int) -> int | None:
         """Append operations as one unit, under the lock, and return its size.
+
+        None, and nothing is written, when the journal does not end at ``end``: plain Optuna goes by the age of a lock
+        and breaks ours where this process was stopped for long.
 
         Raises:
             StoreError: nothing was written.
@@ -86,7 +96,8 @@ class JournalFile:
                 raise FileNotFoundError
         except FileNotFoundError:
             raise StoreError(f"{self._display}: the file was removed or replaced while a study was running") from None
-        end = os.fstat(self._fd).st_size
+        if os.fstat(self._fd).st_size != end:
+            return None
         try:
             rest = memoryview(data)
             while rest:
@@ -105,25 +116,37 @@ class JournalFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold Optuna's lock on the journal.
+        """Hold the lock on the journal: the kernel's, for as long as it takes, and inside it Optuna's.
 
         Raises:
-            StoreError: other programs kept the lock for a minute.
+            StoreError: other programs kept Optuna's lock for a minute.
         """
-        target = str(self.path) if self._lease is None else os.path.relpath(self._lease, self.path.parent)
-        self._acquire(target)
+        wait_for(self._take, self._display, [self.path])
         try:
-            yield
+            self._acquire()
+            try:
+                yield
+            finally:
+                if self._target() == self._ours:
+                    self._lock.unlink(missing_ok=True)
         finally:
-            if self._target() == target:
-                self._lock.unlink(missing_ok=True)
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def _acquire(self, target: str) -> None:
+    def _take(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise StoreError(f"{self._display}: this file system has no locks: {error.strerror}") from error
+        return True
+
+    def _acquire(self) -> None:
         start = changed = time.monotonic()
         seen, pause = self._state(), 0.001
         while True:
             try:
-                self._lock.symlink_to(target)
+                self._lock.symlink_to(self._ours)
                 return
             except FileExistsError:
                 pass
@@ -132,7 +155,7 @@ class JournalFile:
             now, state = time.monotonic(), self._state()
             if state != seen:
                 seen, changed = state, now
-            elif now - changed > _STALE or self._left_behind():
+            if now - changed > _STALE or self._target() == self._ours:  # whoever made it is dead: we hold the kernel's
                 self._lock.unlink(missing_ok=True)
                 continue
             if now - start > _TIMEOUT:
@@ -150,22 +173,6 @@ class JournalFile:
         except FileNotFoundError:
             return None
         return lock.st_ino, lock.st_ctime_ns, os.fstat(self._fd).st_mtime_ns
-
-    def _left_behind(self) -> bool:
-        """Whether the lock was made by a process of ours that is dead; removes it unless it is our study's."""
-        target = self._target()
-        if target is None or Path(target).suffix != ".lease":
-            return False
-        lease = self.path.parent / target
-        if lease == self._lease:  # we hold this lease and do not hold the lock: an earlier holder died
-            return True
-        fd = released(lease)
-        if fd is not None:
-            # Nobody can take this lease before we close it, so the link is still the dead one's.
-            if self._target() == target:
-                self._lock.unlink(missing_ok=True)
-            os.close(fd)
-        return False
 
     def _target(self) -> str | None:
         try:

@@ -12,12 +12,13 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from hpo.search.store import sql
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import busy
+from hpo.search.store.private import adopt, forget
+from hpo.search.store.server import Server
 from hpo.search.terms.errors import StoreError, UserError
 
 if TYPE_CHECKING:
@@ -30,14 +31,16 @@ except ModuleNotFoundError:
 
 _LEASE = 0x48504F  # first key of our advisory locks; the second is the study
 _TABLES = (0x48504F, 0)
+_ALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 50_000}
+"""Seconds, and milliseconds for the last: when each side of a connection notices that the other is gone."""
 
 
 class Postgres(Backend):
     """A PostgreSQL database; the tables are made on the first ``open``."""
 
-    def __init__(self, url: str, display: str) -> None:
-        self.display = display
-        self._url = url
+    def __init__(self, server: Server) -> None:
+        self.display = server.display
+        self._server = server
 
     def names(self) -> list[str]:
         """Names of all studies."""
@@ -46,15 +49,18 @@ class Postgres(Backend):
 
     def read(self, name: str) -> Snapshot | None:
         """Read a study, running or not."""
+        if "\0" in name:  # no text of PostgreSQL's holds it
+            return None
         with self._connected() as connection:
             found = sql.read_study(connection, name) if self._ready(connection) else None
         return found[0] if found is not None else None
 
     def open(self, name: str, directions: tuple[str, ...]) -> Sink:
         """Become the only writer of a study."""
-        connection = _Connection(self._url, self.display)
+        connection = _Connection(self._server)
         try:
             self._make_tables(connection)
+            connection.outlast_nobody()
             self._take(connection, name)
             # A commit returns before the server's disk has it, by less than a second; a crash cannot tear it.
             connection.query("SET synchronous_commit = off")
@@ -101,24 +107,35 @@ class Postgres(Backend):
 
     def _make_tables(self, connection: _Connection) -> None:
         """Make Optuna's tables once, however many processes start at once."""
-        if self._ready(connection):
+        if self._ready(connection) and not self._narrow(connection):
             return
         connection.query("SELECT pg_advisory_lock(?, ?)", _TABLES)
         try:
             if not self._ready(connection):
                 with connection.explained():
                     self._plain(keep_connections=False)
+            if self._narrow(connection):
+                connection.query("ALTER TABLE trial_intermediate_values ALTER COLUMN step TYPE BIGINT")
         finally:
             connection.query("SELECT pg_advisory_unlock(?, ?)", _TABLES)
+
+    def _narrow(self, connection: _Connection) -> bool:
+        """Whether steps end at 2**31 - 1, as Optuna makes them, and we may change that: tokens are more than that."""
+        rows = connection.query(
+            "SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+            " WHERE c.oid = to_regclass('trial_intermediate_values')"
+            " AND a.attname = 'step' AND a.atttypid = 'int4'::regtype"
+        )
+        return bool(rows and rows[0][0])
 
     def _plain(self, *, keep_connections: bool = True) -> Any:
         from optuna.storages import RDBStorage
         from sqlalchemy.pool import NullPool, QueuePool
 
-        url = self._url
+        parameters: dict[str, Any] = self._server.parameters
 
         def connect() -> Any:
-            return psycopg.connect(url)
+            return psycopg.connect(**parameters)
 
         # Not by URL: SQLAlchemy and PostgreSQL differ in how they read one, and errors would show the password.
         options = {"creator": connect, "poolclass": QueuePool if keep_connections else NullPool, "pool_pre_ping": True}
@@ -138,7 +155,7 @@ class Postgres(Backend):
 
     @contextmanager
     def _connected(self) -> Iterator[_Connection]:
-        connection = _Connection(self._url, self.display)
+        connection = _Connection(self._server)
         try:
             yield connection
         finally:
@@ -153,21 +170,33 @@ def _key(name: str) -> int:
 class _Connection:
     """See ``sql.Connection``."""
 
-    def __init__(self, url: str, display: str) -> None:
-        self._display = display
-        self._secret = unquote(urlsplit(url).password or "")
+    def __init__(self, server: Server) -> None:
+        self._display, self._server = server.display, server
+        given: dict[str, Any] = server.parameters
+        settings = {
+            "autocommit": True,
+            "connect_timeout": 10,
+            **_ALIVE,
+            "application_name": f"hpo: process {os.getpid()} on {socket.gethostname()}"[:63],
+        }
         try:
-            self._connection = psycopg.connect(
-                url,
-                autocommit=True,
-                connect_timeout=10,
-                keepalives_idle=30,
-                application_name=f"hpo: process {os.getpid()} on {socket.gethostname()}"[:63],
-            )
-        except psycopg.Error as error:  # its message, and its traceback, may repeat the URL
+            self._connection = psycopg.connect(**given | settings)
+        except (psycopg.Error, ValueError) as error:  # its message, and its traceback, may repeat the URL
             raise UserError(
-                f"{display}: {self._told(error)}; check host, port, user, password and database name"
+                f"{self._display}: {self._told(error)}; check host, port, user, password and database name"
             ) from None
+        self._fd = self._connection.fileno()
+        adopt(self._fd)
+
+    def outlast_nobody(self) -> None:
+        """Have the server notice within a minute that this machine is gone, and give up what the session holds.
+
+        By itself it would wait for its keepalive, two hours on most systems. Through a socket of the same machine, the
+        server takes the settings and ignores them; one that does not know a setting is not asked for it.
+        """
+        for name, value in _ALIVE.items():
+            setting = name.replace("keepalives", "tcp_keepalives")
+            self.query("SELECT set_config(name, ?, false) FROM pg_settings WHERE name = ?", (str(value), setting))
 
     def query(self, statement: str, row: Sequence[Any] = ()) -> list[Any]:
         with self.explained():
@@ -198,6 +227,7 @@ class _Connection:
             raise
 
     def close(self) -> None:
+        forget(self._fd)
         self._connection.close()
 
     @contextmanager
@@ -213,10 +243,14 @@ class _Connection:
                 raise UserError(
                     f"{self._display}: {self._told(cause)}; give the user the right to create tables there"
                 ) from None
+            if isinstance(cause, psycopg.errors.NumericValueOutOfRange):
+                raise StoreError(
+                    f"{self._display}: its tables take steps up to 2147483647; let their owner run:"
+                    " ALTER TABLE trial_intermediate_values ALTER COLUMN step TYPE BIGINT"
+                ) from None
             if isinstance(cause, psycopg.OperationalError):
                 raise StoreError(f"{self._display}: {self._told(cause)}; check the server and run again") from None
             raise
 
     def _told(self, error: BaseException) -> str:
-        text = " ".join(str(error).split())
-        return text.replace(self._secret, "***") if self._secret else text
+        return self._server.without_secrets(str(error))

@@ -18,14 +18,17 @@ from urllib.parse import quote
 from hpo.search.store import sql
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
-from hpo.search.store.lease import Lease, holder
-from hpo.search.store.location import unwritable
+from hpo.search.store.lease import Lease, holder, lease_path, open_side_file, refused
+from hpo.search.store.location import real_path
+from hpo.search.store.private import close_private
+from hpo.search.store.waiting import wait_for
 from hpo.search.terms.errors import HpoError, StoreError, UserError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-_TIMEOUT = 60.0  # seconds to wait for other writers of the file
+_TIMEOUT = 60.0  # seconds to wait for other writers of the file where nothing is to be written
+_ATTEMPT = 1000  # milliseconds of one attempt to become its writer
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space and run again",
     sqlite3.SQLITE_IOERR: "the disk failed or is full; check the space left and the file system",
@@ -33,6 +36,8 @@ _REMEDIES = {
     sqlite3.SQLITE_NOTADB: "this is no SQLite database; name another file",
     sqlite3.SQLITE_BUSY: f"another program has kept the file locked for {_TIMEOUT:.0f} seconds; stop it and run again",
     sqlite3.SQLITE_READONLY: "no permission to write the file or its folder",
+    sqlite3.SQLITE_PERM: "no permission to open the file, or to write in its folder",
+    sqlite3.SQLITE_PROTOCOL: "its locks do not work on this file system; use a .journal file there",
     sqlite3.SQLITE_CANTOPEN: "no permission to open the file, or to write in its folder",
 }
 
@@ -41,8 +46,11 @@ class SQLite(Backend):
     """An SQLite file; made on the first ``open``."""
 
     def __init__(self, path: Path, display: str) -> None:
-        self.path = path
         self.display = display
+        self._given = path
+
+    def _path(self, *, write: bool = False) -> Path:
+        return real_path(self._given, self.display, write=write)
 
     def names(self) -> list[str]:
         """Names of all studies."""
@@ -57,11 +65,11 @@ class SQLite(Backend):
 
     def open(self, name: str, directions: tuple[str, ...]) -> Sink:
         """Become the only writer of a study."""
-        self.make_tables()
-        lease = Lease(self.path, name)
+        path = self.make_tables()
+        lease = Lease(path, name)
         try:
-            connection = _Connection(self.path, self.display, write=True)
-            wal = Path(f"{self.path}-wal")
+            connection = _Connection(path, self.display, write=True)
+            wal = Path(f"{path}-wal")
 
             def sync() -> None:
                 try:
@@ -81,22 +89,27 @@ class SQLite(Backend):
                 finally:
                     lease.close()
 
-            connection.query("PRAGMA journal_mode = WAL")
-            connection.query("PRAGMA synchronous = NORMAL")
-            return sql.SqlSink(connection, name, directions, self.display, sync=sync, close=close)
+            try:
+                connection.patiently("PRAGMA journal_mode = WAL")
+                connection.query("PRAGMA synchronous = NORMAL")
+                return sql.SqlSink(connection, name, directions, self.display, sync=sync, close=close)
+            except BaseException:
+                connection.close()
+                raise
         except BaseException:
             lease.close()
             raise
 
     def running(self, name: str) -> str | None:
         """Say who runs a study."""
-        return holder(self.path, name)
+        return holder(self._path(), name)
 
     def delete(self, name: str) -> None:
         """Delete an existing study."""
-        lease = Lease(self.path, name)
+        path = self._path(write=True)
+        lease = Lease(path, name)
         try:
-            connection = _Connection(self.path, self.display, write=True)
+            connection = _Connection(path, self.display, write=True)
             try:
                 with connection.transaction(write=True):
                     study = sql.find_study(connection, name)
@@ -111,47 +124,47 @@ class SQLite(Backend):
         """Open the file as a plain Optuna storage that keeps finished trials in memory."""
         import optuna
 
-        self.make_tables()
-        return optuna.storages.get_storage(self._plain())
+        return optuna.storages.get_storage(self._plain(self.make_tables()))
 
-    def make_tables(self) -> None:
-        """Make Optuna's tables once, however many processes start at once on a fresh file.
+    def make_tables(self) -> Path:
+        """Make Optuna's tables once, however many processes start at once on a fresh file; returns its real path.
 
         Raises:
             UserError: the folder is missing or not ours to write, or the file holds something else.
             StoreError: nothing can be written in the folder for another reason, such as a full disk.
         """
-        if self._ready():
-            return
-        folder = self.path.parent / ".hpo"
+        path = self._path(write=True)
+        if self._ready(path):
+            return path
+        side = path.parent / ".hpo" / f"{lease_path(path, '').name}.lock"
         try:
-            folder.mkdir(exist_ok=True)
-            lock = os.open(folder / f"{self.path.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+            lock = open_side_file(side, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise unwritable(self.display, self.path.parent, error) from error
+            raise refused(side, self.display, path.parent, error) from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self._ready():
+            wait_for(lambda: _locked(lock), self.display, [side])
+            if not self._ready(path):
                 with _explained(self.display):
-                    self._plain(keep_connections=False)
+                    self._plain(path, keep_connections=False)
         finally:
-            os.close(lock)
+            close_private(lock)
+        return path
 
-    def _plain(self, *, keep_connections: bool = True) -> Any:
+    def _plain(self, path: Path, *, keep_connections: bool = True) -> Any:
         from optuna.storages import RDBStorage
         from sqlalchemy.pool import NullPool, QueuePool
 
         def connect() -> sqlite3.Connection:
-            return sqlite3.connect(self.path, timeout=_TIMEOUT, check_same_thread=False)
+            return sqlite3.connect(path, timeout=_TIMEOUT, check_same_thread=False)
 
         # Not by URL: a path may hold characters that have a meaning in one.
         return RDBStorage("sqlite://", {"creator": connect, "poolclass": QueuePool if keep_connections else NullPool})
 
-    def _ready(self) -> bool:
+    def _ready(self, path: Path) -> bool:
         """Whether the tables are complete: Optuna writes the revision last."""
-        if not self.path.exists():
+        if not path.exists():
             return False
-        connection = _Connection(self.path, self.display)
+        connection = _Connection(path, self.display)
         try:
             tables = {name for (name,) in connection.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if tables and not tables & {"studies", "version_info"}:
@@ -167,16 +180,17 @@ class SQLite(Backend):
         if revision and revision[0][0] != sql.SCHEMA:
             raise UserError(
                 f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {sql.SCHEMA});"
-                f" bring it up to date with: optuna storage upgrade --storage sqlite:///{self.path}"
+                f" bring it up to date with: optuna storage upgrade --storage sqlite:///{path}"
             )
         return bool(revision)
 
     @contextmanager
     def _reader(self) -> Iterator[_Connection | None]:
-        if not self._ready():
+        path = self._path()
+        if not self._ready(path):
             yield None
             return
-        connection = _Connection(self.path, self.display)
+        connection = _Connection(path, self.display)
         try:
             yield connection
         finally:
@@ -199,11 +213,13 @@ class _Connection:
                 if write or not refused or os.path.exists(f"{path}-wal") or not os.access(path, os.R_OK):
                     raise
                 self._connection = self._connect("immutable=1")
+            if write:
+                self._connection.execute(f"PRAGMA busy_timeout = {_ATTEMPT}")
         self._file = os.stat(path)
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"file:{quote(str(self._path))}?{mode}",
+            f"file:{quote(os.fsencode(self._path))}?{mode}",
             uri=True,
             timeout=_TIMEOUT,
             isolation_level=None,
@@ -226,6 +242,21 @@ class _Connection:
         with _explained(self._display):
             return self._connection.execute(statement, row).fetchall()
 
+    def patiently(self, statement: str) -> None:
+        """Run a statement that needs the right to write, and wait for it as long as its holder lives."""
+
+        def attempt() -> bool:
+            try:
+                self._connection.execute(statement).fetchall()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                return False
+            return True
+
+        with _explained(self._display):
+            wait_for(attempt, self._display, [self._path, Path(f"{self._path}-shm")])
+
     def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         if rows:
             with _explained(self._display):
@@ -241,7 +272,10 @@ class _Connection:
     def transaction(self, *, write: bool) -> Iterator[None]:
         if write and not self._in_place():
             raise StoreError(f"{self._display}: the file was removed or replaced while a study was running")
-        self.query("BEGIN IMMEDIATE" if write else "BEGIN")
+        if write:
+            self.patiently("BEGIN IMMEDIATE")
+        else:
+            self.query("BEGIN")
         try:
             yield
             self.query("COMMIT")
@@ -253,6 +287,14 @@ class _Connection:
     def close(self) -> None:
         with _explained(self._display):
             self._connection.close()
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

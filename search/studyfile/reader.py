@@ -16,6 +16,7 @@ from typing import Any
 
 from hpo.search.describe.objective import Objective
 from hpo.search.store.location import parse_location
+from hpo.search.store.names import problem_with
 from hpo.search.studyfile.budget import LIMITS, TRIALS, budget_of, check_limits, read_confirm, read_limits
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
@@ -35,7 +36,6 @@ KEYS = (
 """Every key of a study file."""
 
 _DEVICE = re.compile(r"cpu|auto|mps|cuda(:\d{1,3})?")
-_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,200}")
 
 
 def find(study: str) -> Path:
@@ -257,12 +257,9 @@ class _Reader:
     def _name(self, stem: str) -> str:
         given = self._text("name")
         name = stem if given is None else given
-        if not _NAME.fullmatch(name):
-            self._wrong(
-                self._at("name") or self.root,
-                f"a study cannot be called {name[:80]!r}",
-                "no slashes, at most 200 letters",
-            )
+        wrong = problem_with(name)
+        if wrong is not None:
+            self._wrong(self._at("name") or self.root, *wrong)
         return name
 
     def _device(self) -> str:

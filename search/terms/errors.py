@@ -21,13 +21,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_URL = re.compile(r"[A-Za-z][\w+.-]*://")
+_OPEN_URL = re.compile(  # one in which nothing stands where a password could: user, host, port, path
+    r"([^\s:@/?#]*@)?(\[[\w:.%]*\]|[^\s:@/?#\[\]]*)(,[^\s:@/?#]*)*(:\d{1,5})?(/[^\s@?#:]*)?[:;,.')\"]*(?=\s|$)"
+)
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class HpoError(Exception):
-    """A foreseeable failure; ``str(error)`` is the complete message."""
+    """A foreseeable failure; ``str(error)`` is the complete message, without what may be a password in it."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class UserError(HpoError):
@@ -83,12 +90,32 @@ class Mistake:
         if not self.text or not 1 <= self.line <= len(lines):
             return f"{shown} ({self.hint})" if self.hint else shown
         margin = f"{self.line} | "
-        line = "".join(letter if letter.isprintable() else " " for letter in lines[self.line - 1])
+        line = "".join(letter if letter.isprintable() else " " for letter in without_secrets(lines[self.line - 1]))
         cut = max(0, self.column - 60)  # a long line is shown around its mistake only
         line, column = line[cut : cut + 110], self.column - cut
         width = max(1, min(self.width, len(line) - column + 1))
         pointer = " " * (len(margin) - 2) + "| " + " " * (column - 1) + "^" * width
         return f"{shown}\n{margin}{line}\n{pointer} {self.hint}".rstrip()
+
+
+def without_secrets(text: str) -> str:
+    """A text as typed by a user, each line cut at a URL that may hold a password.
+
+    Where a password ends is known only of a URL that can be read, and messages are about those that cannot; so nothing
+    of one is kept in which anything stands where a password may.
+
+    >>> without_secrets("storage: postgresql://me:s3cr@et@db/x  # ours"), without_secrets("see http://127.0.0.1:80/ ")
+    ('storage: postgresql://...', 'see http://127.0.0.1:80/ ')
+    """
+    return "\n".join(map(_cut, text.split("\n")))
+
+
+def _cut(line: str) -> str:
+    for found in _URL.finditer(line):
+        rest = line[found.end() :]
+        if ("@" in rest or "pass" in rest.lower()) and not _OPEN_URL.match(rest):
+            return line[: found.end()] + "..."
+    return line
 
 
 def lines_of(text: str) -> list[str]:
