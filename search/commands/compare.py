@@ -7,13 +7,13 @@ comparison goes on.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import text
+from hpo.search.report.plain import to_json
 from hpo.search.studyfile.plugins import read_plugin
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms.errors import StudyFileError, UserError
@@ -62,9 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
         content = [
             {"title": one.title, "curves": one.curves, "seconds": one.seconds, "trials": one.trials} for one in found
         ]
-        arguments.output.write_text(
-            json.dumps({"goal": str(study.goal), "variants": content}, indent=1), encoding="utf-8"
-        )
+        arguments.output.write_text(to_json({"goal": str(study.goal), "variants": content}, indent=1), encoding="utf-8")
         print(f"wrote {arguments.output}")
     return 0
 

@@ -7,7 +7,6 @@ if nothing is. Ctrl-C once stops after the round is recorded, twice stops now.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.plain import to_json
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> int:
     store = _run(study, arguments)
     found = report.report(store, study.name)
     if arguments.json:
-        print(json.dumps({"event": "result", **show.result(found)}), flush=True)
+        print(to_json({"event": "result", **show.result(found)}), flush=True)
     else:
         show.print_result(found, store.display if arguments.storage or study.storage else None)
     return 0

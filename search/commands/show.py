@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
+import shlex
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.plain import to_json
 from hpo.search.terms.errors import UserError
 
 
@@ -21,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Print the report."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from hpo.search.report import batch, show, text
@@ -28,7 +30,7 @@ def main(arguments: argparse.Namespace) -> int:
 
     found = report.report(options.store_of(arguments), options.study_name(arguments))
     if arguments.json:
-        print(json.dumps(found.plain(), indent=2))
+        print(to_json(found.plain(), indent=2))
         return 0
     console = Console(highlight=False, soft_wrap=True)
     if arguments.trial is not None:
@@ -42,9 +44,11 @@ def main(arguments: argparse.Namespace) -> int:
             console.print(line)
     ranked = found.ranked() if len(found.goals) == 1 else found.front()
     if ranked:
-        table = Table("trial", "state", ", ".join(found.metrics), "steps", "curve", "recipe", box=None, pad_edge=False)
+        table = Table(
+            "trial", "state", escape(", ".join(found.metrics)), "steps", "curve", "recipe", box=None, pad_edge=False
+        )
         for row in show.trial_rows(ranked, arguments.top):
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         console.print("")
         console.print(table)
     for state in ("pruned", "failed"):
@@ -74,6 +78,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _show_trial(console: object, found: object, number: int) -> None:
     from rich.console import Console
+    from rich.markup import escape
 
     from hpo.search.report import text
     from hpo.search.report.study import StudyReport
@@ -84,9 +89,9 @@ def _show_trial(console: object, found: object, number: int) -> None:
     if not matching:
         raise UserError(f"{found.name} has no trial {number}; it has {len(found.trials)} trials, counted from 0")
     trial = matching[0]
-    console.print(f"[bold]trial {trial.number}[/bold] of {found.name}: {trial.state}")
+    console.print(f"[bold]trial {trial.number}[/bold] of {escape(found.name)}: {trial.state}")
     for name, value in trial.point.items():
-        console.print(f"  {name}: {text.number(value)}")
+        console.print(f"  {name}: {text.number(value)}", markup=False)
     console.print(f"  seed: {trial.seed}, recipe {trial.recipe}, {text.duration(trial.seconds)} of training")
     if trial.reason:
         console.print(f"{trial.state}: {trial.reason}", markup=False)
@@ -95,9 +100,9 @@ def _show_trial(console: object, found: object, number: int) -> None:
     if trial.traceback:
         console.print(trial.traceback, markup=False)
     if trial.curve:
-        console.print(f"curve of {found.metrics[0]}: {text.sparkline([value for _, value in trial.curve], 60)}")
+        console.print(f"curve of {escape(found.metrics[0])}: {text.sparkline([value for _, value in trial.curve], 60)}")
         for step, value in trial.curve:
             console.print(f"  {step:>5}  {text.number(value)}")
     for name, value in trial.metrics.items():
-        console.print(f"last {name}: {text.number(value)}")
-    console.print(f"train it again: hpo replay {found.name} {trial.number}")
+        console.print(f"last {name}: {text.number(value)}", markup=False)
+    console.print(f"train it again: hpo replay {shlex.quote(found.name)} {trial.number}", markup=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.plain import to_json
 from hpo.search.terms.errors import UserError
 
 
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
     names = [options.study_name(arguments)] if given else store.names()
     found = [report.report(store, name) for name in names]
     if arguments.json:
-        print(json.dumps([{**show.result(one), "running": one.running} for one in found], indent=2))
+        print(to_json([{**show.result(one), "running": one.running} for one in found], indent=2))
         return 0
     if not found:
         raise UserError(f"{store.display} holds no study; start one with: hpo run --study lr-batch")

@@ -247,7 +247,7 @@ class Ledger:
             self.note(entry, attributes.TRAIN_SECONDS, entry.seconds)
 
     def _load(self, trial: FrozenTrial) -> None:
-        known, attrs = attributes.read_trial(trial), trial.user_attrs
+        known, attrs = attributes.read_trial(trial, self.study.goals, self.judged), trial.user_attrs
         point = dict(known.point)
         recipe = self._recipe(point, trial.number) | ({"seed": known.seed} if known.seed is not None else {})
         key = known.recipe or (digest(recipe, without_seed=True) if point else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -41,9 +42,11 @@ def print_result(found: StudyReport, storage: str | None = None) -> None:
 
 def headline(found: StudyReport) -> list[str]:
     """Counts, cost and savings."""
+    from rich.markup import escape
+
     counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count)
     saved = f", {found.saved:.0%} of epochs saved by pruning" if found.saved > 0 else ""
-    title = f"[bold]{found.name}[/bold]" + (f" - {found.question}" if found.question else "")
+    title = f"[bold]{escape(found.name)}[/bold]" + (f" - {escape(found.question)}" if found.question else "")
     status = [f"being run by {found.running}"] if found.running else []
     line = f"{sum(found.counts.values())} trials ({counts or 'none'}), {found.points} steps{saved}"
     return [title, *status, f"{line}, {text.duration(found.seconds)}"]
@@ -51,13 +54,15 @@ def headline(found: StudyReport) -> list[str]:
 
 def verdict(found: StudyReport) -> list[str]:
     """The winner: its recipe, its value over fresh runs, what the search had promised, its test scores."""
+    from rich.markup import escape
+
     assert found.winner is not None
     leaders = found.winner.candidates
     several = len(found.goals) > 1
     title = "Pareto front" if several else "winner"
     lines = []
     for leader in leaders if several else leaders[:1]:
-        lines.append(f"[bold green]{title}[/bold green] trial {leader.trial}: {text.recipe(leader.point)}")
+        lines.append(f"[bold green]{title}[/bold green] trial {leader.trial}: {escape(text.recipe(leader.point))}")
         for i, metric in enumerate(found.metrics):
             half = leader.halves()[i]
             how = _how(len(leader.runs), half, leader.pooled[i] if leader.pooled else 1)
@@ -83,7 +88,7 @@ def _runners_up(leaders: Sequence[Candidate]) -> list[str]:
 
 def trial_rows(trials: list[Trial], limit: int) -> list[tuple[str, ...]]:
     """Rows of a table of trials: number, state, value, steps, curve, recipe."""
-    curves = [value for trial in trials[:limit] for _, value in trial.curve]
+    curves = [value for trial in trials[:limit] for _, value in trial.curve if math.isfinite(value)]
     low, high = (min(curves), max(curves)) if curves else (0.0, 1.0)
     return [
         (

@@ -99,13 +99,15 @@ def report(store: Store, name: str) -> StudyReport:
 
 def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     """Report of a study read from a store, whoever wrote it."""
-    attrs = snapshot.user_attrs
-    definition = attrs.get(attributes.DEFINITION) or {}
+    found = snapshot.user_attrs.get(attributes.DEFINITION)
+    ours = isinstance(found, Mapping) and "goals" in found  # else attributes of the same names mean something else
+    attrs: Mapping[str, Any] = snapshot.user_attrs if ours else {}
+    definition: Mapping[str, Any] = attrs.get(attributes.DEFINITION, {})
     names = snapshot.system_attrs.get("study:metric_names") or ["value"] * len(snapshot.directions)
     goals = definition.get("goals") or [f"{way} {name}" for way, name in zip(snapshot.directions, names, strict=False)]
-    ours = [Goal.read(goal) for goal in goals] if definition else []
-    judged = next((i for i, goal in enumerate(ours) if goal.metric == definition.get("judged")), 0)
-    trials = tuple(attributes.read_trial(trial, ours, judged) for trial in snapshot.trials)
+    known = [Goal.read(goal) for goal in goals] if ours else []
+    judged = next((i for i, goal in enumerate(known) if goal.metric == definition.get("judged")), 0)
+    trials = tuple(attributes.read_trial(trial, known, judged) for trial in snapshot.trials)
     counts: dict[str, int] = dict.fromkeys(STATES, 0)
     for trial in trials:
         counts[trial.state] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,20 +10,27 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int = 24, low: float | None = None, high: float | None = None) -> str:
-    """A curve in one line of block characters, thinned to ``width``.
+    """A curve in one line of block characters, thinned to ``width``; infinite values at an end, NaN as a question mark.
 
-    >>> sparkline([3, 2, 1])
-    '█▅▁'
+    >>> sparkline([3, 2, 1]), sparkline([1, float("nan"), 2, float("inf")])
+    ('█▅▁', '▁?██')
     """
     if not values:
         return ""
     if len(values) > width:
         values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
-    low = min(values) if low is None else low
-    high = max(values) if high is None else high
-    span = high - low or 1.0
-    places = [(min(max(value, low), high) - low) / span * (len(_BLOCKS) - 1) for value in values]
-    return "".join(_BLOCKS[round(place)] for place in places)
+    finite = [value for value in values if math.isfinite(value)]
+    low = min(finite, default=0.0) if low is None else low
+    high = max(finite, default=0.0) if high is None else high
+    span = (high / 2 - low / 2) or 1.0  # halves: the distance of two finite numbers need not be one
+
+    def block(value: float) -> str:
+        if math.isnan(value):
+            return "?"
+        place = (min(max(value, low), high) / 2 - low / 2) / span
+        return _BLOCKS[round(place * (len(_BLOCKS) - 1))]
+
+    return "".join(map(block, values))
 
 
 def number(value: Any) -> str:

@@ -67,10 +67,11 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
 
     Args:
         trial: as stored.
-        goals: of its study; without them its last point counts, as in plain Optuna.
+        goals: of its study; without them it is one of plain Optuna, where the last point counts and attributes with the
+            same names mean something else.
         judged: which of them its curve belongs to.
     """
-    attrs, state = trial.user_attrs, state_of(trial)
+    attrs, state = trial.user_attrs if goals else {}, state_of(trial)
     curve: Curve = tuple(sorted(trial.intermediate_values.items()))
     metrics = attrs.get(METRICS) or {}
     several = len(trial.values or goals) > 1

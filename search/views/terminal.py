@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.loop import Loop
 from hpo.search.report import text
+from hpo.search.report.plain import to_json
 from hpo.search.terms.budget import Spent
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Json(Progress):
         self.say(message)
 
     def _print(self, **fields: Any) -> None:
-        self._out.write(json.dumps(fields) + "\n")
+        self._out.write(to_json(fields) + "\n")
         self._out.flush()
 
 
@@ -205,7 +206,7 @@ class Screen(Progress):
 
         grid = Table.grid(padding=(0, 1))
         shown = [entry for entry in self._recent if entry.curve]
-        values = [value for entry in shown for _, value in entry.curve]
+        values = [value for entry in shown for _, value in entry.curve if math.isfinite(value)]
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         colours = {"complete": "green", "pruned": "yellow", "failed": "red", "running": "cyan", "paused": "blue"}
         for entry in shown:
