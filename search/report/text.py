@@ -10,7 +10,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[float], width: int = 24, low: float | None = None, high: float | None = None) -> str:
-    """A curve in one line of block characters, thinned to ``width``; infinite values at an end, NaN as a question mark.
+    """A curve in one line of block characters, thinned to ``width``; what is infinite is at an end, NaN a ``?``.
 
     >>> sparkline([3, 2, 1]), sparkline([1, float("nan"), 2, float("inf")])
     ('█▅▁', '▁?██')

@@ -66,7 +66,7 @@ def lease_path(store: Path, name: str) -> Path:
     """Lock file of a study."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "_", name)[:60]
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    beginning = store.name.encode()[:120].decode(errors="ignore")  # a file's name has 255 bytes at most
+    beginning = os.fsdecode(os.fsencode(store.name)[:120])  # a file's name has 255 bytes at most
     return store.parent / ".hpo" / f"{beginning}.{readable}.{digest}.lease"
 
 

@@ -275,7 +275,8 @@ class _Reader:
             try:
                 parse_location(storage)
             except UserError as error:
-                self._wrong(self._at("storage") or self.root, str(error))
+                place = self._at("storage") or self.root
+                self.mistakes.append(replace(place.mistake(str(error)), text=""))  # the line may hold a password
         return storage
 
 

@@ -23,8 +23,9 @@ from dataclasses import dataclass
 
 _URL = re.compile(r"[A-Za-z][\w+.-]*://")
 _OPEN_URL = re.compile(  # one in which nothing stands where a password could: user, host, port, path
-    r"([^\s:@/?#]*@)?(\[[\w:.%]*\]|[^\s:@/?#\[\]]*)(,[^\s:@/?#]*)*(:\d{1,5})?(/[^\s@?#:]*)?[:;,.')\"]*(?=\s|$)"
+    r"(user:password@|[^\s:@/?#]*@)?(\[[\w:.%]*\]|[^\s:@/?#\[\]]*)(,[^\s:@/?#]*)*(:\d{1,5})?(/[^\s@?#:]*)?[:;,.')\"]*(?=\s|$)"
 )
+_STORAGE = re.compile(r"storage[\"']?\s*[:=][\s\"']*")
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
@@ -90,9 +91,11 @@ class Mistake:
         if not self.text or not 1 <= self.line <= len(lines):
             return f"{shown} ({self.hint})" if self.hint else shown
         margin = f"{self.line} | "
-        line = "".join(letter if letter.isprintable() else " " for letter in without_secrets(lines[self.line - 1]))
+        line = "".join(letter if letter.isprintable() else " " for letter in _typed(lines[self.line - 1]))
         cut = max(0, self.column - 60)  # a long line is shown around its mistake only
         line, column = line[cut : cut + 110], self.column - cut
+        if column > len(line) + 1:  # behind a cut
+            return f"{shown} ({self.hint})" if self.hint else shown
         width = max(1, min(self.width, len(line) - column + 1))
         pointer = " " * (len(margin) - 2) + "| " + " " * (column - 1) + "^" * width
         return f"{shown}\n{margin}{line}\n{pointer} {self.hint}".rstrip()
@@ -110,12 +113,24 @@ def without_secrets(text: str) -> str:
     return "\n".join(map(_cut, text.split("\n")))
 
 
+def _typed(line: str) -> str:
+    """A line of a study file: cut at a storage that may hold a password too, as it need not be a URL."""
+    found = _STORAGE.search(line)
+    if found and not _URL.match(line, found.end()) and _secret(line[found.end() :]):
+        line = line[: found.end()] + "..."
+    return without_secrets(line)
+
+
 def _cut(line: str) -> str:
     for found in _URL.finditer(line):
         rest = line[found.end() :]
-        if ("@" in rest or "pass" in rest.lower()) and not _OPEN_URL.match(rest):
+        if _secret(rest) and not _OPEN_URL.match(rest):
             return line[: found.end()] + "..."
     return line
+
+
+def _secret(text: str) -> bool:
+    return "@" in text or "pass" in text.lower()
 
 
 def lines_of(text: str) -> list[str]:

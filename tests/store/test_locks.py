@@ -1,7 +1,13 @@
-"""Stores in files: who holds which lock."""
+"""Stores: who holds which lock, and what becomes of the lock of a process that is stopped, forks or dies."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from pathlib import Path
@@ -9,34 +15,32 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
-from storefiles import FILES, add, run_python
+from storefiles import add, run_python
+from stores import add as add_trials
 
 from hpo.search.store import open_store
 from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.lease import Lease, lease_path
-from hpo.search.terms.errors import HpoError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
+
+# --- the journal's lock ---------------------------------------------------------------------------------------------
 
 DIE_HOLDING_THE_LOCK = """
 import os, sys
 from pathlib import Path
 from hpo.search.store.journalfile import JournalFile
-from hpo.search.store.lease import Lease
-path = Path(sys.argv[1])
-lease = Lease(path, sys.argv[2])
-lock = JournalFile(path, "s", write=True, lease=lease.path).locked()
+lock = JournalFile(Path(sys.argv[1]), "s", write=True).locked()
 lock.__enter__()
 os._exit(0)
 """
 
 
-@pytest.mark.parametrize("study", ["a", "another"])
-def test_the_lock_of_a_process_of_ours_that_died_writing_is_broken_at_once(tmp_path, study):
+def test_the_lock_of_a_process_of_ours_that_died_writing_is_broken_at_once(tmp_path):
     path = tmp_path / "s.journal"
     add(path)
-    assert run_python(DIE_HOLDING_THE_LOCK, path, study).returncode == 0
+    assert run_python(DIE_HOLDING_THE_LOCK, path).returncode == 0
     assert Path(f"{path}.lock").is_symlink()
     start = time.monotonic()
     add(path)
@@ -47,8 +51,7 @@ def test_the_lock_of_a_process_of_ours_that_died_writing_is_broken_at_once(tmp_p
 def test_our_lock_keeps_plain_optuna_out_and_the_other_way_round(tmp_path):
     path = tmp_path / "s.journal"
     add(path)
-    lease = Lease(path, "b")
-    file = JournalFile(path, "s", write=True, lease=lease.path)
+    file = JournalFile(path, "s", write=True)
     order = []
 
     def plain() -> None:
@@ -70,8 +73,103 @@ def test_our_lock_keeps_plain_optuna_out_and_the_other_way_round(tmp_path):
         order.append("we")
     thread.join()
     file.close()
-    lease.close()
     assert order == ["we leave", "plain", "plain leaves", "we"]
+
+
+def test_a_writer_whose_optuna_lock_was_broken_numbers_its_trials_after_those_written_meanwhile(tmp_path):
+    path = tmp_path / "s.journal"
+    add(path)
+    file = JournalFile(path, "s", write=True)
+    end = path.stat().st_size
+    with file.locked():
+        Path(f"{path}.lock").unlink()  # as plain Optuna does after half a minute
+        optuna.create_study(
+            study_name="plain",
+            storage=optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path))),
+        )
+        grown = path.stat().st_size
+        assert grown > end
+        assert file.append([{"op_code": 0}], end) is None
+        assert path.stat().st_size == grown
+    file.close()
+
+
+# --- a writer that is stopped inside its lock -----------------------------------------------------------------------
+
+STOP_INSIDE_THE_LOCK = """
+import os, signal, sys
+from hpo.search.store import open_store
+session = open_store(sys.argv[1]).session("stopped", ["minimize"])
+session.commit()
+session.study.ask()
+sink = session._sink
+place, name = (sink._file, "append") if hasattr(sink, "_file") else (sink._connection, "insert")
+write = getattr(place, name)
+def stop(*args):
+    os.kill(os.getpid(), signal.SIGSTOP)
+    setattr(place, name, write)
+    return write(*args)
+setattr(place, name, stop)
+session.commit()
+session.close()
+"""
+
+ADD = """
+import sys, warnings
+from hpo.search.terms.errors import Advice
+warnings.simplefilter("always", Advice)
+from stores import add
+from hpo.search.store import open_store
+add(open_store(sys.argv[1]), "other", 3)
+"""
+
+
+def start(code: str, *args: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def stopped(process: subprocess.Popen[str]) -> None:
+    """Wait until a process has stopped itself."""
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), status
+
+
+def wait_and_go_on(location: str, seconds: float) -> str:
+    """Stop one writer inside its lock for so long, let another write; returns what the other said."""
+    with start(STOP_INSIDE_THE_LOCK, location) as one:
+        stopped(one)
+        with start(ADD, location) as other:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                other.wait(seconds)
+            waited = other.returncode is None
+            one.send_signal(signal.SIGCONT)
+            told = other.communicate(timeout=60)[1]
+            assert other.returncode == 0, told
+        complaint = one.communicate(timeout=60)[1]
+        assert one.returncode == 0, complaint
+    assert waited or location.startswith("postgresql"), "it wrote under a lock that another holds"
+    store = open_store(location)
+    assert [len(store.read(name).trials) for name in ("stopped", "other")] == [1, 3]
+    with store.session("stopped", ["minimize"]) as again:  # a whole journal, and numbers that go on
+        assert again.study.ask().number == 1
+    return told.replace(str(one.pid), "PID")
+
+
+def test_a_stopped_writer_keeps_its_lock_and_others_wait_and_say_for_whom(location):
+    told = wait_and_go_on(location, 12)
+    if not location.startswith("postgresql"):  # there, rows are locked and not the whole
+        assert "waiting for process PID to finish writing" in told
+        assert "kill -CONT PID" in told
+
+
+@pytest.mark.slow
+def test_no_time_is_long_enough_to_break_the_lock_of_one_that_lives(location):
+    wait_and_go_on(location, 75)
+
+
+# --- the lease ------------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_ends_with_its_process(tmp_path):
@@ -84,11 +182,63 @@ def test_a_lease_ends_with_its_process(tmp_path):
     assert not lease_path(tmp_path / "s.db", "a").exists()
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_study_names_may_hold_any_character(tmp_path, name):
-    store = open_store(tmp_path / name)
-    for study in ("a/b", "..", "x" * 300, "ü 'quoted' \"%s\" ?"):
-        add(tmp_path / name, name=study)
-        assert len(store.read(study).trials) == 1
-        with store.session(study, ["minimize"]), pytest.raises(HpoError, match="is being run by"):
-            store.session(study, ["minimize"])
+WITH_A_HELPER = """
+import multiprocessing, os, sys, time
+from hpo.search.store import open_store
+session = open_store(sys.argv[1]).session("a", ["minimize"])
+session.study.ask()
+session.commit()
+if sys.argv[2] == "multiprocessing":
+    helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(300,), daemon=True)
+    helper.start()
+    pid = helper.pid
+else:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(300)
+        os._exit(0)
+print(pid, flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("way", ["multiprocessing", "os.fork"])
+def test_a_helper_that_outlives_a_killed_search_holds_neither_lease_nor_lock(location, way):
+    with start(WITH_A_HELPER, location, way) as search:
+        helper = int(search.stdout.readline())
+        store = open_store(location)
+        try:
+            assert f"process {search.pid}" in store.running("a")
+            search.kill()
+            search.wait()
+            os.kill(helper, 0)  # it lives
+            deadline = time.monotonic() + 20  # a server notices a lost process in its own time
+            while store.running("a") and time.monotonic() < deadline:
+                time.sleep(0.05)
+            add_trials(store, "a", 1)
+            assert len(store.read("a").trials) == 2
+        finally:
+            os.kill(helper, signal.SIGKILL)
+
+
+CHILD_EXITS = """
+import os, sys
+from hpo.search.store import open_store
+session = open_store(sys.argv[1]).session("a", ["minimize"])
+for i in range(3):
+    trial = session.study.ask()
+    session.commit()
+    if os.fork() == 0:
+        del session, trial
+        sys.exit(0)
+    os.wait()
+    session.study.tell(trial, float(i))
+    session.commit()
+session.close()
+"""
+
+
+def test_a_child_that_exits_takes_nothing_with_it(location):
+    done = run_python(CHILD_EXITS, location)
+    assert done.returncode == 0, done.stderr
+    assert [trial.value for trial in open_store(location).read("a").trials] == [0.0, 1.0, 2.0]
