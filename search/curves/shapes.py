@@ -29,7 +29,9 @@ def milestones(horizon: int, per_octave: float = 8.0) -> NDArray[np.int64]:
     [1, 2, 3, 4, 5, 6, 7, 8]
     """
     count = int(math.log2(max(horizon, 2)) * per_octave) + 2
-    steps = np.unique(np.round(np.geomspace(1, max(horizon, 1), count)).astype(np.int64))
+    last = min(max(horizon, 1), np.iinfo(np.int64).max)
+    rounded = np.round(np.geomspace(1.0, float(last), count)[:-1]).astype(np.int64)
+    steps = np.unique(np.append(rounded, last))  # the last as it is: a large one is no double
     steps.flags.writeable = False
     return steps
 

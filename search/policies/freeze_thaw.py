@@ -303,7 +303,7 @@ def _horizon(view: View) -> int:
     if complete:
         return max(complete)
     longest = max((t.curve[-1][0] for t in view.trials if t.curve), default=1)
-    return max(_UNKNOWN_HORIZON, 1 << (2 * longest - 1).bit_length())
+    return min(max(_UNKNOWN_HORIZON, 1 << (2 * longest - 1).bit_length()), 2**63 - 1)  # no step is larger
 
 
 def _limit(values: Mapping[str, Any], horizon: int) -> int:

@@ -19,7 +19,7 @@ _JOURNAL = (".journal", ".log")
 _SPELLINGS = (
     "a path ending in .db, .sqlite or .sqlite3 (SQLite), .journal or .log (Optuna journal), or postgresql://..."
 )
-_ALMOST_URL = re.compile(r"\s*(postgres|sqlite|journal|mysql|mariadb|redis)[\w+]*:", re.IGNORECASE)
+_ALMOST_URL = re.compile(r"\s*(postgres|sqlite|journal|mysql|mariadb|redis)[\w+]*(:|//)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w./~+ -]{1,200}")
 
 

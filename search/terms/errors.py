@@ -21,11 +21,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_URL = re.compile(r"[A-Za-z][\w+.-]*://")
+_URL = re.compile(r"[A-Za-z][\w+.-]*://|(postgres|mysql|mariadb)[\w+]*(:|//)", re.IGNORECASE)
 _OPEN_URL = re.compile(  # one in which nothing stands where a password could: user, host, port, path
     r"(user:password@|[^\s:@/?#]*@)?(\[[\w:.%]*\]|[^\s:@/?#\[\]]*)(,[^\s:@/?#]*)*(:\d{1,5})?(/[^\s@?#:]*)?[:;,.')\"]*(?=\s|$)"
 )
 _STORAGE = re.compile(r"storage[\"']?\s*[:=][\s\"']*")
+_FILE = re.compile(r"[\w./~+ -]*([\"',}#]|$)")
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
@@ -116,7 +117,8 @@ def without_secrets(text: str) -> str:
 def _typed(line: str) -> str:
     """A line of a study file: cut at a storage that may hold a password too, as it need not be a URL."""
     found = _STORAGE.search(line)
-    if found and not _URL.match(line, found.end()) and _secret(line[found.end() :]):
+    rest = line[found.end() :] if found else ""
+    if found and not _URL.match(rest) and not _FILE.match(rest):
         line = line[: found.end()] + "..."
     return without_secrets(line)
 
@@ -124,13 +126,10 @@ def _typed(line: str) -> str:
 def _cut(line: str) -> str:
     for found in _URL.finditer(line):
         rest = line[found.end() :]
-        if _secret(rest) and not _OPEN_URL.match(rest):
+        page = found[0].lower() in ("http://", "https://") and "@" not in rest
+        if not page and not _OPEN_URL.match(rest):
             return line[: found.end()] + "..."
     return line
-
-
-def _secret(text: str) -> bool:
-    return "@" in text or "pass" in text.lower()
 
 
 def lines_of(text: str) -> list[str]:

@@ -43,6 +43,15 @@ def test_many_kills_at_any_moment_lose_nothing_and_show_no_half_unit(location):
     assert program("kill", location, "50") == ["ok"]
 
 
+def test_two_writers_stopped_continued_and_killed_at_random_lose_nothing(location):
+    assert program("storm", location, "8") == ["ok"]
+
+
+@pytest.mark.slow
+def test_two_writers_under_many_signals_lose_nothing(location):
+    assert program("storm", location, "120") == ["ok"]
+
+
 # --- the program --------------------------------------------------------------
 
 
@@ -83,9 +92,9 @@ def start(location: str, which: str) -> None:
         print(lines.read(), end="")
 
 
-def work(location: str, say: int) -> None:
+def work(location: str, say: int, name: str = "study") -> None:
     """Run trials for ever; two units a trial; report each that is committed."""
-    with open_store(location).session("study", ["minimize"]) as session:
+    with open_store(location).session(name, ["minimize"]) as session:
         study = session.study
         left = [trial.number for trial in study.get_trials() if trial.state == TrialState.RUNNING]
         while True:
@@ -146,5 +155,57 @@ def kill(location: str, times: str) -> None:
     print("ok")
 
 
+def storm(location: str, times: str) -> None:
+    """Two processes write two studies; one of them is stopped for a while, or killed, again and again."""
+    store, names, confirmed = open_store(location), ("one", "two"), {"one": -1, "two": -1}
+    running: dict[str, tuple[int, int]] = {}
+
+    def begin(name: str) -> None:
+        results, say = os.pipe()
+        if (pid := os.fork()) == 0:
+            work(location, say, name)
+        os.close(say)
+        running[name] = pid, results
+
+    def end(name: str) -> None:
+        pid, results = running.pop(name)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        with os.fdopen(results) as lines:
+            confirmed[name] = max([confirmed[name], *map(int, lines)])
+        deadline = time.monotonic() + 10  # a server notices a lost process in its own time
+        while store.running(name) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    for name in names:
+        begin(name)
+    while any(store.read(name) is None for name in names):  # the tables are made
+        time.sleep(0.05)
+    for _ in range(int(times)):
+        time.sleep(random.uniform(0.02, 0.2))
+        name = random.choice(names)
+        if random.random() < 0.5:
+            os.kill(running[name][0], signal.SIGSTOP)
+            time.sleep(random.uniform(0.05, 0.5))
+            os.kill(running[name][0], signal.SIGCONT)
+        else:
+            end(name)
+            begin(name)
+    for name in names:
+        time.sleep(0.3)
+        end(name)
+    for name in names:
+        trials = store.read(name).trials
+        assert [trial.number for trial in trials] == list(range(len(trials)))
+        complete = {trial.number for trial in trials if trial.state == TrialState.COMPLETE}
+        assert complete >= set(range(confirmed[name] + 1))
+        assert len(trials) - len(complete) <= 1
+        assert all(set(trial.params) == set("xyz") for trial in trials)
+        with plain(store) as storage:
+            seen = optuna.load_study(study_name=name, storage=storage).get_trials()
+        assert [shown(trial) for trial in seen] == [shown(trial) for trial in trials]
+    print("ok")
+
+
 if __name__ == "__main__":
-    {"start": start, "kill": kill}[sys.argv[1]](*sys.argv[2:])
+    {"start": start, "kill": kill, "storm": storm}[sys.argv[1]](*sys.argv[2:])
