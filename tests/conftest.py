@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from stores import fresh_database
+from stores import fresh_database, server
 
 from hpo.search.studyfile.reader import read
 from hpo.search.terms.errors import StudyFileError
@@ -57,29 +53,8 @@ def mistakes(tmp_path: Path) -> Callable[..., list[str]]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
     """Directory of the socket of a private PostgreSQL server."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/missing").parent]
-    bin = found[-1]
-    if not (bin / "initdb").exists():
-        pytest.skip("no PostgreSQL server binaries")
-    pytest.importorskip("psycopg")
-    folder = tempfile.mkdtemp(prefix="hpo-pg-")
-    become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if become:
-        shutil.chown(folder, "postgres")
-
-    def run(program: str, *args: str) -> None:
-        subprocess.run(
-            [*become, bin / program, "-D", f"{folder}/data", *args], check=True, capture_output=True, cwd="/"
-        )
-
-    run("initdb", "-U", "hpo", "--auth=trust", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off"
-    run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options, "start")
-    try:
+    with server("-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off") as folder:
         yield folder
-    finally:
-        run("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "journal", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import hypothesis.strategies as st
 import optuna
+import pytest
 from hypothesis import HealthCheck, settings
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -17,6 +23,33 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from hpo.search.store import Store
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@contextmanager
+def server(options: str) -> Iterator[str]:
+    """A private PostgreSQL server; gives its folder, which may stand in the options as ``{folder}``."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/missing").parent]
+    bin = found[-1]
+    if not (bin / "initdb").exists():
+        pytest.skip("no PostgreSQL server binaries")
+    pytest.importorskip("psycopg")
+    folder = tempfile.mkdtemp(prefix="hpo-pg-")
+    become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if become:
+        shutil.chown(folder, "postgres")
+
+    def run(program: str, *args: str) -> None:
+        subprocess.run(
+            [*become, bin / program, "-D", f"{folder}/data", *args], check=True, capture_output=True, cwd="/"
+        )
+
+    run("initdb", "-U", "hpo", "--auth=trust", "--no-sync")
+    run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options.format(folder=folder), "start")
+    try:
+        yield folder
+    finally:
+        run("pg_ctl", "-m", "immediate", "stop")
+        shutil.rmtree(folder)
 
 
 def fresh_database(folder: str) -> str:

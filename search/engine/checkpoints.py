@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from typing import Any
 
 from hpo.search.describe.objective import Objective
 from hpo.search.store import Store, attributes
+
+_ID = re.compile("[0-9a-f]{16}")
 
 
 class Folders:
@@ -56,5 +59,5 @@ def drop_folders(store: Store, facts: Mapping[str, Any]) -> None:
 
 
 def _root(store: Store, facts: Mapping[str, Any]) -> Path | None:
-    own = facts.get(attributes.ID)
-    return store.beside / "checkpoints" / str(own) if own else None
+    own = str(facts.get(attributes.ID))
+    return store.beside / "checkpoints" / own if _ID.fullmatch(own) else None  # another one might lead elsewhere
