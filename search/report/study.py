@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.store import attributes
+from hpo.search.store.attributes import fact
 from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.study import Goal
 from hpo.search.terms.trial import STATES, Trial
@@ -99,13 +100,12 @@ def report(store: Store, name: str) -> StudyReport:
 
 def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     """Report of a study read from a store, whoever wrote it."""
-    found = snapshot.user_attrs.get(attributes.DEFINITION)
-    ours = isinstance(found, Mapping) and "goals" in found  # else attributes of the same names mean something else
-    attrs: Mapping[str, Any] = snapshot.user_attrs if ours else {}
-    definition: Mapping[str, Any] = attrs.get(attributes.DEFINITION, {})
+    attrs = snapshot.user_attrs
+    definition = fact(attrs, attributes.DEFINITION, Mapping, {})
+    winner = fact(attrs, attributes.WINNER, Mapping, {})
     names = snapshot.system_attrs.get("study:metric_names") or ["value"] * len(snapshot.directions)
     goals = definition.get("goals") or [f"{way} {name}" for way, name in zip(snapshot.directions, names, strict=False)]
-    known = [Goal.read(goal) for goal in goals] if ours else []
+    known = [Goal.read(goal) for goal in definition.get("goals", ())]
     judged = next((i for i, goal in enumerate(known) if goal.metric == definition.get("judged")), 0)
     trials = tuple(attributes.read_trial(trial, known, judged) for trial in snapshot.trials)
     counts: dict[str, int] = dict.fromkeys(STATES, 0)
@@ -113,18 +113,18 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
         counts[trial.state] += 1
     return StudyReport(
         name=snapshot.name,
-        question=attrs.get(attributes.QUESTION, ""),
+        question=fact(attrs, attributes.QUESTION, str, ""),
         goals=tuple(goals),
         running=running,
         counts=counts,
         points=sum(len(trial.curve) for trial in trials),
         horizon=max((len(trial.curve) for trial in trials if trial.state == "complete"), default=None),
-        seconds=float(attrs.get(attributes.SECONDS, 0.0)),
+        seconds=float(fact(attrs, attributes.SECONDS, (int, float), 0.0)),
         trials=trials,
-        winner=Winner.read(attrs.get(attributes.WINNER)),
+        winner=Winner.read(winner if "candidates" in winner else None),
         definition=definition,
-        study_file=attrs.get(attributes.STUDY_FILE, ""),
-        task=attrs.get(attributes.TASK),
+        study_file=fact(attrs, attributes.STUDY_FILE, str, ""),
+        task=fact(attrs, attributes.TASK, Mapping, None),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from hpo.search.terms.trial import Curve, State, Trial
 from hpo.search.terms.value import Tally, aggregate_of, course
@@ -62,25 +63,30 @@ def state_of(trial: FrozenTrial) -> State:
     return _STATES.get(trial.state.name, paused)
 
 
+def fact(attrs: Mapping[str, Any], name: str, kind: Any, default: Any) -> Any:
+    """An attribute of ours; one of the same name that another program made is of another kind."""
+    value = attrs.get(name)
+    return value if isinstance(value, kind) else default
+
+
 def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) -> Trial:
     """A stored trial, whoever wrote it.
 
     Args:
         trial: as stored.
-        goals: of its study; without them it is one of plain Optuna, where the last point counts and attributes with the
-            same names mean something else.
+        goals: of its study; without them its last point counts, as in plain Optuna.
         judged: which of them its curve belongs to.
     """
-    attrs, state = trial.user_attrs if goals else {}, state_of(trial)
+    attrs, state = trial.user_attrs, state_of(trial)
     curve: Curve = tuple(sorted(trial.intermediate_values.items()))
-    metrics = attrs.get(METRICS) or {}
+    metrics = fact(attrs, METRICS, Mapping, {})
     several = len(trial.values or goals) > 1
     each = [aggregate_of(goal, metrics, several=several) for goal in goals]
     how = each[judged] if each else "last"
     passed = () if how == "last" else course(curve, how, maximize=goals[judged].maximize)
     values = tuple(trial.values or ())
     if state not in ("complete", "failed") and curve:
-        tallies = [Tally.read(plain) for plain in attrs.get(TALLIES) or ()]
+        tallies = [Tally.read(plain) for plain in fact(attrs, TALLIES, list, ())]
         if tallies:
             values = tuple(tally.value(one) for tally, one in zip(tallies, each, strict=False))
         elif not several:
@@ -91,13 +97,13 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
         curve,
         state,
         values=values,
-        seconds=float(attrs.get(TRAIN_SECONDS, 0.0)),
-        seed=attrs.get(SEED),
-        reason=str(attrs.get(REASON, "")),
-        evidence=attrs.get(EVIDENCE) or {},
-        traceback=str(attrs.get(TRACEBACK, "")),
+        seconds=float(fact(attrs, TRAIN_SECONDS, (int, float), 0.0)),
+        seed=fact(attrs, SEED, int, None),
+        reason=fact(attrs, REASON, str, ""),
+        evidence=fact(attrs, EVIDENCE, Mapping, {}),
+        traceback=fact(attrs, TRACEBACK, str, ""),
         metrics=metrics,
-        recipe=str(attrs.get(RECIPE, "")),
+        recipe=fact(attrs, RECIPE, str, ""),
         course=passed,
         aggregate=how,
     )

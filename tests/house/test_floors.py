@@ -23,7 +23,10 @@ HEAVY = ("optuna", "torch", "sklearn", "numpy", "pandas", "scipy")
 
 PURE = ("search/terms", "search/describe", "search/studyfile")
 """Rooms of the front end: reading a study needs nothing heavy."""
-PURE_FILES = ("search/store/location.py", "search/running/lifeline.py", "objectives/trainer/training_recipe.py")
+PURE_FILES = (
+    "search/store/location.py", "search/store/names.py", "search/store/server.py", "search/running/lifeline.py",
+    "objectives/trainer/training_recipe.py",
+)  # fmt: skip
 """Files of other rooms that the front end reads."""
 SHOWS = ("search/report", "search/dashboard", "search/views")
 """What tells the user of a study; whatever decides or trains does not know of it."""

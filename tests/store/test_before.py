@@ -59,6 +59,10 @@ def missing(expected: Any, found: Any, tolerance: float = 0.0, place: str = "") 
     elif isinstance(expected, float) and isinstance(found, float):
         same = math.isclose(expected, found, rel_tol=tolerance, abs_tol=tolerance / 100)
         return [] if same else [f"{place}: {expected} then, {found} now"]
+    elif place.endswith("/values") and expected == [] and found:
+        return []  # a trial that has not ended is told with its value so far
+    elif place == "/definition/pruner" and expected == "successive-halving":
+        return [] if expected in found else [f"{place}: {expected} then, {found} now"]  # the default tells folds apart
     else:
         return [] if expected == found and type(expected) is type(found) else [f"{place}: {expected} then, {found} now"]
     return [said for key, one, other in pairs for said in missing(one, other, tolerance, f"{place}/{key}")]
