@@ -15,6 +15,9 @@ The learning curve follows from the estimator:
 - ``warm_start`` ensembles (forests, bagging, gradient boosting): grown to their size in ``epochs`` equal steps.
 - everything else: cross-validation over the train and validation parts, one fold one point, marked by ``fold``.
 
+A study has one scheme: where any of the estimators it searches needs folds, all trials get them, unless it says
+``curve: epochs`` or ``curve: folds`` itself.
+
 Metrics are ``val_`` and the scikit-learn name, losses positive: ``val_accuracy``, ``val_log_loss``, ``val_rmse``.
 """
 
@@ -24,12 +27,13 @@ from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
+from hpo.objectives.estimators.scheme import settle
 from hpo.objectives.estimators.source import constructor, estimators
 
 if TYPE_CHECKING:
     from hpo.objectives.estimators.model import Model
 
-__all__ = ["METRICS", "estimators", "horizon", "open_knobs", "train"]
+__all__ = ["METRICS", "estimators", "horizon", "open_knobs", "settle", "train"]
 
 METRICS = (
     "val_accuracy",

@@ -13,6 +13,7 @@ from hpo.objectives.data import split
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.prepare import preprocessor
 from hpo.objectives.estimators.build import class_weights, takes
+from hpo.objectives.estimators.scheme import curve_kind
 from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,20 +72,9 @@ def pooled(dataset: Dataset) -> Part:
 
 
 def kind_of(estimator: Any) -> str | None:
-    """How the estimator learns step by step: ``passes``, the name of the parameter that grows, or None.
-
-    An estimator that stops early by itself is left to do so in one go.
-    """
+    """How the estimator learns step by step; see ``scheme.curve_kind``."""
     parameters = estimator.get_params(deep=False)
-    if parameters.get("early_stopping") is True:
-        return None
-    if hasattr(estimator, "partial_fit") and "max_iter" in parameters:
-        return "passes"
-    if "warm_start" in parameters and "n_estimators" in parameters and parameters.get("n_iter_no_change") is None:
-        return "n_estimators"
-    if "warm_start" in parameters and type(estimator).__name__.startswith("HistGradientBoosting"):
-        return "max_iter"
-    return None
+    return curve_kind(type(estimator).__name__, parameters, partial=hasattr(estimator, "partial_fit"))
 
 
 def passes(

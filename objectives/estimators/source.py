@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,37 @@ def constructor(estimator: str) -> dict[str, Any] | None:
 
     None when the class is not found or takes keywords that its source does not name.
     """
-    module = module_of(estimator)
-    return None if module is None else _constructor(module, estimator.rpartition(".")[2], 0)
+    arguments = _initializer(estimator)
+    return arguments if arguments is None or isinstance(arguments, dict) else _parameters(arguments)
+
+
+def required(estimator: str) -> list[str]:
+    """Parameters that its constructor has no default for, as far as its source says."""
+    arguments = _initializer(estimator)
+    if not isinstance(arguments, ast.arguments):
+        return []
+    positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)][1:]
+    bare = positional[: len(positional) - len(arguments.defaults)]
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    return bare + [argument.arg for argument, default in pairs if default is None]
+
+
+def defines(estimator: str, method: str) -> bool | None:
+    """Whether an estimator has a method of this name, its own or inherited; None when its source does not tell."""
+    lineage = _found(estimator)
+    if any(node is not None and method in _methods(node) for node in lineage):
+        return True
+    return False if lineage and lineage[0] is not None else None
+
+
+def _initializer(estimator: str) -> ast.arguments | dict[str, Any] | None:
+    """Arguments of the first ``__init__`` of its lineage; none for a class without bases and without one."""
+    lineage = _found(estimator)
+    for node in lineage:
+        made = _methods(node).get("__init__") if node is not None else None
+        if made is not None:
+            return made.args
+    return {} if lineage and lineage[0] is not None and not lineage[0].bases else None
 
 
 @cache
@@ -70,26 +100,35 @@ def _public(package: str) -> frozenset[str]:
     return frozenset(re.findall(r"\"(\w+)\"", listed[1]) if listed else re.findall(r"^class (\w+)", text, re.MULTILINE))
 
 
-def _constructor(module: str, name: str, depth: int) -> dict[str, Any] | None:
+def _lineage(module: str, name: str, depth: int = 0) -> Iterator[ast.ClassDef | None]:
+    """A class and those it inherits from, depth first; None for one whose source is not found."""
     text = _text(module)
     if text is None or depth > 8:
-        return None
+        yield None
+        return
     start = re.search(rf"^class {name}\b", text, re.MULTILINE)
     if start is None:
         elsewhere = _imported_from(module, text, name)
-        return _constructor(*elsewhere, depth + 1) if elsewhere else None
+        if elsewhere is None:
+            yield None
+        else:
+            yield from _lineage(*elsewhere, depth + 1)
+        return
     node = _class(text[start.start() :])
-    if node is None:
-        return None
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            return _parameters(item.args)
-    for base in node.bases:
+    yield node
+    for base in node.bases if node is not None else ():
         if isinstance(base, ast.Name) and base.id != "object":
-            found = _constructor(module, base.id, depth + 1)
-            if found is not None:
-                return found
-    return {} if depth == 0 and not node.bases else None
+            yield from _lineage(module, base.id, depth + 1)
+
+
+@cache
+def _found(estimator: str) -> tuple[ast.ClassDef | None, ...]:
+    module = module_of(estimator)
+    return () if module is None else tuple(_lineage(module, estimator.rpartition(".")[2]))
+
+
+def _methods(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
+    return {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
 
 
 def _class(text: str) -> ast.ClassDef | None:

@@ -50,6 +50,7 @@ def summary(study: Study) -> str:
     if size is not None:
         lines.append(f"  space    {size} recipes")
     lines.append(f"  sampler  {study.sampler or 'tpe'}, pruner {study.pruner or 'the default'}, seed {study.seed}")
+    lines += [f"  note     {note}" for note in study.notes]
     return "\n".join(lines)
 
 

@@ -30,7 +30,8 @@ from hpo.search.describe.live import LIVE, function_of, live, signature_of
 from hpo.search.describe.source import Source
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError, did_you_mean
-from hpo.search.terms.knobs import Knob, Signature
+from hpo.search.terms.knobs import Knob, Settled, Signature
+from hpo.search.terms.space import Space
 
 __all__ = ["COMMAND", "FILLED", "PLACEHOLDER", "Objective", "describe", "import_module", "live", "split_command"]
 
@@ -98,6 +99,12 @@ class Objective:
         module = self._module()
         found = module.open_knobs(fixed) if module is not None and hasattr(module, "open_knobs") else None
         return None if found is None else {name: Knob(name, default) for name, default in found.items()}
+
+    def settle(self, fixed: Mapping[str, Any], space: Space) -> Settled:
+        """What must be fixed beyond the study's own words, so that all trials are measured alike."""
+        module = self._module()
+        found = module.settle(fixed, space) if module is not None and hasattr(module, "settle") else None
+        return found if isinstance(found, Settled) else Settled()
 
     def estimators(self) -> list[str]:
         """Names that its knob ``estimator`` knows, empty when it has no such knob."""

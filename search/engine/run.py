@@ -64,7 +64,7 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
     store = store or open_store(study.storage)
     objective = describe(study.objective, study.folder)
     with _executor(study, objective, progress) as executor:  # first, as its processes take time to start
-        for note in _data_notes(study, objective):
+        for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
         if fresh or study.name not in store.names():
             warmstart.require(study, store)  # before anything is written or deleted

@@ -56,6 +56,9 @@ class Knobs:
         self._check_fixed()
         self.space = self._read_space()
         self._check_required()
+        self.notes: list[str] = []
+        if objective is not None and not mistakes:
+            self._settle(objective)
         if objective is not None and objective.trained_by_suite and not mistakes:
             self._check_training()
 
@@ -176,6 +179,15 @@ class Knobs:
             wrong_value(knob, item, self.mistakes)
             if knob is not None:
                 self.fixed[name] = knob.whole(self.fixed[name])
+
+    def _settle(self, objective: Objective) -> None:
+        """Fix what makes trials comparable, or refuse what cannot be compared."""
+        settled = objective.settle(self.fixed, self.space)
+        self.fixed |= settled.fixed
+        self.notes += [settled.note] if settled.note else []
+        if settled.at:
+            given = {**(self._search.keys if self._search else {}), **(self._fixed.keys if self._fixed else {})}
+            self.mistakes.append(given.get(settled.at, self.root).mistake(settled.problem, settled.hint))
 
     def _check_training(self) -> None:
         """Refuse knobs of training that contradict one another at every point of the space that is looked at."""

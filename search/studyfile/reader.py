@@ -157,6 +157,7 @@ class _Reader:
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
             device=self._device(), memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
             storage=self._storage(), repeats=repeats, folder=folder,
+            notes=tuple(knobs.notes),
         )  # fmt: skip
         if self.mistakes:
             raise StudyFileError(self.mistakes)

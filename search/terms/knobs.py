@@ -6,6 +6,7 @@ Pure: no I/O; ``hpo.search.describe.source`` reads them from Python files withou
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,3 +131,20 @@ class Signature:
 
     def __or__(self, other: Signature) -> Signature:
         return Signature({**self.knobs, **other.knobs}, self.open or other.open, self.doc or other.doc)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What an objective makes of a study as a whole, so that its trials can be compared.
+
+    Attributes:
+        fixed: further fixed knobs.
+        note: a sentence that tells the user of them, or nothing.
+        at: the knob that makes trials unlike whatever is fixed, with what is wrong and the ways out; or nothing.
+    """
+
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    at: str = ""
+    problem: str = ""
+    hint: str = ""

@@ -107,6 +107,7 @@ class Study:
         data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
         folder: folder of the study file, to which its paths are relative.
         text: the study file's text, overrides applied, for the record.
+        notes: what was settled beyond the study's own words, a sentence each.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Study:
     repeats: bool = False
     folder: Path = field(default_factory=Path)
     text: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def goal(self) -> Goal:
