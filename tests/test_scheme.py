@@ -138,9 +138,11 @@ class Told(Progress):
 
 def test_unlike_estimators_compete_by_the_same_folds(study: Callable[..., Study], tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
-    X = rng.normal(size=(400, 4))
-    leaves = X @ [1.0, -1.0, 0.5, 0.0] + rng.logistic(size=400) > 0
-    pd.DataFrame(X, columns=list("abcd")).assign(churned=np.where(leaves, "yes", "no")).to_csv(tmp_path / "churn.csv")
+    X = rng.normal(size=(400, 8))
+    leaves = X @ ([2.0, -2.0] * 4) + rng.logistic(size=400) > 0
+    pd.DataFrame(X, columns=list("abcdefgh")).assign(churned=np.where(leaves, "yes", "no")).to_csv(
+        tmp_path / "churn.csv"
+    )
     read = study("""
 objective: sklearn
 data: {table: {path: churn.csv, target: churned}}
