@@ -8,6 +8,9 @@
     data: {table: {path: patients.csv, target: outcome}}
     goal: maximize val_balanced_accuracy
 
+An estimator that wraps another (AdaBoost, bagging, self-training, calibration) takes that one's name as
+``base_estimator`` and its parameters as ``estimator__max_depth``.
+
 The learning curve follows from the estimator:
 
 - ``partial_fit`` over several passes (SGD, Perceptron, MLP): one pass over newly shuffled rows, one point. A
@@ -27,13 +30,14 @@ from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from hpo.objectives.estimators.scheme import settle
+from hpo.objectives.estimators.base import PREFIX
+from hpo.objectives.estimators.scheme import doubtful, settle
 from hpo.objectives.estimators.source import constructor, estimators
 
 if TYPE_CHECKING:
     from hpo.objectives.estimators.model import Model
 
-__all__ = ["METRICS", "estimators", "horizon", "open_knobs", "settle", "train"]
+__all__ = ["METRICS", "attempt", "doubtful", "estimators", "horizon", "open_knobs", "settle", "train"]
 
 METRICS = (
     "val_accuracy",
@@ -90,7 +94,18 @@ METRICS = (
     "val_top_k_accuracy",
 )
 
-OWN = ("estimator", "data", "split_seed", "seed", "epochs", "folds", "curve", "class_weight", "scoring")
+OWN = (
+    "estimator",
+    "base_estimator",
+    "data",
+    "split_seed",
+    "seed",
+    "epochs",
+    "folds",
+    "curve",
+    "class_weight",
+    "scoring",
+)
 """Parameters of ``train`` itself."""
 
 
@@ -100,9 +115,9 @@ def horizon(recipe: Mapping[str, Any]) -> int | None:
     from hpo.objectives.estimators.build import assemble
     from hpo.search.terms.errors import UserError
 
-    own = {"estimator", "data", "split_seed", "seed", "epochs", "folds", "curve", "class_weight", "scoring"}
+    parameters = {name: value for name, value in recipe.items() if name not in OWN}
     try:
-        model = assemble(recipe["estimator"], {name: value for name, value in recipe.items() if name not in own})
+        model = assemble(recipe["estimator"], parameters, recipe.get("base_estimator"))
     except (UserError, KeyError):
         return None  # its trial says what is wrong
     stepwise = recipe.get("curve") != "folds" and curves.kind_of(model) is not None
@@ -112,6 +127,7 @@ def horizon(recipe: Mapping[str, Any]) -> int | None:
 def train(
     *,
     estimator: str,
+    base_estimator: str | None = None,
     data: Any = "digits",
     split_seed: int = 0,
     seed: int = 0,
@@ -126,6 +142,7 @@ def train(
 
     Args:
         estimator: class name, ``RandomForestClassifier``, or the path of another package's, ``package.Class``.
+        base_estimator: the estimator inside of one that wraps another, such as bagging; named in the same way.
         data: name or ``{kind: options}``; see ``hpo.objectives.data``.
         split_seed: of the split and of the folds.
         seed: of the estimator and of shuffling.
@@ -134,7 +151,7 @@ def train(
         curve: ``epochs`` or ``folds`` to insist on one of them.
         class_weight: classes weigh inversely to their count, or to its square root.
         scoring: a further scikit-learn scorer to report.
-        parameters: of the estimator's constructor.
+        parameters: of the estimator's constructor, and of the base estimator's with ``estimator__`` before them.
 
     Raises:
         UserError: unknown estimator, parameter, scorer; an estimator for another task, or without such a curve.
@@ -154,7 +171,7 @@ def train(
     if scoring is not None:
         check_scoring(scoring)
     dataset = load(data, split_seed)
-    model = build(estimator, parameters, dataset.task, seed, dataset.name)
+    model = build(estimator, parameters, dataset.task, seed, dataset.name, base_estimator)
     if class_weight is not None and dataset.task == "regression":
         raise UserError(f"class_weight is for classification, but {dataset.name} is a regression task")
     kind = None if curve == "folds" else curves.kind_of(model)
@@ -208,6 +225,22 @@ def open_knobs(fixed: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     from hpo.objectives.estimators.build import MANAGED
 
-    estimator = fixed.get("estimator")
-    found = constructor(estimator) if isinstance(estimator, str) else None
-    return None if found is None else {name: value for name, value in found.items() if name not in (*OWN, *MANAGED)}
+    names = [fixed.get("estimator"), fixed.get("base_estimator")]
+    known = [constructor(name) if isinstance(name, str) else None for name in names]
+    if known[0] is None or (known[1] is None and names[1] is not None):
+        return None
+    found = {name: value for name, value in known[0].items() if name not in (*OWN, *MANAGED)}
+    inner = {f"{PREFIX}{name}": value for name, value in (known[1] or {}).items() if name not in MANAGED}
+    return found | inner
+
+
+def attempt(recipe: Mapping[str, Any]) -> None:
+    """Build a recipe's estimator and fit it on a few made rows, so that what can only fail does so before a search.
+
+    Raises:
+        Exception: whatever it raises that does not depend on how many rows and features there are.
+    """
+    from hpo.objectives.estimators.attempt import attempt_fit
+
+    parameters = {name: value for name, value in recipe.items() if name not in OWN}
+    attempt_fit(recipe["estimator"], parameters, recipe.get("base_estimator"))

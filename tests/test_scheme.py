@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hpo.FIXME.task_of import task_of
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import all_estimators
@@ -140,9 +139,8 @@ def test_unlike_estimators_compete_by_the_same_folds(study: Callable[..., Study]
     rng = np.random.default_rng(3)
     X = rng.normal(size=(400, 8))
     leaves = X @ ([2.0, -2.0] * 4) + rng.logistic(size=400) > 0
-    pd.DataFrame(X, columns=list("abcdefgh")).assign(churned=np.where(leaves, "yes", "no")).to_csv(
-        tmp_path / "churn.csv"
-    )
+    frame = pd.DataFrame(X, columns=list("abcdefgh")).assign(churned=np.where(leaves, "yes", "no"))
+    frame.to_csv(tmp_path / "churn.csv", index=False)
     read = study("""
 objective: sklearn
 data: {table: {path: churn.csv, target: churned}}

@@ -51,6 +51,7 @@ __all__ = [
     "arrays",
     "check",
     "digest",
+    "doubtful",
     "load",
     "resolve",
 ]
@@ -81,6 +82,17 @@ def check(spec: Any, base: Path = Path()) -> list[str]:
     if not found and options.get("groups") and options.get("time"):
         found.append(f"data {kind}: a split is by groups or by time, not both")
     return found
+
+
+def doubtful(spec: Any) -> bool:
+    """Whether only loading tells if there is something to learn; looks at the first rows of a table, without pandas.
+
+    Args:
+        spec: one that ``check`` has no mistakes in, with absolute paths.
+    """
+    kind, options = _parse(spec)
+    module = _module(kind)
+    return bool(module.doubtful(options)) if hasattr(module, "doubtful") else False
 
 
 def resolve(spec: Any, base: Path) -> Any:

@@ -141,7 +141,7 @@ def read_header(path: Path, separator: str | None) -> tuple[list[str], str]:
         DataError: not text, no header, or a separator of several characters.
     """
     try:
-        with _open(path) as file:
+        with open_text(path) as file:
             line = file.readline()
             used = separator or _guess(line)
             if len(used) != 1:
@@ -164,7 +164,8 @@ def _guess(line: str) -> str:
     return max(_SEPARATORS, key=unquoted.count)
 
 
-def _open(path: Path) -> io.TextIOWrapper:
+def open_text(path: Path) -> io.TextIOWrapper:
+    """Open a CSV as text, unpacked where its name says that it is packed."""
     if path.suffix == ".zip":
         archive = zipfile.ZipFile(path)
         return io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8-sig")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Task
+from hpo.objectives.estimators.base import PREFIX, lacking, misplaced, nested, place_of
 from hpo.objectives.estimators.source import estimators, module_of
 from hpo.search.terms.errors import UserError, did_you_mean
 
@@ -23,23 +24,23 @@ MANAGED = {
 """Constructor parameters that the objective sets, and why."""
 
 
-def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data: str) -> Any:
+def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data: str, base: str | None = None) -> Any:
     """Unfitted estimator with these parameters.
 
     Args:
         name: class name in scikit-learn, or a dotted path.
-        parameters: of its constructor.
+        parameters: of its constructor, and of the base estimator's with ``estimator__`` before them.
         task: of the data set.
         seed: becomes ``random_state`` where there is one.
         data: name of the data set, for messages.
+        base: name of the estimator that it wraps.
 
     Raises:
         UserError: as ``assemble``, or an estimator for another task.
     """
     from sklearn.base import is_classifier, is_regressor
 
-    built = assemble(name, parameters)
-    known = inspect.signature(type(built)).parameters
+    built = assemble(name, parameters, base)
     fits = {"classification": is_classifier, "regression": is_regressor}
     if not fits[task](built):
         other = next((kind for kind, test in fits.items() if test(built)), None)
@@ -48,20 +49,33 @@ def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data:
             if other
             else f"{name} is neither a classifier nor a regressor"
         )
-    if "random_state" in known:
-        built.set_params(random_state=seed)
-    if "n_jobs" in known and not type(built).__module__.startswith("sklearn."):
-        # scikit-learn's None means one; others take it for every core
-        built.set_params(n_jobs=1)
+    place = place_of(inspect.signature(type(built)).parameters)
+    _follow(built, seed)
+    if place is not None and base is not None:
+        _follow(built.get_params(deep=False)[place], seed)
     return built
 
 
-def assemble(name: str, parameters: Mapping[str, Any]) -> Any:
-    """Unfitted estimator with these parameters, whatever task it is for.
+def _follow(estimator: Any, seed: int) -> None:
+    """Make an estimator's chance follow the seed, and keep it on one thread."""
+    known = inspect.signature(type(estimator)).parameters
+    if "random_state" in known:
+        estimator.set_params(random_state=seed)
+    if "n_jobs" in known and not type(estimator).__module__.startswith("sklearn."):
+        # scikit-learn's None means one; others take it for every core
+        estimator.set_params(n_jobs=1)
+
+
+def assemble(name: str, parameters: Mapping[str, Any], base: str | None = None) -> Any:
+    """Unfitted estimator with these parameters, whatever task it is for; see ``build``.
 
     Raises:
-        UserError: unknown estimator or parameter, or a missing or managed one.
+        UserError: unknown estimator or parameter, a missing or managed one, or a base estimator out of place.
     """
+    inner = nested(parameters)
+    if inner and base is None:
+        raise UserError(f"{PREFIX}{next(iter(inner))} is a base estimator's: name it with base_estimator")
+    parameters = {parameter: value for parameter, value in parameters.items() if not parameter.startswith(PREFIX)}
     made = _find(name)
     known = {
         parameter.name: parameter
@@ -76,8 +90,17 @@ def assemble(name: str, parameters: Mapping[str, Any]) -> Any:
             raise UserError(
                 f"{name} has no parameter {parameter!r}: {did_you_mean(parameter, set(known) - set(MANAGED))}"
             )
+    if base is not None:
+        problem = misplaced(name, known, base)
+        place = place_of(known)
+        if problem or place is None:
+            raise UserError(problem)
+        parameters[place] = assemble(base, inner)
     missing = [p.name for p in known.values() if p.default is p.empty and p.name not in parameters]
     if missing:
+        problem = lacking(name, missing, base)
+        if problem:
+            raise UserError(problem)
         raise UserError(f"{name} needs the parameter {missing[0]!r}")
     return made(**parameters)
 

@@ -1,7 +1,8 @@
 """How trials of estimators are measured: points of one hold-out, or folds; one of the two for a whole study.
 
 A mean over folds and the best point on a hold-out are unlike values: the smaller hold-out flatters, and the best of
-many points flatters more. Where some trials of a study need folds, all get them. Pure: scikit-learn is read, not run.
+many points flatters more. Where some trials of a study need folds, all get them. Pure: scikit-learn is read, not
+imported.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from hpo.objectives.estimators.source import constructor, defines
+from hpo.objectives.estimators.base import composite, lacking, misplaced
+from hpo.objectives.estimators.source import constructor, defines, required
 from hpo.search.terms.domain import Choice, Scalar
 from hpo.search.terms.knobs import Settled
 from hpo.search.terms.space import Parameter, Space
@@ -44,12 +46,19 @@ def curve_kind(name: str, parameters: Mapping[str, Any], *, partial: bool) -> st
 
 
 def settle(fixed: Mapping[str, Any], space: Space) -> Settled:
-    """The knob ``curve`` where trials would be measured in two ways without it.
+    """The knob ``curve`` where trials would be measured in two ways without it, or what cannot be trained at all.
 
     Args:
         fixed: knobs with one value.
         space: what is searched.
     """
+    for name, base in _pairs(fixed, space):
+        at = "base_estimator" if base is not None else "estimator"
+        problem = misplaced(name, constructor(name) or (), base) if constructor(name) is not None else ""
+        problem = problem or lacking(name, required(name), base)
+        if problem:
+            told, _, hint = problem.partition(": ")
+            return Settled(at=at, problem=told, hint=hint)
     for knob, ways in (("curve", "curve: folds"), ("folds", "folds: 5")):
         if knob in space.names() and space[knob].domain.count() != 1:
             problem = f"{knob} says how trials are measured, and only like can be compared with like"
@@ -72,6 +81,11 @@ def settle(fixed: Mapping[str, Any], space: Space) -> Settled:
     return Settled({"curve": "folds"}, f"all trials are measured by cross-validation, as {why}{others}")
 
 
+def doubtful(fixed: Mapping[str, Any], space: Space) -> bool:
+    """Whether only building an estimator of the study tells if it can be trained."""
+    return any(composite(name) for name, _ in _pairs(fixed, space))
+
+
 def _kinds(fixed: Mapping[str, Any], space: Space) -> Iterator[tuple[str, str | None]]:
     """Label and kind of every estimator in each form that it may take; a few forms too many where conditions nest."""
     named = _values(space["estimator"]) if "estimator" in space.names() else (fixed.get("estimator"),)
@@ -86,6 +100,15 @@ def _kinds(fixed: Mapping[str, Any], space: Space) -> Iterator[tuple[str, str | 
             label = str(name) + "".join(f" with {knob}: {_shown(told[knob])}" for knob in searched)
             unknown = defaults is None or partial is None
             yield label, UNKNOWN if unknown else curve_kind(str(name), {**usual, **told}, partial=bool(partial))
+
+
+def _pairs(fixed: Mapping[str, Any], space: Space) -> Iterator[tuple[str, str | None]]:
+    """Every estimator with every base estimator that it is given, None for none."""
+    searched = space.names()
+    for name in _values(space["estimator"]) if "estimator" in searched else (fixed.get("estimator"),):
+        usual = fixed.get("base_estimator")
+        bases = _reached(space["base_estimator"], usual, name) if "base_estimator" in searched else [usual]
+        yield from ((str(name), None if base is None else str(base)) for base in bases if name is not None)
 
 
 def _reached(parameter: Parameter, usual: Any, estimator: Scalar) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Check a study file and say what it means; runs nothing."""
+"""Check a study file and say what it means; trains nothing.
+
+Where sources do not tell whether a model can be built or a table be learned from, a process of its own tries it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import argparse
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
+from hpo.search.describe.objective import describe
+from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import text
 from hpo.search.terms.domain import Choice, Domain, spans_decades
 from hpo.search.terms.study import Study
@@ -20,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Read the study; its mistakes end the command."""
     study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
+    rehearse_apart(study, describe(study.objective, study.folder))
     print(summary(study))
     return 0
 

@@ -106,6 +106,16 @@ class Objective:
         found = module.settle(fixed, space) if module is not None and hasattr(module, "settle") else None
         return found if isinstance(found, Settled) else Settled()
 
+    @property
+    def attempts(self) -> bool:
+        """Whether it can try to build a recipe's model without training it."""
+        return hasattr(self._module(), "attempt")
+
+    def doubtful(self, fixed: Mapping[str, Any], space: Space) -> bool:
+        """Whether only building a model tells if the study can be trained."""
+        module = self._module()
+        return bool(module.doubtful(fixed, space)) if module is not None and hasattr(module, "doubtful") else False
+
     def estimators(self) -> list[str]:
         """Names that its knob ``estimator`` knows, empty when it has no such knob."""
         module = self._module() if "estimator" in self.signature.knobs else None

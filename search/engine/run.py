@@ -31,6 +31,7 @@ from hpo.search.engine.plugins import (
     pruner_of,
     sampler_and_policy,
 )
+from hpo.search.engine.rehearsal import rehearse
 from hpo.search.engine.rules import Rules
 from hpo.search.engine.signals import drive
 from hpo.search.engine.winner import CONFIRM, decide
@@ -66,6 +67,7 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
     with _executor(study, objective, progress) as executor:  # first, as its processes take time to start
         for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
+        rehearse(study, objective)
         if fresh or study.name not in store.names():
             warmstart.require(study, store)  # before anything is written or deleted
         if fresh:

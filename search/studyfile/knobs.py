@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from hpo.search.terms.knobs import REQUIRED, Knob
 from hpo.search.terms.space import Parameter, Space
 
 _LOOKS = 64
-_GOLDEN = 0.6180339887498949
 
 
 def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[Mistake]) -> Objective | None:
@@ -51,7 +51,7 @@ class Knobs:
         self._search, self._fixed = root.value.get("search"), root.value.get("fixed")
         self._meant: set[str] = set()
         self.fixed = self._read_fixed()
-        self._own: dict[str, set[str] | None] = {}  # knobs that each estimator has, None where unknown
+        self._own: list[tuple[dict[str, str], set[str] | None]] = []  # knobs by estimators, None where unknown
         self.known, self.open = self._read_known()
         self._check_fixed()
         self.space = self._read_space()
@@ -97,26 +97,29 @@ class Knobs:
         knobs = {name: knob for name, knob in signature.knobs.items() if name not in FILLED or name == "seed"}
         if not signature.open:
             return knobs, False
-        names, estimators = self.objective.estimators(), self._estimators()
+        names = self.objective.estimators()
         if not names:
             further = self.objective.open_knobs(self.fixed)
             return {**(further or {}), **knobs}, further is None
-        unknown = [node for node in estimators if "." not in str(node.value) and node.value not in names]
+        chosen = {knob: self._named(knob) for knob in ("estimator", "base_estimator")}
+        unknown = [n for nodes in chosen.values() for n in nodes if "." not in str(n.value) and n.value not in names]
         for node in unknown:
             hint = did_you_mean(str(node.value), names)
             self.mistakes.append(node.mistake(f"no estimator is called {node.plain()!r}", hint))
-        further = {} if estimators and not unknown else None
-        for node in estimators if not unknown else ():
-            own = self.objective.open_knobs({**self.fixed, "estimator": node.plain()})
+        further = {} if chosen["estimator"] and not unknown else None
+        bases: list[dict[str, str]] = [{"base_estimator": str(node.value)} for node in chosen["base_estimator"]] or [{}]
+        for node, base in product(chosen["estimator"] if not unknown else (), bases):
+            together = {"estimator": str(node.value), **base}
+            own = self.objective.open_knobs({**self.fixed, **together})
             further = None if own is None or further is None else {**own, **further}
-            self._own[str(node.value)] = None if own is None else {*own, *knobs}
+            self._own.append((together, None if own is None else {*own, *knobs}))
         return {**(further or {}), **knobs}, further is None
 
-    def _estimators(self) -> list[Node]:
-        """Values of the knob ``estimator``, fixed or searched."""
+    def _named(self, knob: str) -> list[Node]:
+        """Texts that a knob takes, fixed or searched."""
         found = []
         for section in (self._search, self._fixed):
-            node = section.value.get("estimator") if section is not None and isinstance(section.value, dict) else None
+            node = section.value.get(knob) if section is not None and isinstance(section.value, dict) else None
             choice = node.value.get("choice") if node is not None and isinstance(node.value, dict) else None
             listed = choice.value if choice is not None and isinstance(choice.value, list) else [node]
             found += [item for item in listed if item is not None and isinstance(item.value, str)]
@@ -134,13 +137,19 @@ class Knobs:
         return space
 
     def _check_estimators(self, parameter: Parameter, place: Node) -> None:
-        """Refuse a knob that varies for a searched estimator which does not have it."""
-        reached = dict(parameter.when).get("estimator", tuple(self._own))
-        without = [name for name in reached if (own := self._own.get(str(name))) and parameter.name not in own]
-        having = [name for name, own in self._own.items() if own is not None and parameter.name in own]
+        """Refuse a knob that varies for a searched estimator, or base estimator, which does not have it."""
+
+        def reached(names: dict[str, str]) -> bool:
+            return all(Choice(values).contains(names[knob]) for knob, values in parameter.when if knob in names)
+
+        known = [(names, parameter.name in own) for names, own in self._own if own is not None]
+        without = [names for names, has in known if not has and reached(names)]
+        having = [names for names, has in known if has]
         if without and having:
-            problem = f"{without[0]} has no parameter {parameter.name!r}"
-            self.mistakes.append(place.mistake(problem, f"write when: {{estimator: {having[0]}}}"))
+            order = sorted(having[0], reverse="__" not in parameter.name)  # whose parameter it is comes first
+            knob = next(knob for knob in order if having[0][knob] != without[0][knob])
+            problem = f"{without[0][knob]} has no parameter {parameter.name.rpartition('__')[2]!r}"
+            self.mistakes.append(place.mistake(problem, f"write when: {{{knob}: {having[0][knob]}}}"))
 
     def _searched(self, place: Node) -> Knob | None:
         name = str(place.value)
@@ -160,6 +169,8 @@ class Knobs:
         hint = did_you_mean(name, self.known)
         if name in FILLED:
             hint = "give it as a key of the study, beside search" if name == "data" else "the suite fills it in"
+        elif name.startswith("estimator__") and not self._named("base_estimator"):
+            hint = "a base estimator's parameters need its name: fixed: {base_estimator: ...}"
         elif (meant := nearest(name, self.known)) is not None:
             self._meant.add(meant)
         self.mistakes.append(place.mistake(f"{self.objective.label} has no knob {name!r}", hint))
@@ -193,10 +204,9 @@ class Knobs:
         """Refuse knobs of training that contradict one another at every point of the space that is looked at."""
         recipes = registry.part("trainer").TrainingRecipe
         problem = ""
-        for turn in range(_LOOKS):  # spread over all knobs at once, so that no two go together
-            shares = [turn * _GOLDEN * (place + 1) % 1 for place in range(len(self.space))]
+        for point in self.space.spread(_LOOKS, self.fixed):
             try:
-                recipes.take({**self.fixed, **self.space.from_unit(shares, self.fixed)})
+                recipes.take({**self.fixed, **point})
             except UserError as error:
                 problem = problem or str(error)
             else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from hpo.search.terms.domain import Choice, Domain, Scalar
 
+_GOLDEN = 0.6180339887498949
 _OTHER = float("nan")  # stands for every value that no condition names: it equals none
 
 
@@ -96,6 +97,15 @@ class Space:
                 return None
             point[parameter.name] = parameter.domain.nearest(values[parameter.name])
         return point
+
+    def spread(self, count: int, fixed: Mapping[str, Scalar] | None = None) -> Iterator[dict[str, Scalar]]:
+        """Points spread over all knobs at once, so that no two knobs go together; the same ones each time.
+
+        >>> list(Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Choice((1, 2))))).spread(2))
+        [{'x': 0.0, 'y': 1}, {'x': 0.6180339887498949, 'y': 1}]
+        """
+        for turn in range(count):
+            yield self.from_unit([turn * _GOLDEN * (place + 1) % 1 for place in range(len(self))], fixed)
 
     def contains(self, point: Mapping[str, Scalar], fixed: Mapping[str, Scalar] | None = None) -> bool:
         """Whether the point holds exactly the active parameters, each with a value that can be drawn."""

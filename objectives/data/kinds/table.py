@@ -9,6 +9,11 @@ split and are no features. ``?``, empty cells and pandas' usual marks (NA, NaN, 
 
 from __future__ import annotations
 
+import csv
+import itertools
+import lzma
+import math
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +25,15 @@ from hpo.objectives.data.frame import (
     duplicates,
     from_frame,
     missing_columns,
+    open_text,
     read_frame,
     read_header,
 )
-from hpo.objectives.data.options import file_digest, missing_file, mistakes
+from hpo.objectives.data.options import file_digest, missing_file, mistakes, names
 from hpo.search.terms.errors import DataError
+
+LOOKED_AT = 500
+"""Rows at the beginning of a table that are looked at without loading it."""
 
 OPTIONS = {"path": "text", "target": "text", "separator": "text", **COLUMNS}
 
@@ -46,6 +55,42 @@ def check(options: Mapping[str, Any], base: Path) -> list[str]:
     except DataError as error:
         return [f"data table: {error}"]
     return [f"data table: {problem}" for problem in missing_columns(path.name, header, options)]
+
+
+def doubtful(options: Mapping[str, Any]) -> bool:
+    """Whether the first rows leave it open that there are a target to learn and a feature to learn it from."""
+    path = Path(options["path"]).expanduser()
+    if path.suffix in PARQUET:
+        return False  # its types say more than a look at its text, and reading it takes pandas
+    try:
+        header, used = read_header(path, options.get("separator"))
+        with open_text(path) as file:
+            lines = itertools.islice(csv.reader(file, delimiter=used), 1, 1 + LOOKED_AT)
+            rows = [row for row in lines if len(row) == len(header)]
+    except (DataError, OSError, EOFError, ValueError, csv.Error, zipfile.BadZipFile, lzma.LZMAError):
+        return True
+    left_out = {"", options["target"], options.get("groups"), options.get("time"), *names(options.get("drop"))}
+    columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
+    categorical = names(options.get("categorical"))
+    telling = (
+        len(set(values)) > 1 and (name in categorical or _varies(values))
+        for name, values in columns.items()
+        if name not in left_out
+    )
+    return len(set(columns[options["target"]])) < 2 or not any(telling)
+
+
+def _varies(values: list[str]) -> bool:
+    """Whether these are numbers for the most part, or texts that come again."""
+    present = [value for value in values if value]
+    return len(set(present)) <= len(present) / 2 or sum(map(_is_number, present)) > len(present) / 2
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def digest(options: Mapping[str, Any]) -> str:

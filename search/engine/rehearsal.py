@@ -1,0 +1,142 @@
+"""What can be built without training is built before a search; what can only fail is refused with its reason.
+
+Recipes spread over the space are tried until one can be built. ``hpo check`` does so in a process of its own, and only
+where the sources leave a doubt, so that it stays quick and imports nothing heavy itself; ``hpo run`` tries estimators
+where it is, before anything is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo.search.describe.objective import Objective, describe, import_module
+from hpo.search.running.training import failure
+from hpo.search.terms.errors import DataError, UserError
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.study import Study
+from hpo.search.terms.threads import ENVIRONMENT
+
+LOOKS = 64
+"""Recipes that are tried before a study is refused."""
+
+PATIENCE = 60.0
+"""Seconds after which a process that tries to build says nothing."""
+
+
+def rehearse(study: Study, objective: Objective) -> None:
+    """Try to build what a built-in objective trains, in this process.
+
+    Raises:
+        UserError: every recipe that was tried can only fail.
+    """
+    if objective.kind == "builtin" and objective.attempts:
+        _refuse(problem_of(objective, _recipes(study)))
+
+
+def rehearse_apart(study: Study, objective: Objective) -> None:
+    """The same in a process of its own, user's models and doubtful data included; nothing where there is no doubt.
+
+    Raises:
+        UserError: every recipe that was tried can only fail, or no model can be trained on the data.
+    """
+    build = objective.kind in ("file", "module") and objective.trained_by_suite
+    build = build or (objective.attempts and objective.doubtful(study.fixed, study.space))
+    load = objective.kind == "builtin" and _doubtful_data(study)
+    if not build and not load:
+        return
+    job = {
+        "objective": study.objective,
+        "folder": str(study.folder),
+        "recipes": list(_recipes(study)) if build else [],
+        "data": study.data,
+        "load": load,
+        "split_seed": derive_seed(study.seed, "split"),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder, "answer")
+        path = [str(entry) for entry in sys.path]
+        code = (
+            f"import sys; sys.path[:] = {path!r}; from hpo.search.engine.rehearsal import main; main({str(answer)!r})"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True, env={**ENVIRONMENT, **os.environ}, text=True,
+        )  # fmt: skip
+        try:
+            process.communicate(json.dumps(job), timeout=PATIENCE)
+        except (subprocess.TimeoutExpired, BrokenPipeError):
+            return
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what the user's code started too
+            process.wait()
+        if answer.is_file():
+            _refuse(json.loads(answer.read_text(encoding="utf-8")))
+
+
+def main(answer: str) -> None:
+    """Try what standard input says, as JSON; write what is wrong to the file ``answer``, as JSON too."""
+    job = json.load(sys.stdin)
+    problem = ""
+    if job["load"]:
+        from hpo.objectives import data
+
+        try:
+            data.load(job["data"], job["split_seed"])
+        except DataError as error:
+            problem = str(error)
+    if not problem and job["recipes"]:
+        filled = {"data": job["data"], "split_seed": job["split_seed"]}
+        recipes = [{**recipe, **filled} for recipe in job["recipes"]]
+        problem = problem_of(describe(job["objective"], Path(job["folder"])), recipes)
+    Path(answer).write_text(json.dumps(problem), encoding="utf-8")
+
+
+def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]]) -> str:
+    """Why none of these recipes can be built; nothing where one can, or none is given."""
+    problem = ""
+    for recipe in recipes:
+        try:
+            _build(objective, recipe)
+        except Exception as error:  # the user's own, or the estimator's
+            problem = problem or failure(0, error, objective).reason
+        else:
+            return ""
+    return problem
+
+
+def _build(objective: Objective, recipe: Mapping[str, Any]) -> None:
+    module = import_module(objective)
+    if objective.trained_by_suite:
+        from hpo.objectives.trainer.problem import call
+
+        call(module.build, recipe)
+    else:
+        module.attempt(recipe)
+
+
+def _recipes(study: Study) -> Iterator[dict[str, Any]]:
+    for number, point in enumerate(study.space.spread(LOOKS, study.fixed)):
+        yield study.recipe(point, number)
+
+
+def _doubtful_data(study: Study) -> bool:
+    if study.data is None:
+        return False
+    from hpo.objectives import data
+
+    return data.doubtful(study.data)
+
+
+def _refuse(problem: str) -> None:
+    if problem:
+        raise UserError(f"no recipe of the study can be trained: {problem}")
