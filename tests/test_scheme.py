@@ -166,7 +166,7 @@ storage: ":memory:"
     by_hand = {}
     for trial in trials:
         recipe = {**read.recipe(trial.params, trial.number), "data": read.data}
-        recipe["split_seed"] = task_of(read).split_seed
+        recipe["split_seed"] = read.task.split_seed
         points = [point["val_accuracy"] for point in islice(sklearn.train(**recipe), 3)]
         by_hand[trial.params["estimator"]] = sum(points) / 3
     assert max(by_hand, key=lambda name: by_hand[name]) == "LogisticRegression"

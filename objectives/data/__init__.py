@@ -183,8 +183,13 @@ def _unknown_name(name: str) -> str:
 def _build(source: Source, options: Mapping[str, Any], split_seed: int, content: str, spec: Any) -> Dataset:
     from hpo.objectives.data import columns, split, target
 
-    source = _with_target(source)
+    source = _with_target(replace(source, y=target.cleaned(source.y)))
+    mark = target.mark_of(source.y, source.decimal) if source.task != "classification" else ""
+    if mark:
+        told = f"the target {source.target!r} {columns.comma_note(source.y.astype(str), mark)}"
+        source = replace(source, y=target.numbered(source.y, mark), notes=(*source.notes, told))
     task, y, classes = target.encode(source.y, source.name, source.target, source.task, source.classes)
+    notes = source.notes + target.class_notes(source.target, classes)
     validation, test = shares(options)
     rows = split.split(
         y,
@@ -199,9 +204,9 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
     for part, chosen in zip(("train", "validation", "test"), rows, strict=True):
         target.check_part(part, y[chosen], task, classes, source.name, training=part == "train")
     how: tuple[columns.Column, ...] = ()
-    X, features, notes = source.X, source.features, source.notes
+    X, features = source.X, source.features
     if hasattr(X, "columns"):
-        how, read_notes = columns.infer(X.iloc[rows[0]], source.categorical)
+        how, read_notes = columns.infer(X.iloc[rows[0]], source.categorical, source.decimal)
         if not how:
             raise DataError(f"{source.name}: no column is left to learn from\n" + "\n".join(read_notes))
         X = columns.convert(X, how)
@@ -222,6 +227,7 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
         columns=how,
         spec=spec,
         ordered=source.time is not None,
+        target_mark=mark,
     )
 
 

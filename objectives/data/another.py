@@ -29,7 +29,7 @@ def read_part(dataset: Dataset, path: Path) -> Part:
     y: Any
     classes = dataset.classes
     if dataset.columns:
-        frame = read_frame(path, options.get("separator"))
+        frame = read_frame(path, options.get("separator"), dataset.target)
         _same_columns(dataset, frame, path.name)
         X, y = convert(frame, dataset.columns), frame[dataset.target]
     elif "path" in options:
@@ -45,6 +45,7 @@ def read_part(dataset: Dataset, path: Path) -> Part:
             classes = tuple(range(len(classes)))
     else:
         raise DataError(f"{dataset.name} is a bundled set: a model trained on it cannot be run on {path.name}")
+    y = target.numbered(target.cleaned(y), dataset.target_mark)
     here = np.flatnonzero(target.present(y))
     if not len(here):
         raise DataError(f"{path.name}: the target {dataset.target!r} is missing in every row")

@@ -5,6 +5,7 @@ found in the training rows  becomes
 ==========================  ================================================================================
 numbers, true/false         a number, NaN where missing
 text that parses (95 %)     a number; what does not parse is missing
+text such as 0,53           a number, its comma the decimal one; 1,234,567: one, its commas between thousands
 dates of one form           numbers: days since 1970, month, day, weekday, and hour if there are times of day
 other text                  a category; missing is a category of its own
 nothing, or one value       dropped, with a note
@@ -38,7 +39,14 @@ _FORMATS = ("ISO8601", *(day + time for day in _DAYS for time in ("", " %H:%M", 
 
 @dataclass(frozen=True)
 class Column:
-    """How one source column is read; ``form`` is the date format, ``hours`` whether dates have times of day."""
+    """How one source column is read.
+
+    Attributes:
+        name: of the column.
+        kind: what it becomes.
+        form: format of dates; of numbers the decimal mark, where they are written as ``0,53`` or ``1,234,567``.
+        hours: whether dates have times of day.
+    """
 
     name: str
     kind: Literal["number", "category", "date"]
@@ -46,17 +54,20 @@ class Column:
     hours: bool = False
 
 
-def infer(training: pd.DataFrame, categorical: Iterable[str] = ()) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+def infer(
+    training: pd.DataFrame, categorical: Iterable[str] = (), decimal: str = ""
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Columns to use, and notes about those that are dropped or read in a special way.
 
     Args:
         training: the training rows, as read.
         categorical: names to read as categories whatever they hold.
+        decimal: the decimal mark of numbers written with commas, where the user says.
     """
     forced = set(categorical)
     columns, notes = [], []
     for name in training.columns:
-        column, note = _infer_one(training[name], str(name) in forced)
+        column, note = _infer_one(training[name], str(name) in forced, decimal)
         if column is not None:
             columns.append(column)
         if note:
@@ -64,42 +75,97 @@ def infer(training: pd.DataFrame, categorical: Iterable[str] = ()) -> tuple[tupl
     return tuple(columns), tuple(notes)
 
 
-def _infer_one(values: pd.Series[Any], forced: bool) -> tuple[Column | None, str]:
+def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Column | None, str]:
     import pandas as pd
 
     name, present = str(values.name), values.dropna()
     if present.empty:
         return None, f"column {name!r} is dropped: it has no value in the training rows"
-    distinct = (_stripped(present) if values.dtype == object else present).nunique()
+    numeric = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_timedelta64_dtype(values)
+    distinct = (_stripped(present) if holds_text(values) else present).nunique()
     if distinct == 1 and len(present) == len(values):
         return None, f"column {name!r} is dropped: it is {present.iloc[0]!s} in every training row"
     if forced:
         return Column(name, "category"), ""
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+    if numeric:
         counts = pd.api.types.is_integer_dtype(values) and distinct == len(values) and values.is_monotonic_increasing
         return Column(name, "number"), (
             f"column {name!r} counts the rows: drop it if it is no feature" if counts else ""
         )
     if not isinstance(values.dtype, pd.CategoricalDtype):
-        parsed = pd.to_numeric(_stripped(present), errors="coerce").notna()
-        if parsed.mean() >= PARSED:
-            odd = present[~parsed]
-            note = (
-                f"column {name!r} is read as numbers; {len(odd)} values such as {odd.iloc[0]!r} count as missing"
-                if len(odd)
-                else ""
-            )
-            return Column(name, "number"), note
+        texts = _stripped(present)
+        tried = {mark: parse(texts, mark).notna() for mark in ("", *([decimal] if decimal else MARKS))}
+        mark = max(tried, key=lambda mark: tried[mark].mean())  # the first of equals
+        if tried[mark].mean() >= PARSED:
+            return Column(name, "number", mark), "; ".join(_number_notes(name, present[~tried[mark]], mark, texts))
         form = date_format(present)
         if form is not None:
             parsed_dates = dates(present, form)
             return Column(name, "date", form, bool((parsed_dates != parsed_dates.dt.normalize()).any())), ""
     if distinct > max(DISTINCT, len(values) / 2):
-        return (
-            None,
-            f"column {name!r} is dropped: {distinct} different texts in {len(values)} training rows identify rows",
+        return None, (
+            f"column {name!r} is dropped: {distinct} different texts in {len(values)} training rows identify rows; "
+            f"categorical: [{name}] keeps it"
         )
     return Column(name, "category"), ""
+
+
+def _number_notes(name: str, odd: pd.Series[Any], mark: str, texts: pd.Series[str]) -> Iterable[str]:
+    if mark:
+        yield f"column {name!r} {comma_note(texts, mark)}"
+    if len(odd):
+        such = f"{len(odd)} values such as {odd.iloc[0]!r} count as missing"
+        yield such if mark else f"column {name!r} is read as numbers; {such}"
+
+
+def comma_note(texts: pd.Series[str], mark: str) -> str:
+    """How numbers with commas are read, and which key changes it; follows the name of a column."""
+    shown, other = next(text for text in texts if "," in text), "," if mark == "." else "."
+    use = "between thousands" if mark == "." else "before decimals"
+    return f"is read as numbers, the comma of {shown!r} {use}; decimal: {other!r} changes that"
+
+
+MARKS = (".", ",")
+"""Decimal marks that text with commas is tried with, in this order: 1,234 is a thousand and more, 0,53 a half."""
+
+_GROUPS = {
+    ".": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?"),
+    ",": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?([eE][+-]?\d+)?"),
+}
+
+
+def parse(texts: pd.Series[str], mark: str = "") -> pd.Series[float]:
+    """Numbers, NaN for what is none.
+
+    Args:
+        texts: stripped.
+        mark: the decimal mark where the other one, of comma and point, stands between thousands; ``""`` for plain
+            numbers.
+    """
+    import pandas as pd
+
+    if mark:
+        form = _GROUPS[mark]
+        other = "," if mark == "." else "."
+        plain = texts.str.replace(other, "", regex=False).str.replace(mark, ".", regex=False)
+        texts = plain.where(texts.map(lambda text: form.fullmatch(text) is not None))
+    parsed: pd.Series[float] = pd.to_numeric(texts, errors="coerce")
+    return parsed
+
+
+def number_mark(values: pd.Series[Any], decimal: str = "") -> str:
+    """The decimal mark with which every present text is a number and some has a comma; ``""`` when there is none."""
+    texts = _stripped(values.dropna())
+    if texts.empty or not texts.str.contains(",", regex=False).any():
+        return ""
+    return next((mark for mark in ([decimal] if decimal else MARKS) if parse(texts, mark).notna().all()), "")
+
+
+def holds_text(values: pd.Series[Any]) -> bool:
+    """Whether a column may hold text: its type is neither number, date nor category."""
+    import pandas as pd
+
+    return pd.api.types.is_object_dtype(values) or isinstance(values.dtype, pd.StringDtype)
 
 
 def convert(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
@@ -110,7 +176,7 @@ def convert(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     for column in columns:
         values = frame[column.name]
         if column.kind == "number":
-            read[column.name] = _numbers(values)
+            read[column.name] = _numbers(values, column.form)
         elif column.kind == "category":
             read[column.name] = _categories(values)
         else:
@@ -147,14 +213,14 @@ def _stripped(values: pd.Series[Any]) -> pd.Series[str]:
     return values.astype(str).str.strip()
 
 
-def _numbers(values: pd.Series[Any]) -> Any:
+def _numbers(values: pd.Series[Any], mark: str) -> Any:
     import numpy as np
     import pandas as pd
 
     if pd.api.types.is_timedelta64_dtype(values):
         values = values.dt.total_seconds()
     elif not pd.api.types.is_numeric_dtype(values):
-        values = pd.to_numeric(_stripped(values), errors="coerce")
+        values = parse(_stripped(values), mark)
     numbers = values.to_numpy(dtype="float64", na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 

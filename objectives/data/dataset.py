@@ -31,6 +31,7 @@ class Source:
         time: sortable time of each row; parts then follow each other in time.
         parts: 0 train, 1 validation, 2 test per row, when the data set comes split; missing parts are cut from train.
         categorical: columns to read as categories whatever they look like.
+        decimal: decimal mark of numbers written with commas, where the user says.
         notes: sentences about rows and columns, for the user.
     """
 
@@ -46,6 +47,7 @@ class Source:
     time: Any = None
     parts: Any = None
     categorical: tuple[str, ...] = ()
+    decimal: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -86,6 +88,7 @@ class Dataset:
         columns: how each source column is read; empty when the source is an array.
         spec: the specification it was loaded from.
         ordered: whether the parts follow each other in time.
+        target_mark: decimal mark of a target whose numbers are written with commas.
     """
 
     name: str
@@ -102,3 +105,4 @@ class Dataset:
     columns: tuple[Column, ...] = ()
     spec: Any = field(default=None, repr=False)
     ordered: bool = False
+    target_mark: str = ""

@@ -22,10 +22,11 @@ from hpo.search.terms.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {"drop": "names", "categorical": "names", "groups": "text", "time": "text", **SPLIT}
+COLUMNS = {"drop": "names", "categorical": "names", "groups": "text", "time": "text", "decimal": "decimal", **SPLIT}
 """Options of everything that has named columns."""
 
 PARQUET = (".parquet", ".pq")
+_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError)
 _SEPARATORS = ",;\t|"
 
 
@@ -53,6 +54,7 @@ def from_frame(frame: pd.DataFrame, options: Mapping[str, Any], name: str) -> So
         groups=frame[groups].to_numpy() if groups else None,
         time=_times(frame[time], name) if time else None,
         categorical=names(options.get("categorical")),
+        decimal=options.get("decimal") or "",
         notes=("a column without a name, such as a saved index, is dropped",) if "" in frame.columns else (),
     )
 
@@ -87,8 +89,8 @@ def duplicates(file: str, columns: list[str]) -> None:
         raise DataError(f"{file} has several columns called {', '.join(map(repr, twice))}: rename all but one")
 
 
-def read_frame(path: Path, separator: str | None = None) -> pd.DataFrame:
-    """Read a CSV or Parquet file whole.
+def read_frame(path: Path, separator: str | None = None, target: str = "") -> pd.DataFrame:
+    """Read a CSV or Parquet file whole; a target of texts keeps all but empty cells and ``?``.
 
     Raises:
         DataError: missing, empty, not text, ragged, or Parquet without pyarrow.
@@ -96,7 +98,7 @@ def read_frame(path: Path, separator: str | None = None) -> pd.DataFrame:
     problem = missing_file(path)
     if problem:
         raise DataError(problem)
-    return _parquet(path) if path.suffix in PARQUET else _csv(path, separator)
+    return _parquet(path) if path.suffix in PARQUET else _csv(path, separator, target)
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -114,24 +116,40 @@ def _parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path.name} cannot be read as Parquet: {error}") from None
 
 
-def _csv(path: Path, separator: str | None) -> pd.DataFrame:
+def _csv(path: Path, separator: str | None, target: str) -> pd.DataFrame:
     import pandas as pd
 
     header, used = read_header(path, separator)
     duplicates(path.name, header)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False)
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(_not_text(path, f"byte {error.start}")) from None
-    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
-        raise DataError(f"{path.name} cannot be read: {error}") from None
+
+    def read(**options: Any) -> pd.DataFrame:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                return pd.read_csv(path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False, **options)
+        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+            raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
+        except UnicodeDecodeError as error:
+            raise DataError(_not_text(path, f"byte {error.start}")) from None
+        except _UNREADABLE as error:
+            raise DataError(f"{path.name} cannot be read: {error}") from None
+
+    frame = read()
     frame.columns = pd.Index(header)
+    if target in header and _was_text(frame[target]):
+        again = read(dtype={header.index(target): str}, keep_default_na=False)
+        frame[target] = again.iloc[:, header.index(target)].replace("", None)
     return frame
+
+
+def _was_text(values: pd.Series[Any]) -> bool:
+    """Whether a column has texts; one without any value may have had marks alone, such as NA and None."""
+    import pandas as pd
+
+    known = values.dropna()
+    truths = known.map(lambda value: isinstance(value, bool)).all()
+    return known.empty or not (pd.api.types.is_numeric_dtype(values) or truths)
 
 
 def read_header(path: Path, separator: str | None) -> tuple[list[str], str]:
@@ -150,7 +168,7 @@ def read_header(path: Path, separator: str | None) -> tuple[list[str], str]:
             first = next(csv.reader(itertools.chain([line], file), delimiter=used), [])
     except UnicodeDecodeError as error:
         raise DataError(_not_text(path, f"byte {error.start}")) from None
-    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path.name} cannot be read: {error}") from None
     if "\0" in line:
         raise DataError(_not_text(path, "zero bytes, as in UTF-16"))

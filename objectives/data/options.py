@@ -24,6 +24,7 @@ VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "names": (_is_names, "a name or a list of names"),
     "share": (_is_share, "a share between 0 and 1"),
     "task": (lambda value: value in ("classification", "regression"), "classification or regression"),
+    "decimal": (lambda value: value in (",", "."), "',' or '.'"),
     "whole": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number"),
 }
 """Kinds of option values: a test and what to call them."""

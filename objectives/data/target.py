@@ -15,8 +15,53 @@ if TYPE_CHECKING:
 MOST_CLASSES = 20
 """Whole numbers with more distinct values than this are a quantity, not classes, unless the task says so."""
 
+MARKS = ("na", "n/a", "#na", "nan", "-nan", "none", "null", "<na>", "#n/a", "missing", "unknown")
+"""Texts, in small letters, that may mean a missing value; as targets they are classes, and a note says so."""
+
 FEWEST_ROWS = 10
 """Rows with a target below which there is nothing to split."""
+
+
+def cleaned(y: Any) -> Any:
+    """Targets whose texts are stripped as features are; what is then empty is missing."""
+    import numpy as np
+
+    if isinstance(y, np.ndarray) and y.dtype.kind not in "OUS":  # pandas takes long to import
+        return y
+    import pandas as pd
+
+    from hpo.objectives.data.columns import holds_text
+
+    values = pd.Series(y)
+    if not holds_text(values):
+        return values if isinstance(y, pd.Series) else y
+    stripped = values.map(lambda value: value.strip() or None if isinstance(value, str) else value).astype(object)
+    return stripped if isinstance(y, pd.Series) else stripped.to_numpy()
+
+
+def numbered(y: Any, mark: str) -> Any:
+    """Targets written with this decimal mark as numbers; unchanged where there is no mark or they are no text."""
+    import pandas as pd
+
+    from hpo.objectives.data.columns import holds_text, parse
+
+    if not mark or not holds_text(values := pd.Series(y)):
+        return y
+    return parse(values.where(values.isna(), values.astype(str)), mark)
+
+
+def mark_of(y: Any, decimal: str) -> str:
+    """The decimal mark of targets that are all numbers written with commas; ``""`` for any others."""
+    import numpy as np
+
+    if isinstance(y, np.ndarray) and y.dtype.kind not in "OUS":
+        return ""
+    import pandas as pd
+
+    from hpo.objectives.data.columns import holds_text, number_mark
+
+    values = pd.Series(y)
+    return number_mark(values, decimal) if holds_text(values) else ""
 
 
 def present(y: Any) -> NDArray[np.bool_]:
@@ -77,6 +122,12 @@ def encode(
     if classes and labels == list(range(len(classes))):
         return task, numbers, classes
     return task, numbers, tuple(_whole(label) for label in labels)
+
+
+def class_notes(target: str, classes: tuple[Any, ...]) -> tuple[str, ...]:
+    """What to say of classes that look like marks of missing values."""
+    like = [label for label in classes if isinstance(label, str) and label.lower() in MARKS]
+    return tuple(f"the target {target!r} has a class {label!r}: leave cells empty that are missing" for label in like)
 
 
 def _numbered(y: Any, classes: int) -> bool:

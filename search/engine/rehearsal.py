@@ -64,9 +64,8 @@ def rehearse_apart(study: Study, objective: Objective) -> None:
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer")
         path = [str(entry) for entry in sys.path]
-        code = (
-            f"import sys; sys.path[:] = {path!r}; from hpo.search.engine.rehearsal import main; main({str(answer)!r})"
-        )
+        start = f"from {__name__} import main; main({str(answer)!r})"
+        code = f"import sys; sys.path[:] = {path!r}; {start}"
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True, env={**ENVIRONMENT, **os.environ}, text=True,

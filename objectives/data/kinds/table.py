@@ -3,8 +3,10 @@
 Options: ``path``; ``target``, the column to predict; ``drop``, columns to leave out; ``categorical``, columns of
 numbers that name categories; ``task``, when the target alone does not tell; ``groups``, a column whose values must
 not be shared between parts (patients, users); ``time``, a column to split by in order of time; ``validation`` and
-``test``, shares of the rows (0.2 each); ``separator`` (guessed from the header). ``groups`` and ``time`` decide the
-split and are no features. ``?``, empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values.
+``test``, shares of the rows (0.2 each); ``separator`` (guessed from the header); ``decimal``, the decimal mark where
+numbers have commas (guessed column by column). ``groups`` and ``time`` decide the split and are no features. ``?``,
+empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values; in a target of texts such marks are texts
+as any other, as NA may be Namibia.
 """
 
 from __future__ import annotations
@@ -105,4 +107,4 @@ def read(options: Mapping[str, Any]) -> Source:
         DataError: unreadable, empty, duplicate or missing columns, no usable target.
     """
     path = Path(options["path"]).expanduser()
-    return from_frame(read_frame(path, options.get("separator")), options, path.name)
+    return from_frame(read_frame(path, options.get("separator"), options["target"]), options, path.name)
