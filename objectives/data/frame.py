@@ -127,7 +127,10 @@ def _csv(path: Path, separator: str | None, target: str) -> pd.DataFrame:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", pd.errors.DtypeWarning)
                 warnings.simplefilter("error", pd.errors.ParserWarning)
-                return pd.read_csv(path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False, **options)
+                found: pd.DataFrame = pd.read_csv(
+                    path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False, **options
+                )
+                return found
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
         except UnicodeDecodeError as error:

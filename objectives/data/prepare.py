@@ -7,15 +7,12 @@ per channel. Targets of a regression are standardised, the inverse is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpo.objectives.data.dataset import Dataset, Part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from hpo.objectives.data.preparation import Preparation, by_channel
 
 MOST_CATEGORIES = 64
 """0/1 columns per category column; the rarest categories beyond share one."""
@@ -57,10 +54,6 @@ def preprocessor(dataset: Dataset, *, nonnegative: bool = False) -> Any:
     )
 
 
-LARGEST = 1e6
-"""Prepared values are clipped here, in standard deviations: a slip of the pen must not overflow single precision."""
-
-
 @dataclass(frozen=True, eq=False)
 class Arrays:
     """A prepared data set.
@@ -69,13 +62,14 @@ class Arrays:
         dataset: what was prepared.
         names: names of the prepared features; empty for images.
         y_mean, y_scale: of the training targets of a regression; 0 and 1 otherwise.
+        preparation: of the inputs.
     """
 
     dataset: Dataset
     names: tuple[str, ...]
     y_mean: float
     y_scale: float
-    _transform: Callable[[Any], NDArray[Any]]
+    preparation: Preparation
 
     @cached_property
     def train(self) -> Part:
@@ -101,8 +95,7 @@ class Arrays:
             if self.dataset.task == "classification"
             else ((part.y - self.y_mean) / self.y_scale).astype(np.float32)
         )
-        X = np.clip(self._transform(part.X), -LARGEST, LARGEST)
-        return Part(np.ascontiguousarray(X, dtype=np.float32), y, part.rows, part.groups)
+        return Part(self.preparation.transform(part.X), y, part.rows, part.groups)
 
 
 @lru_cache(maxsize=8)
@@ -112,23 +105,9 @@ def prepared(dataset: Dataset) -> Arrays:
     if dataset.task == "regression":
         y_mean, y_scale = float(dataset.train.y.mean()), float(dataset.train.y.std())
     if dataset.image is not None:
-        return Arrays(dataset, (), y_mean, y_scale, _by_channel(dataset.train.X, dataset.image))
-    fitted = preprocessor(dataset).fit(dataset.train.X)
-    names = fitted.get_feature_names_out(None if dataset.columns else list(dataset.features))
-    return Arrays(dataset, tuple(map(str, names)), y_mean, y_scale, fitted.transform)
-
-
-def _by_channel(X: NDArray[Any], image: tuple[int, int, int]) -> Callable[[Any], NDArray[Any]]:
-    import numpy as np
-
-    pixels = X.reshape(len(X), *image)
-    mean = np.nanmean(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
-    scale = np.nanstd(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
-    scale[scale == 0] = 1
-
-    def transform(rows: Any) -> NDArray[Any]:
-        # a missing pixel becomes the channel's mean
-        scaled: NDArray[Any] = np.nan_to_num((rows.reshape(len(rows), *image) - mean) / scale)
-        return scaled
-
-    return transform
+        fitted = by_channel(dataset.train.X, dataset.features, dataset.image)
+        return Arrays(dataset, (), y_mean, y_scale, fitted)
+    transformer = preprocessor(dataset).fit(dataset.train.X)
+    names = transformer.get_feature_names_out(None if dataset.columns else list(dataset.features))
+    fitted = Preparation.of(transformer, dataset.columns, dataset.features, single=True)
+    return Arrays(dataset, tuple(map(str, names)), y_mean, y_scale, fitted)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data import scores
 from hpo.objectives.data.dataset import Dataset, Part
+from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.estimators.curves import quiet
 from hpo.search.terms.errors import UserError, did_you_mean
 
@@ -63,8 +64,9 @@ class Model:
     def save(self, folder: Path) -> list[Path]:
         """Write the pipeline (``model.skops``, or ``model.joblib`` without skops) and ``model.json`` describing it.
 
-        The pipeline takes rows as ``Dataset.train.X`` holds them and predicts class numbers or values. It is made of
-        scikit-learn's own types alone; loading asks to trust ``numpy.dtype``, and scikit-learn's ``Tree`` for trees.
+        The pipeline takes rows as ``Dataset.train.X`` holds them and predicts class numbers or values; what its last
+        step takes is made out of a raw table by the ``preparation`` in ``model.json``, see ``Preparation.from_plain``.
+        It consists of scikit-learn's own types; loading asks to trust ``numpy.dtype``, and ``Tree`` for trees.
         """
         from sklearn.pipeline import Pipeline
 
@@ -92,7 +94,7 @@ class Model:
     def _description(self) -> dict[str, Any]:
         from sklearn import __version__
 
-        data, (_, estimator) = self.dataset, self.fitted
+        data, (prepare, estimator) = self.dataset, self.fitted
         return {
             "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
             "parameters": estimator.get_params(deep=False),
@@ -103,6 +105,7 @@ class Model:
             "features": list(data.features),
             "image": data.image,
             "columns": [asdict(column) for column in data.columns],
+            "preparation": Preparation.of(prepare, data.columns, data.features).plain(),
             "data": {"name": data.name, "digest": data.digest},
         }
 

@@ -51,7 +51,12 @@ def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
         task=dataset.task,
         classes=len(dataset.classes),
         labels=dataset.classes,
-        preprocessing={"data": spec, "split_seed": split_seed, "features": list(prepared.names)},
+        preprocessing={
+            "data": spec,
+            "split_seed": split_seed,
+            "features": list(prepared.names),
+            "preparation": prepared.preparation.plain(),
+        },
         prepare=ready,
         report=report,
     )
