@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hpo.search.errors import DataError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -20,7 +21,6 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.prepare import preprocessor
 from hpo.search.cli import main
-from hpo.search.errors import DataError
 
 
 def through_json(preparation: Preparation) -> Preparation:

@@ -129,6 +129,13 @@ def load(spec: Any, split_seed: int = 0) -> Dataset:
         DataError: a mistake in the specification, or data that cannot be trained on.
     """
     kind, options = _parse(spec)
+    try:
+        return _load(kind, options, split_seed, spec)
+    except OSError as error:
+        raise DataError(f"data {kind} cannot be read: {error.strerror or error}") from None
+
+
+def _load(kind: str, options: Mapping[str, Any], split_seed: int, spec: Any) -> Dataset:
     stamp = Path(options["path"]).expanduser().stat() if "path" in options else None
     key = json.dumps([kind, dict(options), split_seed, stamp and [stamp.st_mtime_ns, stamp.st_size]], sort_keys=True)
     if key not in _loaded:

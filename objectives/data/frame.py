@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Source
-from hpo.objectives.data.options import SPLIT, missing_file, names
+from hpo.objectives.data.options import BROKEN, SPLIT, missing_file, names
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ COLUMNS = {"drop": "names", "categorical": "names", "groups": "text", "time": "t
 """Options of everything that has named columns."""
 
 PARQUET = (".parquet", ".pq")
-_UNREADABLE = (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError)
+UNREADABLE: tuple[type[Exception], ...] = (csv.Error, lzma.LZMAError, *BROKEN)
+"""What reading a file that is not what it says may raise."""
+
 _SEPARATORS = ",;\t|"
 
 
@@ -109,11 +111,13 @@ def _parquet(path: Path) -> pd.DataFrame:
         import pyarrow.parquet
     except ImportError:
         raise DataError(f"reading {path.name} needs pyarrow: pip install 'hpo-suite[parquet]'") from None
+    broken: tuple[type[Exception], ...] = (pyarrow.ArrowException, *BROKEN)
     try:
         duplicates(path.name, list(pyarrow.parquet.read_schema(path).names))
         return pd.read_parquet(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path.name} cannot be read as Parquet: {error}") from None
+    except broken as error:
+        told = " ".join(str(error).split())[:300]
+        raise DataError(f"{path.name} cannot be read as Parquet: {told}") from None
 
 
 def _csv(path: Path, separator: str | None, target: str) -> pd.DataFrame:
@@ -135,7 +139,7 @@ def _csv(path: Path, separator: str | None, target: str) -> pd.DataFrame:
             raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
         except UnicodeDecodeError as error:
             raise DataError(_not_text(path, f"byte {error.start}")) from None
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise DataError(f"{path.name} cannot be read: {error}") from None
 
     frame = read()
@@ -171,7 +175,7 @@ def read_header(path: Path, separator: str | None) -> tuple[list[str], str]:
             first = next(csv.reader(itertools.chain([line], file), delimiter=used), [])
     except UnicodeDecodeError as error:
         raise DataError(_not_text(path, f"byte {error.start}")) from None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"{path.name} cannot be read: {error}") from None
     if "\0" in line:
         raise DataError(_not_text(path, "zero bytes, as in UTF-16"))

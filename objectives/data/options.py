@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +32,12 @@ VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "whole": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number"),
 }
 """Kinds of option values: a test and what to call them."""
+
+BROKEN: tuple[type[Exception], ...] = (
+    OSError, EOFError, ValueError, IndexError, KeyError, OverflowError, MemoryError, RuntimeError, SyntaxError,
+    TypeError, struct.error, zipfile.BadZipFile, tokenize.TokenError, zlib.error,
+)  # fmt: skip
+"""What libraries raise on damaged, encrypted or made-up files."""
 
 SPLIT = {"task": "task", "validation": "share", "test": "share"}
 """Options that every kind with a file or a download takes."""

@@ -10,12 +10,13 @@ JSON has it. It computes on numpy alone and gives the very bits that training sa
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.columns import Column, convert
-from hpo.search.errors import DataError, did_you_mean
+from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,8 +234,11 @@ def by_channel(X: NDArray[Any], features: tuple[str, ...], image: tuple[int, int
     import numpy as np
 
     pixels = X.reshape(len(X), *image)
-    mean = np.nanmean(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
-    scale = np.nanstd(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64).astype(np.float32)
-    scale[scale == 0] = 1
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a channel without any pixel
+        mean = np.asarray(np.nanmean(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64), dtype=np.float32)
+        scale = np.asarray(np.nanstd(pixels, axis=(0, 2, 3), keepdims=True, dtype=np.float64), dtype=np.float32)
+    scale[(scale == 0) | ~np.isfinite(scale)] = 1
+    mean[~np.isfinite(mean)] = 0
     shift, divisor = tuple(float(each) for each in mean.flat), tuple(float(each) for each in scale.flat)
     return Preparation(features=features, scaling="channel", shift=shift, scale=divisor, image=image, single=True)

@@ -23,7 +23,11 @@ FEWEST_ROWS = 10
 
 
 def cleaned(y: Any) -> Any:
-    """Targets whose texts are stripped as features are; what is then empty is missing."""
+    """Targets whose texts are stripped as features are; what is then empty is missing.
+
+    Raises:
+        DataError: they are lists or mappings.
+    """
     import numpy as np
 
     if isinstance(y, np.ndarray) and y.dtype.kind not in "OUS":  # pandas takes long to import
@@ -35,6 +39,8 @@ def cleaned(y: Any) -> Any:
     values = pd.Series(y)
     if not holds_text(values):
         return values if isinstance(y, pd.Series) else y
+    if values.map(lambda value: isinstance(value, (list, dict, set, np.ndarray))).any():
+        raise DataError("the target holds lists or mappings: a target is one class or number for each row")
     stripped = values.map(lambda value: value.strip() or None if isinstance(value, str) else value).astype(object)
     return stripped if isinstance(y, pd.Series) else stripped.to_numpy()
 

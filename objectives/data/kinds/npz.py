@@ -9,13 +9,14 @@ divided by 255. An array ``class_names`` names the classes. Nothing pickled is r
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Source
-from hpo.objectives.data.options import SPLIT, file_digest, missing_file, mistakes
+from hpo.objectives.data.options import BROKEN, SPLIT, file_digest, missing_file, mistakes
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ OPTIONS = {"path": "text", "x": "text", "y": "text", "groups": "text", **SPLIT}
 PARTS = (("train",), ("val", "valid", "validation", "dev"), ("test",))
 _FEATURES, _TARGETS = ("x", "X", "data", "images", "features"), ("y", "Y", "target", "labels", "targets")
 _CHANNELS = (1, 3, 4)
+
+DENSEST = 1100
+"""Bytes that one compressed byte can stand for, a little more than deflate's most."""
 
 
 def check(options: Mapping[str, Any], base: Path) -> list[str]:
@@ -38,10 +42,10 @@ def check(options: Mapping[str, Any], base: Path) -> list[str]:
     if problem:
         return [f"data npz: {problem}"]
     try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = [name.removesuffix(".npy") for name in archive.namelist()]
-    except zipfile.BadZipFile:
-        return [f"data npz: {path.name} is not an .npz file: write one with numpy.savez(path, x=..., y=...)"]
+        with _archive(path) as archive:
+            arrays = _names(archive)
+    except DataError as error:
+        return [f"data npz: {error}"]
     try:
         for option, usual in (("x", _FEATURES), ("y", _TARGETS)):
             _part_names(path.name, arrays, option, options.get(option), usual)
@@ -67,18 +71,14 @@ def read(options: Mapping[str, Any]) -> Source:
     import numpy as np
 
     path = Path(options["path"]).expanduser()
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            names = list(archive.files)
-            features = _part_names(path.name, names, "x", options.get("x"), _FEATURES)
-            targets = _part_names(path.name, names, "y", options.get("y"), _TARGETS)
-            xs = {part: archive[name] for part, name in features.items()}
-            ys = {part: archive[name] for part, name in targets.items()}
-            classes = archive["class_names"].tolist() if "class_names" in names else []
-            groups = archive[options["groups"]] if options.get("groups") else None
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        reason = "it holds Python objects" if "pickle" in str(error).lower() else str(error)
-        raise DataError(f"{path.name} cannot be read as arrays: {reason}") from None
+    with _archive(path) as archive:
+        names = _names(archive)
+        features = _part_names(path.name, names, "x", options.get("x"), _FEATURES)
+        targets = _part_names(path.name, names, "y", options.get("y"), _TARGETS)
+        xs = {part: _array(archive, path.name, name) for part, name in features.items()}
+        ys = {part: _array(archive, path.name, name) for part, name in targets.items()}
+        named = _list(archive, path.name, "class_names") if "class_names" in names else ()
+        groups = _list(archive, path.name, options["groups"]) if options.get("groups") else None
     if set(xs) != set(ys):
         raise DataError(f"{path.name} has features {sorted(features.values())} but targets {sorted(targets.values())}")
     for part in xs:
@@ -96,11 +96,59 @@ def read(options: Mapping[str, Any]) -> Source:
         target=targets[min(targets)],
         features=tuple(f"x{i}" for i in range(flat.shape[1])),
         task=options.get("task"),
-        classes=tuple(str(name) for name in classes),
+        classes=tuple(str(name) for name in named),
         image=image,
         groups=groups,
         parts=codes if len(xs) > 1 else None,
     )
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except BROKEN:
+        raise DataError(f"{path.name} is not an .npz file: write one with numpy.savez(path, x=..., y=...)") from None
+
+
+def _names(archive: zipfile.ZipFile) -> list[str]:
+    return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _array(archive: zipfile.ZipFile, file: str, name: str) -> NDArray[Any]:
+    """Read a member, once its header agrees with its size: what a header claims is not allocated on its word.
+
+    Raises:
+        DataError: it is no array, holds Python objects, or is not as large as it says.
+    """
+    from numpy.lib import format as npy
+
+    info = archive.getinfo(f"{name}.npy" if f"{name}.npy" in archive.NameToInfo else name)
+    try:
+        with archive.open(info) as member:
+            version = npy.read_magic(member)
+            header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, kind = header(member)
+            held = info.file_size - member.tell()
+        claimed = math.prod(shape) * kind.itemsize
+        if kind.hasobject:
+            raise DataError(f"{file} cannot be read as arrays: {name} holds Python objects")
+        if min(shape, default=0) < 0 or claimed != held or held > DENSEST * info.compress_size + kind.itemsize:
+            raise DataError(
+                f"{file}: {name} says it holds {kind} {list(shape)}, {claimed} bytes, but has {held}: it is damaged"
+            )
+        with archive.open(info) as member:
+            found: NDArray[Any] = npy.read_array(member, allow_pickle=False)
+        return found
+    except BROKEN as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f"{file} cannot be read as arrays: {name}: {reason}") from None
+
+
+def _list(archive: zipfile.ZipFile, file: str, name: str) -> NDArray[Any]:
+    found = _array(archive, file, name)
+    if found.ndim != 1:
+        raise DataError(f"{file}: {name} must be a list, got {found.dtype} {list(found.shape)}")
+    return found
 
 
 def _part_names(file: str, arrays: list[str], option: str, asked: str | None, usual: tuple[str, ...]) -> dict[int, str]:
@@ -126,7 +174,11 @@ def _part_names(file: str, arrays: list[str], option: str, asked: str | None, us
 def _fit_together(file: str, x_name: str, x: NDArray[Any], y_name: str, y: NDArray[Any], first: NDArray[Any]) -> None:
     if x.ndim < 2 or x.ndim > 4 or x.dtype.kind not in "biuf":
         raise DataError(f"{file}: {x_name} must hold numbers [rows, features] or images, got {x.dtype} {list(x.shape)}")
-    if len(x) != len(y) or y.size != len(y):
+    if not math.prod(x.shape[1:]):
+        raise DataError(f"{file}: {x_name} {list(x.shape)} has no features")
+    if y.dtype.kind not in "biufUS":
+        raise DataError(f"{file}: {y_name} must hold classes or numbers, got {y.dtype}")
+    if not y.ndim or len(x) != len(y) or y.size != len(y):
         raise DataError(f"{file}: {x_name} {list(x.shape)} and {y_name} {list(y.shape)} do not have one target per row")
     if x.shape[1:] != first.shape[1:]:
         raise DataError(f"{file}: rows of {x_name} have shape {list(x.shape[1:])}, others {list(first.shape[1:])}")
@@ -142,7 +194,7 @@ def _flatten(x: NDArray[Any]) -> tuple[tuple[int, int, int] | None, NDArray[Any]
         x = x.transpose(0, 3, 1, 2)
     if x.ndim > 2:
         image = (x.shape[1] if x.ndim == 4 else 1, x.shape[-2], x.shape[-1])
-    flat: NDArray[Any] = x.reshape(len(x), -1).astype(np.float32 if eight_bits else np.float64)
+    flat: NDArray[Any] = x.reshape(len(x), math.prod(x.shape[1:])).astype(np.float32 if eight_bits else np.float64)
     if eight_bits:
         np.divide(flat, 255, out=flat)
     flat[~np.isfinite(flat)] = np.nan

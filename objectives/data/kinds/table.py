@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-import lzma
 import math
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from hpo.objectives.data.dataset import Source
 from hpo.objectives.data.frame import (
     COLUMNS,
     PARQUET,
+    UNREADABLE,
     duplicates,
     from_frame,
     missing_columns,
@@ -69,7 +68,9 @@ def doubtful(options: Mapping[str, Any]) -> bool:
         with open_text(path) as file:
             lines = itertools.islice(csv.reader(file, delimiter=used), 1, 1 + LOOKED_AT)
             rows = [row for row in lines if len(row) == len(header)]
-    except (DataError, OSError, EOFError, ValueError, csv.Error, zipfile.BadZipFile, lzma.LZMAError):
+    except DataError:
+        return True
+    except UNREADABLE:
         return True
     left_out = {"", options["target"], options.get("groups"), options.get("time"), *names(options.get("drop"))}
     columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
