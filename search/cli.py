@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import NoReturn, TextIO
+from collections.abc import Sequence
+from typing import NoReturn
 
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Advice, HpoError, StudyFileError, UserError, did_you_mean, without_secrets
+from hpo.search.terms.errors import HpoError, StudyFileError, UserError, did_you_mean, without_secrets
+from hpo.search.warned import once, to_stderr
 
 _ORDER = (
     "run",
@@ -39,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        with _advice():
+        with once(to_stderr):
             return _dispatch(words)
     except HpoError as error:
         if debug:
@@ -53,30 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-@contextmanager
-def _advice() -> Iterator[None]:
-    """Show advice as a line, without the place in the source that a warning has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", Advice)
-        usual = warnings.showwarning
-
-        def show(
-            message: Warning | str,
-            category: type[Warning],
-            filename: str,
-            lineno: int,
-            file: TextIO | None = None,
-            line: str | None = None,
-        ) -> None:
-            if issubclass(category, Advice):
-                print(message, file=sys.stderr)
-            else:
-                usual(message, category, filename, lineno, file, line)
-
-        warnings.showwarning = show
-        yield
 
 
 def commands() -> dict[str, str]:

@@ -46,6 +46,7 @@ class Processes(Executor):
     def __init__(self, task: Task, workers: int, paused: int) -> None:
         """Train in ``workers`` processes, each of which holds up to ``paused`` suspended trials."""
         self.lanes = workers
+        self.notes: list[str] = []
         self._task, self._options = task, {"paused": paused}
         self._lanes: list[_Lane | None] = [None] * workers
 
@@ -124,6 +125,7 @@ class Processes(Executor):
             return [Lost(lane.number, str(death))]
         if not isinstance(reply, Reply):
             return []
+        self.notes += [note for note in reply.notes if note not in self.notes]
         if isinstance(reply.news[-1], Point):
             lane.waiting = True
         else:

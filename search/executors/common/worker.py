@@ -32,6 +32,7 @@ from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Event, Task
 from hpo.search.terms.threads import ENVIRONMENT
+from hpo.search.warned import once
 
 READY = "ready"
 
@@ -139,7 +140,8 @@ def main(fd: int, parent: int) -> None:
     """Work until the other end of the pipe is closed; ``fd`` is this end, ``parent`` the process at the other."""
     os.set_inheritable(fd, False)  # else a child of the objective's would keep the pipe open
     die_with_parent(parent)
-    with contextlib.suppress(EOFError, ConnectionError), Connection(fd) as pipe:
+    warned: list[str] = []
+    with contextlib.suppress(EOFError, ConnectionError), Connection(fd) as pipe, once(warned.append):
         task, name, options = pipe.recv()
         try:
             executor: Executor = registry.load("executor", name).make(task, **options)
@@ -148,10 +150,10 @@ def main(fd: int, parent: int) -> None:
             return
         pipe.send(READY)
         with closing(executor):
-            _serve(pipe, executor)
+            _serve(pipe, executor, warned)
 
 
-def _serve(pipe: Connection, executor: Executor) -> None:
+def _serve(pipe: Connection, executor: Executor, warned: Sequence[str]) -> None:
     told: set[str] = set()
     while True:
         verb, *rest = pipe.recv()
@@ -164,7 +166,7 @@ def _serve(pipe: Connection, executor: Executor) -> None:
             pipe.send(Answer(function(*arguments)))
         else:
             news = executor.advance()
-            notes = [note for note in executor.notes if note not in told]
+            notes = [note for note in (*executor.notes, *warned) if note not in told]
             told.update(notes)
             pipe.send(Reply(news, notes))
 
