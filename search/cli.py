@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, StudyFileError, UserError, did_you_mean, without_secrets
-from hpo.search.warned import once, to_stderr
+from hpo.search.terms.warned import once, to_stderr
 
 _ORDER = (
     "run",

@@ -1,9 +1,9 @@
 """From a study file to a Study: every mistake found in one pass, each with its place and the likely meaning.
 
-Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` adds what only building tells, in another process. One file reads each
-part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective, knobs and data, ``space``
-ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers, pruners and executors,
-``evidence`` prior and warm start.
+Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` adds what only building tells, in another
+process. One file reads each part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective,
+knobs and data, ``space`` ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers,
+pruners and executors, ``warmstart`` prior and warm start.
 """
 
 from __future__ import annotations

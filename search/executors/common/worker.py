@@ -32,7 +32,7 @@ from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Event, Task
 from hpo.search.terms.threads import ENVIRONMENT
-from hpo.search.warned import once
+from hpo.search.terms.warned import once
 
 READY = "ready"
 

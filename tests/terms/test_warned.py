@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpo.search.cli import main
-from hpo.search.warned import once
+from hpo.search.terms.warned import once
 
 WARNING = """
 import warnings

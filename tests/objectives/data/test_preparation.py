@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hpo.search.errors import DataError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -21,6 +20,7 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.prepare import preprocessor
 from hpo.search.cli import main
+from hpo.search.terms.errors import DataError
 
 
 def through_json(preparation: Preparation) -> Preparation:
@@ -144,7 +144,7 @@ def test_a_saved_estimator_predicts_on_the_raw_table_what_was_scored(
 
 
 def _split_seed() -> int:
-    from hpo.search.recipe import derive_seed
+    from hpo.search.terms.recipe import derive_seed
 
     return derive_seed(0, "split")
 
