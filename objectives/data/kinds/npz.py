@@ -131,7 +131,7 @@ def _array(archive: zipfile.ZipFile, file: str, name: str) -> NDArray[Any]:
             held = info.file_size - member.tell()
         claimed = math.prod(shape) * kind.itemsize
         if kind.hasobject:
-            raise DataError(f"{file} cannot be read as arrays: {name} holds Python objects")
+            raise DataError(f"{file} cannot be read as arrays: {name}: it holds Python objects")
         if min(shape, default=0) < 0 or claimed != held or held > DENSEST * info.compress_size + kind.itemsize:
             raise DataError(
                 f"{file}: {name} says it holds {kind} {list(shape)}, {claimed} bytes, but has {held}: it is damaged"

@@ -67,7 +67,7 @@ X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
         ({"x": npy(X, shape=(b"(40, 3)", b"(-4, 3)")), "y": npy(Y)}, "it is damaged"),
         ({"x": b"this is text", "y": npy(Y)}, "cannot be read as arrays: x"),
         ({"x": b"", "y": npy(Y)}, "cannot be read as arrays: x"),
-        ({"x": npy(X), "y": npy(np.array([{}] * 40, dtype=object))}, "y holds Python objects"),
+        ({"x": npy(X), "y": npy(np.array([{}] * 40, dtype=object))}, "y: it holds Python objects"),
         ({"x": npy(np.zeros((40, 0))), "y": npy(Y)}, "has no features"),
         ({"x": npy(np.zeros((40, 3, 0))), "y": npy(Y)}, "has no features"),
         ({"x": npy(np.zeros((0, 3))), "y": npy(np.zeros(0, dtype=int))}, "too few"),
