@@ -25,13 +25,20 @@ from hpo.search.terms.threads import REPRODUCIBLE, set_environment
 if TYPE_CHECKING:
     from hpo.objectives.trainer.alone import Fitted, train_alone
     from hpo.objectives.trainer.lanes import open_lanes
+    from hpo.objectives.trainer.problem import call
     from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
 set_environment(REPRODUCIBLE)  # before torch first multiplies
 
-_HOMES = {"Fitted": "alone", "train_alone": "alone", "open_lanes": "lanes", "TrainingRecipe": "training_recipe"}
+_HOMES = {
+    "Fitted": "alone",
+    "train_alone": "alone",
+    "open_lanes": "lanes",
+    "TrainingRecipe": "training_recipe",
+    "call": "problem",
+}
 
-__all__ = ["Fitted", "TrainingRecipe", "open_lanes", "train_alone"]
+__all__ = ["Fitted", "TrainingRecipe", "call", "open_lanes", "train_alone"]
 
 
 def __getattr__(name: str) -> object:

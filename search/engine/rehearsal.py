@@ -20,6 +20,7 @@ from typing import Any
 
 from hpo.search.describe.objective import Objective, describe, import_module
 from hpo.search.running.training import failure
+from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, UserError
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.study import Study
@@ -87,10 +88,8 @@ def main(answer: str) -> None:
     job = json.load(sys.stdin)
     problem = ""
     if job["load"]:
-        from hpo.objectives import data
-
         try:
-            data.load(job["data"], job["split_seed"])
+            registry.part("data").load(job["data"], job["split_seed"])
         except DataError as error:
             problem = str(error)
     if not problem and job["recipes"]:
@@ -116,9 +115,7 @@ def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]]) -> st
 def _build(objective: Objective, recipe: Mapping[str, Any]) -> None:
     module = import_module(objective)
     if objective.trained_by_suite:
-        from hpo.objectives.trainer.problem import call
-
-        call(module.build, recipe)
+        registry.part("trainer").call(module.build, recipe)
     else:
         module.attempt(recipe)
 
@@ -131,9 +128,8 @@ def _recipes(study: Study) -> Iterator[dict[str, Any]]:
 def _doubtful_data(study: Study) -> bool:
     if study.data is None:
         return False
-    from hpo.objectives import data
-
-    return data.doubtful(study.data)
+    doubtful: bool = registry.part("data").doubtful(study.data)
+    return doubtful
 
 
 def _refuse(problem: str) -> None:

@@ -172,8 +172,8 @@ storage: ":memory:"
     assert max(by_hand, key=lambda name: by_hand[name]) == "LogisticRegression"
     winner = report(store, read.name).winner
     assert winner is not None
-    assert winner["recipe"]["estimator"] == "LogisticRegression"
-    assert winner["candidates"][0]["mean"][0] == pytest.approx(by_hand["LogisticRegression"])
+    assert winner.recipe["estimator"] == "LogisticRegression"
+    assert winner.first.mean[0] == pytest.approx(by_hand["LogisticRegression"])
 
 
 def test_a_settled_study_run_again_is_the_same_study(study: Callable[..., Study]) -> None:
