@@ -11,7 +11,7 @@ from hpo.search import studyfile
 from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
 from hpo.search.engine.context import Progress
-from hpo.search.engine.winner import CONFIRM
+from hpo.search.engine.costs import CONFIRM
 from hpo.search.report import recipefile
 from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store

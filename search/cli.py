@@ -1,7 +1,7 @@
 """The `hpo` command: finds the sub-command, runs it, turns foreseeable failures into one message and an exit code.
 
-Exit codes: 0 done, 2 the user's mistake, 3 every trial failed, 4 the store failed, 130 interrupted; a bug keeps its
-traceback.
+Exit codes: 0 done, 1 the objective brought the command down, 2 the user's mistake, 3 every trial failed, 4 the store
+failed, 130 interrupted; a bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from hpo.search.running import leaving
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, StudyFileError, UserError, did_you_mean, without_secrets
 from hpo.search.terms.warned import once, to_stderr
@@ -33,8 +34,14 @@ _ORDER = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run the command line; returns the exit code. Without ``argv`` this process is the command's own."""
+    if argv is not None:
+        return _main(list(argv))
+    with leaving.own_process():
+        return leaving.ends_with(_main(sys.argv[1:]))
+
+
+def _main(words: list[str]) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:

@@ -48,6 +48,8 @@ class CohortExecutor(Executor):
         """Bring lanes that are behind to their recorded points, then move every lane by an epoch."""
         news, self._refused = self._refused, []
         while behind := [lane for lane, job in self._busy() if lane.epoch < job.done and not lane.done]:
+            if self.expired():
+                return news
             self._epoch(behind)
             news += self._leave(behind)
         news += self._leave([lane for lane, _ in self._busy()])

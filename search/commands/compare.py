@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="the curves as JSON")
     parser.add_argument("--fresh", action="store_true", help="run all again")
     options.add_overrides(parser)
+    options.add_grace(parser)
     parser.set_defaults(storage="compare.db")
 
 
@@ -56,7 +57,8 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.engine.compare import compare
 
     pairs = [(sampler, pruner) for sampler in samplers for pruner in pruners]
-    found = compare(study, pairs, arguments.seeds, options.store_of(arguments), fresh=arguments.fresh)
+    store = options.store_of(arguments)
+    found = compare(study, pairs, arguments.seeds, store, fresh=arguments.fresh, grace=arguments.grace)
     _print(found, str(study.goal), arguments.seeds)
     if arguments.output is not None:
         content = [

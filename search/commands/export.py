@@ -62,7 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
-    from hpo.search.engine.winner import CONFIRM
+    from hpo.search.engine.costs import CONFIRM
     from hpo.search.report import recipefile
     from hpo.search.report import study as report
 

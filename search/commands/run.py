@@ -1,7 +1,7 @@
 """Run a study, or go on where it stopped.
 
 Every limit of the budget is a total: the same command run again goes on if something is left, and finishes at once
-if nothing is. Ctrl-C once stops after the round is recorded, twice stops now.
+if nothing is. Ctrl-C once stops after the round is recorded, twice stops now; SIGTERM and SIGHUP stop as Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hpo.search.report.plain import to_json
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
+    from hpo.search.engine.context import Progress
     from hpo.search.store import Store
     from hpo.search.terms.study import Study
 
@@ -27,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     options.add_study(parser, stored=False)
     options.add_overrides(parser)
+    options.add_grace(parser)
     parser.add_argument("--fresh", action="store_true", help="delete an earlier study of this name first")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
@@ -67,12 +69,15 @@ def _run(study: Study, arguments: argparse.Namespace) -> Store:
     from hpo.search.engine import run as engine
     from hpo.search.views import terminal
 
+    def run(progress: Progress | None) -> Store:
+        return engine.run(study, fresh=arguments.fresh, progress=progress, grace=arguments.grace)
+
     if arguments.json:
         with _only_ours() as out:
-            return engine.run(study, fresh=arguments.fresh, progress=terminal.Json(out))
+            return run(terminal.Json(out))
     if arguments.quiet:
-        return engine.run(study, fresh=arguments.fresh)
+        return run(None)
     if sys.stdout.isatty():
         with terminal.Screen() as screen:
-            return engine.run(study, fresh=arguments.fresh, progress=screen)
-    return engine.run(study, fresh=arguments.fresh, progress=terminal.Lines())
+            return run(screen)
+    return run(terminal.Lines())

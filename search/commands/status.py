@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print one line a study."""
-    from hpo.search.engine.winner import CONFIRM
+    from hpo.search.engine.costs import CONFIRM
     from hpo.search.report import show, text
     from hpo.search.report import study as report
 

@@ -3,7 +3,7 @@
 An executor has lanes and four verbs. The search loop does not know which one it drives::
 
     admit(job)       start the trial, or take a kept one up again, in a free lane
-    advance()        block until at least one admitted trial has news; return the news in lane order
+    advance()        block until at least one admitted trial has news, or time is up; return the news in lane order
     evict(number)    stop a trial now; with keep=True its state is held for a later admit, where there is room
     close()          release everything; safe to call twice, and after any exception
 
@@ -22,6 +22,10 @@ that are behind catch up before the others move, so that a resumed study equals 
 A file may also say what it does not promise, and the contract tests leave that out::
 
     DISCLAIMS = ("same study",)    which trial is ahead depends on how fast each trains, and so may what is pruned
+
+Everything ends: an executor that waits for other processes asks ``expired()`` at least twice a second while it waits,
+and where time is up ends those that do not answer and returns what it has. One that trains in the caller's process is
+interrupted there by OutOfTime, after which its lanes are only evicted or closed.
 """
 
 from __future__ import annotations
@@ -40,11 +44,15 @@ class Executor(abc.ABC):
 
     Attributes:
         lanes: how many.
+        processes: worker processes that train at the same time, with as many lanes each; 0 where this one trains.
         notes: what the user should know about how trials are trained, each sentence once.
+        expired: says whether time is up; set by whoever drives the executor.
     """
 
     lanes: int = 1
+    processes: int = 0
     notes: Sequence[str] = ()
+    expired: Callable[[], bool] = staticmethod(lambda: False)
 
     @abc.abstractmethod
     def admit(self, job: Job) -> None:
@@ -52,14 +60,18 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def advance(self) -> list[Event]:
-        """Block until there is news; never returns an empty list while a lane is busy."""
+        """Block until there is news; the list is empty while a lane is busy only where time is up."""
 
     @abc.abstractmethod
     def evict(self, number: int, *, keep: bool = False) -> None:
         """Free the trial's lane; with ``keep`` hold its state, where there is room, for a later ``admit``."""
 
     def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call a function of a module where trials are trained, so that what it needs is loaded there only."""
+        """Call a function of a module where trials are trained, so that what it needs is loaded there only.
+
+        Raises:
+            OutOfTime: time was up before it returned.
+        """
         return function(*arguments)
 
     @abc.abstractmethod

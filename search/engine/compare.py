@@ -10,6 +10,7 @@ from typing import Any
 from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import describe
 from hpo.search.engine import run as engine
+from hpo.search.engine.watch import GRACE
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
 from hpo.search.terms.budget import Budget
@@ -50,6 +51,7 @@ def compare(
     store: Store,
     *,
     fresh: bool = False,
+    grace: float = GRACE,
     say: Callable[[str], Any] = print,
 ) -> list[Variant]:
     """Run every (sampler, pruner) pair with every seed, best mean at the end first.
@@ -73,7 +75,7 @@ def compare(
                 confirm=None,
                 budget=Budget(steps=steps, minutes=study.budget.minutes),
             )
-            engine.run(one, store=store, fresh=fresh)
+            engine.run(one, store=store, fresh=fresh, grace=grace)
             reports.append(report(store, one.name))
         curves = tuple(best_so_far(one) for one in reports)
         seconds = statistics.fmean(one.seconds for one in reports)

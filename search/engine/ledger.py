@@ -50,6 +50,7 @@ class Ledger:
         retries: trials that repeat a failed one; they do not count against the budget.
         best: the complete trial with the best first goal.
         seconds: what earlier runs took.
+        beside: seconds that earlier runs took for what is not this study's search: fresh runs and the test.
         warm_start: what was known before the first trial.
     """
 
@@ -78,6 +79,7 @@ class Ledger:
         self.retries = 0
         self.best: Entry | None = None
         self.seconds = float(self.facts().get(attributes.SECONDS, 0.0))
+        self.beside = 0.0
         self.warm_start = warmstart.recall(study, session.study)
         self._recipe = recipe
         self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
@@ -97,7 +99,7 @@ class Ledger:
     def spent(self, elapsed: float) -> Spent:
         """What the budget has paid for; ``elapsed`` seconds of this run are added to those of earlier ones."""
         best = self.best.values[0] if self.best is not None else None
-        return Spent(len(self.entries) - self.retries, self.steps, self.seconds + elapsed, best)
+        return Spent(len(self.entries) - self.retries, self.steps, self.seconds + self.beside + elapsed, best)
 
     def tried(self) -> Collection[str]:
         """Keys of the recipes not to be tried again: all that stand, and those that failed twice."""

@@ -27,6 +27,7 @@ from hpo.search.contracts.policy import Continue, Pause, Prune, Resume, Verdict,
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.rules import Observer, Rules
+from hpo.search.engine.watch import Watch
 from hpo.search.running.training import VALUE
 from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
@@ -40,6 +41,8 @@ GIVE_UP = 5
 DEATHS = 5
 """A trial under which its worker died this often, in a search that lived, without a new point is failed."""
 
+_SPENT = "the budget was spent"
+
 _TICK = 1.0
 """Seconds between two notes of how long the study has run."""
 
@@ -47,20 +50,27 @@ _TICK = 1.0
 class Loop:
     """Runs one study's trials until its budget is spent, its space is exhausted, or it is stopped."""
 
-    def __init__(self, ledger: Ledger, executor: Executor, rules: Rules, observer: Observer) -> None:
+    def __init__(
+        self, ledger: Ledger, executor: Executor, rules: Rules, observer: Observer, *,
+        watch: Watch | None = None, began: float | None = None,
+    ) -> None:  # fmt: skip
+        """``watch`` is told when the minutes are spent; ``began`` is since when they run, on the monotonic clock."""
+        self.watch = watch or Watch()
         self.ledger, self.executor, self.rules, self.observer = ledger, executor, rules, observer
         self.study = ledger.study
-        self.stop = False
+        self.stop = self.watch.stop
         """Set by a signal handler: end after the current round is recorded."""
         self._running: dict[int, Entry] = {}
         self._moved: list[int] = []  # in this round, to be judged
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         self._kept_time = 0.0
+        self.worked = False
+        """Whether anything was trained: a study that is run again when all is done takes no time."""
         self._memo: Mapping[str, Any] = ledger.facts().get(attributes.MEMO, {})
 
     @property
     def elapsed(self) -> float:
-        """Seconds since this loop was made."""
+        """Seconds that count for this loop."""
         return time.monotonic() - self._began
 
     def run(self) -> None:
@@ -75,11 +85,13 @@ class Loop:
         self._check_budget()  # it may be smaller than it was
         self._take_up()
         while True:
+            self._set_deadline()
             self._fill()
             self._commit()
             self._check_stop()
             if not self._running:
                 break
+            self.worked = True
             for event in sorted(self.executor.advance(), key=lambda event: event.number):
                 self._handle(event)
             self._decide()
@@ -88,7 +100,7 @@ class Loop:
             self._commit()
             self._check_stop()
         self._close_open("the search ended")
-        self.ledger.keep_time(self.elapsed)
+        self._keep_time()
         self._commit()
         if not self.ledger.counts["complete"] + self.ledger.counts["pruned"] and self.ledger.counts["failed"]:
             self._everything_failed()
@@ -105,7 +117,7 @@ class Loop:
 
     def _fill(self) -> None:
         while len(self._running) < self.executor.lanes and not self.stop:
-            spent = self.ledger.spent(self.elapsed)
+            spent = self._spent()
             if not self.study.budget.may_go_on(spent) or self._target_reached():
                 return
             turn = self.rules.policy.next(self._view())
@@ -239,12 +251,30 @@ class Loop:
 
     def _check_stop(self) -> None:
         if self.stop:
-            for entry in self._running.values():
-                if entry.attempts:  # a clean stop is no death
-                    self.ledger.count_attempts(entry, 0)
-            self.ledger.keep_time(self.elapsed)
-            self._commit()
+            self.rest()
             raise Interrupted("stopped; the same command goes on from here")
+
+    def rest(self) -> None:
+        """Record that the search stops here for a while; the watching thread does that where a step would not end."""
+        for entry in self._running.values():
+            if entry.attempts:  # a clean stop is no death
+                self.ledger.count_attempts(entry, 0)
+        self._keep_time()
+        self._commit()
+
+    def give_up(self) -> None:
+        """Record that the time is spent under a step that would not end; called by the watching thread."""
+        for entry in self.ledger.entries:
+            if entry.state in ("running", "paused"):
+                self._end(entry, "pruned", _SPENT)
+        self._keep_time()
+        self._commit()
+
+    @property
+    def at_work(self) -> str:
+        """What is being trained, in words."""
+        numbers = ", ".join(map(str, sorted(self._running)))
+        return f"a step of trial {numbers}" if numbers else "a trial"
 
     def _check_failures(self) -> None:
         counts = self.ledger.counts
@@ -259,8 +289,18 @@ class Loop:
     def _check_budget(self) -> None:
         if self._target_reached():
             self._close_open("the target was reached")
-        elif not self.study.budget.may_go_on(self.ledger.spent(self.elapsed)):
-            self._close_open("the budget was spent")
+        elif self.watch.out_of_time() or not self.study.budget.may_go_on(self._spent()):
+            self._close_open(_SPENT)
+
+    def _set_deadline(self) -> None:
+        minutes = self.study.budget.minutes
+        left = None if minutes is None else minutes * 60 - self._spent().seconds
+        self.watch.deadline = None if left is None else time.monotonic() + left
+
+    def _spent(self) -> Spent:
+        """What the budget has paid for, and what is kept of it for what comes after the search."""
+        spent = self.ledger.spent(self.elapsed)
+        return replace(spent, seconds=spent.seconds + self.rules.reserve())
 
     def _close_open(self, reason: str) -> None:
         """End what runs or is paused as pruned."""
@@ -316,8 +356,12 @@ class Loop:
             self.ledger.note_study(attributes.MEMO, dict(memo))
             self._memo = self.ledger.facts()[attributes.MEMO]  # as it will be read back
 
-    def _commit(self) -> None:
-        if self.elapsed - self._kept_time >= _TICK:
+    def _keep_time(self) -> None:
+        if self.worked:
             self._kept_time = self.elapsed
             self.ledger.keep_time(self.elapsed)
+
+    def _commit(self) -> None:
+        if self.elapsed - self._kept_time >= _TICK:
+            self._keep_time()
         self.ledger.session.commit()

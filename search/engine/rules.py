@@ -24,6 +24,7 @@ class Rules:
         make_sampler: makes the sampler for a draw (number, attempt).
         horizon: steps of a complete trial under a recipe, None when unknown.
         folders: where trials keep their checkpoints.
+        reserve: seconds of the budget's minutes that are kept for what comes after the search.
     """
 
     policy: Policy
@@ -31,6 +32,7 @@ class Rules:
     make_sampler: Callable[[int, int], BaseSampler]
     horizon: Callable[[Mapping[str, Any]], int | None]
     folders: Folders = field(default_factory=lambda: Folders(None))
+    reserve: Callable[[], float] = field(default=lambda: 0.0)
 
 
 class Observer(Protocol):

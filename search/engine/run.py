@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
 from hpo.search.engine.checkpoints import Folders, drop_folders, new_id
 from hpo.search.engine.context import Context, Progress
+from hpo.search.engine.costs import CONFIRM, Costs
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import (
@@ -33,19 +35,30 @@ from hpo.search.engine.plugins import (
 )
 from hpo.search.engine.rehearsal import rehearse
 from hpo.search.engine.rules import Rules
-from hpo.search.engine.signals import drive
-from hpo.search.engine.winner import CONFIRM, decide
+from hpo.search.engine.watch import GRACE, Watch
+from hpo.search.engine.watched import Watched
+from hpo.search.engine.winner import decide
 from hpo.search.store import Store, attributes, open_store
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, StoreError
+from hpo.search.terms.errors import HpoError, OutOfTime, StoreError, UserError
 from hpo.search.terms.recipe import canonical, derive_seed
 from hpo.search.terms.study import Study
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
 
+_CLOSING = 5.0
+"""Seconds for the objectives' cleaning up at the end of a study that has minutes."""
 
-def run(study: Study, *, store: Store | None = None, fresh: bool = False, progress: Progress | None = None) -> Store:
+
+def run(
+    study: Study,
+    *,
+    store: Store | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    grace: float = GRACE,
+) -> Store:
     """Run a study until its budget is spent, or go on where it stopped; returns the store that holds it.
 
     Args:
@@ -53,21 +66,28 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
         store: where it lives; None opens the study's own ``storage``.
         fresh: delete an earlier study of this name first.
         progress: is told what happens.
+        grace: seconds after a signal by which the command has recorded and left, whatever the objective does.
 
     Raises:
         UserError: it cannot run, or an earlier study of this name is not comparable.
-        Interrupted: Ctrl-C; everything finished is stored.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP; everything finished is stored.
         EverythingFailed: no trial succeeded.
         StoreError: the store cannot be read or written.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     progress = progress or Progress()
+    with Watch(grace, progress.say) as watch:
+        return _run(study, store, fresh, progress, watch)
+
+
+def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, watch: Watch) -> Store:
     store = store or open_store(study.storage)
     objective = describe(study.objective, study.folder)
-    with _executor(study, objective, progress) as executor:  # first, as its processes take time to start
+    with _executor(study, objective, progress, watch) as executor:  # first, as its processes take time to start
         for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
         rehearse(study, objective)
+        watch.check()
         if fresh or study.name not in store.names():
             warmstart.require(study, store)  # before anything is written or deleted
         if fresh:
@@ -76,10 +96,11 @@ def run(study: Study, *, store: Store | None = None, fresh: bool = False, progre
                     store.delete(name)
                     drop_folders(store, stored.user_attrs)
         with store.session(study.name, study.directions) as session:
+            watch.sessions.append(session)
             _open(study, objective, store, session, progress)
             try:
-                context = Context(study, objective, store, executor, progress)
-                decide(context, _search(context, session))
+                context = Context(study, objective, store, executor, progress, watch)
+                decide(context, *_search(context, session))
             except StoreError:
                 raise
             except HpoError:  # interrupted or failed: what stands is described all the same
@@ -149,18 +170,30 @@ def _open(study: Study, objective: Objective, store: Store, session: Session, pr
 
 
 @contextmanager
-def _executor(study: Study, objective: Objective, progress: Progress) -> Iterator[Executor]:
+def _executor(study: Study, objective: Objective, progress: Progress, watch: Watch) -> Iterator[Executor]:
     plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
-    executor = build_executor(plugin, study.task, study.workers)
+    minutes = study.budget.minutes
+    watch.deadline = None if minutes is None else watch.began + minutes * 60
     try:
-        yield executor
+        executor = watch.inside("import of the objective", build_executor, plugin, study.task, study.workers)
+    except OutOfTime:
+        watch.check()
+        raise UserError(
+            f"{objective.label} was still being imported when its budget of {minutes:g} minutes was spent: raise "
+            "minutes, or train in functions, not while importing"
+        ) from None
+    watched = Watched(executor, watch)
+    try:
+        yield watched
         for note in executor.notes:
             progress.say(note)
     finally:
-        executor.close()
+        if minutes is not None:
+            watch.deadline = time.monotonic() + _CLOSING
+        watched.close()
 
 
-def _search(context: Context, session: Session) -> Ledger:
+def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
     study, objective = context.study, context.objective
     sampler, policy = sampler_and_policy(study)
     pruner = pruner_of(study)
@@ -182,7 +215,14 @@ def _search(context: Context, session: Session) -> Ledger:
         make_sampler=make_sampler,
         horizon=horizon,
         folders=folders,
+        reserve=context.reserve(ledger, horizon),
     )
-    drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "search")
+    costs = Costs(ledger, context.store, context.watch.began)
+    loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch, began=context.watch.began)
+    context.progress.opened(loop, "search")
+    context.watch.drive(loop)
+    left, kept = costs.left(), rules.reserve()
+    if left is not None and loop.worked and 0.0 < left <= kept:
+        context.progress.say(f"the search leaves {left:.1f} s, as long as fresh runs and test are expected to take")
     folders.clear()
-    return ledger
+    return ledger, costs

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import optuna
 
@@ -13,25 +14,22 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.engine.checkpoints import Folders, new_id
 from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
 from hpo.search.engine.context import Context
+from hpo.search.engine.costs import CONFIRM, Costs
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import build
 from hpo.search.engine.rules import Rules
-from hpo.search.engine.signals import drive
 from hpo.search.running.training import scores_on_test
 from hpo.search.store import attributes
 from hpo.search.terms.budget import Budget
-from hpo.search.terms.errors import EverythingFailed
+from hpo.search.terms.errors import EverythingFailed, OutOfTime
 from hpo.search.terms.recipe import canonical
 from hpo.search.terms.study import Plugin
 from hpo.search.terms.winner import Winner
 
-CONFIRM = " (confirm)"
-"""What is added to a study's name for the study that holds its fresh runs."""
 
-
-def decide(context: Context, ledger: Ledger) -> None:
+def decide(context: Context, ledger: Ledger, costs: Costs) -> None:
     """Confirm the finalists, choose the winner, measure it on the test split, store the verdict."""
     study = context.study
     several = len(study.goals) > 1
@@ -39,28 +37,47 @@ def decide(context: Context, ledger: Ledger) -> None:
     if not finals:
         return
     seeds = fresh_seeds(study)
-    found = candidates(finals, seeds, _fresh_runs(context, finals, seeds) if seeds else [], ledger)
+    fresh = _fresh_runs(context, finals, seeds, ledger, costs) if seeds else []
+    seeds = _shared(context, finals, seeds, fresh)
+    found = candidates(finals, seeds, fresh, ledger)
     leader = ledger[found[0].trial]
     recipe = canonical({**leader.recipe, "seed": seeds[0]} if found[0].runs else leader.recipe)
     old = Winner.read(ledger.facts().get(attributes.WINNER))
     winner = Winner(recipe, tuple(found))
     if old is not None and old.recipe == recipe and old.measured:
         winner = replace(winner, test=old.test, measured=True)
-    elif context.objective.returns_model:
-        context.progress.say("measuring the winner once on the test split")
-        winner = replace(winner, test=_test(context, recipe), measured=True)
-    if old != winner:
-        ledger.note_study(attributes.WINNER, winner.plain())
+    costs.keep()
+    _store(ledger, old, winner)
+    if context.objective.returns_model and not winner.measured:
+        try:
+            tested = _tested(context, winner, costs)
+        finally:
+            costs.keep()
+            ledger.session.commit()
+        _store(ledger, winner, tested)
+
+
+def _store(ledger: Ledger, old: Winner | None, new: Winner) -> None:
+    if old != new:
+        ledger.note_study(attributes.WINNER, new.plain())
     ledger.session.commit()
 
 
-def _fresh_runs(context: Context, finals: list[Entry], seeds: list[int]) -> list[Entry]:
+def _fresh_runs(
+    context: Context, finals: list[Entry], seeds: list[int], search: Ledger, costs: Costs
+) -> Sequence[Entry]:
     study = context.study
     question = f"Fresh runs of the finalists of {study.name}"
     again = replace(study, name=study.name + CONFIRM, budget=Budget(), repeats=True, question=question)
     plan = FreshRuns(finals, seeds)
+    horizon = horizon_of(context.objective, study.space)
     with context.store.session(again.name, again.directions) as session:
+        context.watch.sessions.append(session)
         ledger = Ledger(again, session, plan.recipe)
+        left = costs.left()
+        if left is not None:
+            kept = min(context.reserve(search, horizon).test(), max(0.0, left) / 2)
+            ledger.study = replace(again, budget=Budget(minutes=(ledger.seconds + max(0.0, left - kept)) / 60))
         plan.place(ledger)
         if attributes.ID not in ledger.facts():
             ledger.note_study(attributes.ID, new_id())
@@ -69,24 +86,57 @@ def _fresh_runs(context: Context, finals: list[Entry], seeds: list[int]) -> list
             policy=plan,
             pruner=build("pruner", Plugin("none"), PrunerContext()),
             make_sampler=_no_sampler,
-            horizon=horizon_of(context.objective, study.space),
+            horizon=horizon,
             folders=folders,
         )
+        loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch)
         try:
-            drive(Loop(ledger, context.executor, rules, context.progress), context.progress, "confirm")
+            context.progress.opened(loop, "confirm")
+            context.watch.drive(loop)
         except EverythingFailed as error:
             context.progress.say(f"no fresh run succeeded: {error}")
+        finally:
+            costs.fresh += loop.elapsed if loop.worked else 0.0
         folders.clear()
         return ledger.entries
+
+
+def _shared(context: Context, finals: Sequence[Entry], seeds: list[int], fresh: Sequence[Entry]) -> list[int]:
+    """The seeds to decide by: all, or where the time was up before, those that every finalist was trained with."""
+    ended = Counter((run.key, run.recipe["seed"]) for run in fresh if run.state in ("complete", "failed"))
+    complete = {(run.key, run.recipe["seed"]) for run in fresh if run.state == "complete"}
+    if context.study.budget.minutes is None or all(ended[entry.key, seed] for entry in finals for seed in seeds):
+        return seeds
+    shared = [seed for seed in seeds if all((entry.key, seed) in complete for entry in finals)]
+    runs, all_runs = len(complete), len(finals) * len(seeds)
+    by = f"the {len(shared)} of {len(seeds)} seeds that all finalists have" if shared else "the search alone"
+    context.progress.say(
+        f"time was up after {runs} of {all_runs} fresh runs: the winner is decided by {by}; "
+        "with more --minutes the same command goes on"
+    )
+    return shared
 
 
 def _no_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
     raise AssertionError("fresh runs have their recipes given")
 
 
-def _test(context: Context, recipe: Mapping[str, Any]) -> dict[str, float] | None:
-    """Train the winner once more and measure it on the test split; None where that is not to be had."""
-    scores, reason = context.executor.call(scores_on_test, context.study.task, recipe, context.study.goals)
+def _tested(context: Context, winner: Winner, costs: Costs) -> Winner:
+    """The winner with its scores on the test split, where they are to be had in time."""
+    watch, left = context.watch, costs.left()
+    began = time.monotonic()
+    watch.deadline = None if left is None else began + left
+    if not watch.out_of_time():
+        context.progress.say("measuring the winner once on the test split")
+    task, goals = context.study.task, context.study.goals
+    try:
+        scores, reason = context.executor.call(scores_on_test, task, winner.recipe, goals)
+    except OutOfTime:
+        watch.check()
+        context.progress.say("time was up before the winner was measured on the test split: raise --minutes for that")
+        return winner
+    finally:
+        costs.test += time.monotonic() - began
     if reason:  # the search stands without it
         context.progress.say(f"the winner could not be tested: {reason}")
-    return scores
+    return replace(winner, test=scores, measured=True)

@@ -11,6 +11,7 @@ Cost: about two seconds of start per worker (importing torch or sklearn), a tent
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
@@ -21,8 +22,8 @@ from hpo.search.terms.job import Event, Job, Lost, Point, Task
 
 REQUIRES = ("other processes",)
 
-_LOOK = 1.0
-"""Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
+_LOOK = 0.5
+"""Seconds after which a worker that says nothing is looked at, and the time too."""
 
 DISCLAIMS = ("same study",)
 
@@ -34,10 +35,10 @@ class _Lane:
     waiting: bool = False  # the worker holds still until it is told to go on
     kept: set[int] = field(default_factory=set)
 
-    def end(self) -> None:
+    def end(self, grace: float = GRACE) -> None:
         """Let an idle worker end by itself, kill one that trains."""
         idle = self.worker.ready and (self.number is None or self.waiting)
-        self.worker.end(grace=GRACE if idle else 0.0)
+        self.worker.end(grace=grace if idle else 0.0)
 
 
 class Processes(Executor):
@@ -45,7 +46,7 @@ class Processes(Executor):
 
     def __init__(self, task: Task, workers: int, paused: int) -> None:
         """Train in ``workers`` processes, each of which holds up to ``paused`` suspended trials."""
-        self.lanes = workers
+        self.lanes = self.processes = workers
         self.notes: list[str] = []
         self._task, self._options = task, {"paused": paused}
         self._lanes: list[_Lane | None] = [None] * workers
@@ -71,7 +72,7 @@ class Processes(Executor):
         lane.worker.send("advance")
 
     def advance(self) -> list[Event]:
-        """Let waiting workers go on, then collect what has arrived, in lane order.
+        """Let waiting workers go on, then collect what has arrived, in lane order; nothing where time is up before.
 
         Raises:
             UserError: a worker cannot start.
@@ -83,7 +84,7 @@ class Processes(Executor):
                 lane.waiting = False
                 lane.worker.send("advance")
         events: list[Event] = []
-        while not events:
+        while not events and not self.expired():
             wait([lane.worker.pipe for lane in busy], timeout=_LOOK)
             events = [event for index in range(self.lanes) for event in self._receive(index)]
         return events
@@ -106,12 +107,13 @@ class Processes(Executor):
                 lane.worker.send("evict", number, False)
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker; all of them together have so long for their objectives' cleaning up."""
         lanes, self._lanes = [lane for lane in self._lanes if lane is not None], [None] * self.lanes
         for lane in lanes:
             lane.worker.pipe.close()
+        until = time.monotonic() + GRACE
         for lane in lanes:
-            lane.end()
+            lane.end(0.0 if self.expired() else max(0.0, until - time.monotonic()))
 
     def _receive(self, index: int) -> list[Event]:
         lane = self._lanes[index]

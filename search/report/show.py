@@ -17,7 +17,8 @@ def result(found: StudyReport) -> dict[str, Any]:
     """The outcome as plain data: counts and the winner."""
     return {
         "study": found.name, "goals": list(found.goals), "counts": dict(found.counts), "points": found.points,
-        "saved": found.saved, "seconds": found.seconds, "winner": found.winner.plain() if found.winner else None,
+        "saved": found.saved, "seconds": found.seconds, "spent": dict(found.spent),
+        "winner": found.winner.plain() if found.winner else None,
     }  # fmt: skip
 
 
@@ -49,7 +50,9 @@ def headline(found: StudyReport) -> list[str]:
     title = f"[bold]{escape(found.name)}[/bold]" + (f" - {escape(found.question)}" if found.question else "")
     status = [f"being run by {found.running}"] if found.running else []
     line = f"{sum(found.counts.values())} trials ({counts or 'none'}), {found.points} steps{saved}"
-    return [title, *status, f"{line}, {text.duration(found.seconds)}"]
+    parts = [f"{what} {text.duration(took)}" for what, took in found.spent.items() if took]
+    on = f" ({', '.join(parts)})" if len(parts) > 1 else ""
+    return [title, *status, f"{line}, {text.duration(found.seconds)}{on}"]
 
 
 def verdict(found: StudyReport) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.store import attributes
@@ -28,6 +28,8 @@ class StudyReport:
         running: who runs it now, None when nobody does.
         counts: number of trials by state.
         points: points recorded in all trials.
+        seconds: of all runs, with what came after the search.
+        spent: the same by what it was spent on: ``search``, ``fresh runs``, ``test``.
         horizon: points of the longest complete trial, None when none is complete.
         winner: the verdict; None before the search has ended.
         definition: what the trials depend on, as stored.
@@ -47,6 +49,7 @@ class StudyReport:
     definition: Mapping[str, Any]
     study_file: str = ""
     task: Mapping[str, Any] | None = None
+    spent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -108,6 +111,9 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     known = [Goal.read(goal) for goal in definition.get("goals", ())]
     judged = next((i for i, goal in enumerate(known) if goal.metric == definition.get("judged")), 0)
     trials = tuple(attributes.read_trial(trial, known, judged) for trial in snapshot.trials)
+    search = float(fact(attrs, attributes.SECONDS, (int, float), 0.0))
+    beside = fact(attrs, attributes.SPENT, Mapping, {})
+    spent = {"search": search, **{what: float(took) for what, took in beside.items()}}
     counts: dict[str, int] = dict.fromkeys(STATES, 0)
     for trial in trials:
         counts[trial.state] += 1
@@ -119,12 +125,13 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
         counts=counts,
         points=sum(len(trial.curve) for trial in trials),
         horizon=max((len(trial.curve) for trial in trials if trial.state == "complete"), default=None),
-        seconds=float(fact(attrs, attributes.SECONDS, (int, float), 0.0)),
+        seconds=round(sum(spent.values()), 3),
         trials=trials,
         winner=Winner.read(winner if "candidates" in winner else None),
         definition=definition,
         study_file=fact(attrs, attributes.STUDY_FILE, str, ""),
         task=fact(attrs, attributes.TASK, Mapping, None),
+        spent=spent,
     )
 
 

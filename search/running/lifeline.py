@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hpo.search.running.forks import not_in_children
+
 
 def die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when its parent dies (Linux; elsewhere a broken pipe ends it later).
@@ -36,6 +38,7 @@ def group_dies_with_us(group: int) -> Iterator[None]:
         ["/bin/sh", "-c", f"read line || kill -s KILL -- -{group}"],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
+    not_in_children(watch.stdin)
     try:
         yield
     finally:

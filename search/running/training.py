@@ -21,8 +21,10 @@ from typing import Any
 from hpo.search.describe.objective import FILLED, Objective, describe, import_module
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
+from hpo.search.running.forks import stay
+from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Advice, DataError, UserError
+from hpo.search.terms.errors import Advice, DataError, OutOfTime, UserError
 from hpo.search.terms.job import Failed, Finished, Job, Point, Task
 from hpo.search.terms.study import Goal
 
@@ -75,10 +77,10 @@ class Run:
         close = getattr(self._points, "close", None)
         if close is not None:
             try:
-                close()
+                stay(close)
             except (Exception, SystemExit) as error:
-                told = f"{type(error).__name__}: {error}"
-                warnings.warn(f"stopping a trial early, its objective raised {told}", RuntimeWarning, stacklevel=2)
+                text = f"stopping a trial early, its objective raised {told(error)}"
+                warnings.warn(text, RuntimeWarning, stacklevel=2)
 
 
 def kept(
@@ -203,13 +205,13 @@ class Trainer:
         try:
             while True:
                 began = time.perf_counter()
-                metrics = next(run)
+                metrics = stay(next, run)
                 if run.step > job.done:
                     metrics.pop("step", None)
                     return Point(job.number, run.step, metrics, time.perf_counter() - began)
         except StopIteration:
             return Finished(job.number)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OutOfTime):
             raise
         except BaseException as error:  # sys.exit() in an objective must not end the search
             run.close()
@@ -224,22 +226,30 @@ def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal])
     trainer = Trainer(task)
     run = trainer.start(Job(0, recipe))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Advice)  # the search has told it
-            points = [(run.step, point) for point in run]
-        model, _ = kept(run.fitted, goals, points)
-        if not hasattr(model, "test"):
-            return None, ""
-        scores = model.test().items()
-    except Exception as error:  # the objective's own
+        scores = stay(_test_scores, run, goals)
+    except (KeyboardInterrupt, OutOfTime):
+        raise
+    except BaseException as error:  # the objective's own
         return None, failure(0, error, trainer.objective).reason
-    numbers = {name: float(score) for name, score in scores if isinstance(score, (int, float)) and math.isfinite(score)}
+    if scores is None:
+        return None, ""
+    numbers = {
+        name: float(score) for name, score in scores.items() if isinstance(score, (int, float)) and math.isfinite(score)
+    }
     return numbers, ""
+
+
+def _test_scores(run: Run, goals: Sequence[Goal]) -> Mapping[str, Any] | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Advice)  # the search has told it
+        points = [(run.step, point) for point in run]
+    model, _ = kept(run.fitted, goals, points)
+    return dict(model.test()) if hasattr(model, "test") else None
 
 
 def _imported(objective: Objective) -> Any:
     try:
-        return import_module(objective)
+        return stay(import_module, objective)
     except ImportError as error:
         raise UserError(f"{objective.label} cannot be imported: {error}") from error
     except (Exception, SystemExit) as error:
@@ -248,8 +258,7 @@ def _imported(objective: Objective) -> Any:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == str(objective.path)]
         place = f" in line {lines[-1]}" if lines else ""
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise UserError(f"{objective.label} cannot be imported: {told}{place}") from error
+        raise UserError(f"{objective.label} cannot be imported: {told(error)}{place}") from error
 
 
 def _call(
@@ -295,17 +304,16 @@ def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) ->
 def failure(number: int, error: BaseException, objective: Objective) -> Failed:
     """A trial's end by an exception: a reason in one line, and the last frames in the user's file."""
     if isinstance(error, (UserError, DataError, CommandFailed)):
-        return Failed(number, str(error), fatal=isinstance(error, DataError))
+        return Failed(number, text_of(error), fatal=isinstance(error, DataError))
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))
-    told = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}".rstrip(": ")
-    return Failed(number, told, _frames(error, objective))
+    return Failed(number, told(error), _frames(error, objective))
 
 
 def _frames(error: BaseException, objective: Objective) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if objective.path is not None and frame.filename == str(objective.path)]
-    return "".join(traceback.format_list(own or frames[-3:])) + f"{type(error).__name__}: {error}"
+    return printable("".join(traceback.format_list(own or frames[-3:]))) + told(error)
 
 
 def _limit_threads() -> None:

@@ -8,8 +8,9 @@
     |-- DataError             2  a data set that cannot be trained on
     |-- EverythingFailed      3  a study in which no trial succeeded
     |-- StoreError            4  the store cannot be read or written
-    `-- Interrupted         130  the user stopped the search
+    `-- Interrupted         130  Ctrl-C, SIGTERM or SIGHUP stopped the search
     SpaceExhausted               internal: a sampler has no untried recipe left
+    OutOfTime                    internal: the time of a step is up; no Exception, so that objectives let it pass
 
 Anything else that escapes is a bug and keeps its traceback.
 """
@@ -60,13 +61,17 @@ class StoreError(HpoError):
 
 
 class Interrupted(HpoError):
-    """The user stopped the search; everything finished is recorded."""
+    """A signal stopped the search; everything finished is recorded."""
 
     exit_code = 130
 
 
 class SpaceExhausted(Exception):
     """Raised by a sampler when every recipe of a finite space has been tried."""
+
+
+class OutOfTime(BaseException):
+    """Raised inside a step whose time is up; objectives that catch ``Exception`` let it pass."""
 
 
 @dataclass(frozen=True)

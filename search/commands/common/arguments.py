@@ -78,6 +78,27 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_grace(parser: argparse.ArgumentParser) -> None:
+    """Let the parser take how long a signal may wait for a step."""
+    parser.add_argument(
+        "--grace",
+        type=_seconds,
+        default=20.0,
+        metavar="SECONDS",
+        help="after Ctrl-C, SIGTERM or SIGHUP, have recorded and left in so long, whatever the step does (default: 20)",
+    )
+
+
+def _seconds(given: str) -> float:
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"a number of seconds from 0 on, not {given!r}")
+    return seconds
+
+
 def overrides(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     """What the command line lays over the study file."""
     found = [(f"budget.{name}", getattr(arguments, name)) for name in ("trials", "steps", "minutes", "target")]

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.worker import Answer, Reply, Worker, WorkerDied
+from hpo.search.terms.errors import OutOfTime
 from hpo.search.terms.job import Event, Job, Lost, Point, Task
 
 T = TypeVar("T")
 
-_LOOK = 1.0
-"""Seconds after which a worker that says nothing is looked at; a child of a dead one may hold its pipe open."""
+_LOOK = 0.5
+"""Seconds after which a worker that says nothing is looked at, and the time too."""
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Spread(Executor):
 
     def __init__(self, task: Task, workers: int, lanes: int, paused_memory: int) -> None:
         self.lanes = workers * lanes
+        self.processes = workers
         self.notes: list[str] = []
         self._task = task
         self._each = lanes
@@ -83,6 +85,9 @@ class Spread(Executor):
     def advance(self) -> list[Event]:
         """Move every lane by an epoch; where workers died, return their trials only, as lost.
 
+        Where time is up the workers that have not answered are ended, and the news of the round is dropped: it is told
+        whole or not at all, so that what goes on from it later is as if the round had not begun.
+
         Raises:
             UserError: a worker cannot start.
         """
@@ -93,6 +98,12 @@ class Spread(Executor):
             place.send("advance")
         lost: list[Event] = []
         while waiting:
+            if self.expired():
+                for place in waiting:
+                    place.end()
+                for place in busy:
+                    place.news = []
+                return []
             wait([place.worker.pipe for place in waiting if place.worker is not None], timeout=_LOOK)
             for place in waiting:
                 lost += self._receive(place)
@@ -128,6 +139,9 @@ class Spread(Executor):
             place.send("call", function, arguments)
             with contextlib.suppress(WorkerDied):
                 while True:
+                    if self.expired():
+                        place.end()
+                        raise OutOfTime
                     wait([place.worker.pipe], timeout=_LOOK)
                     if isinstance(answer := place.worker.receive(), Answer):
                         found: T = answer.value

@@ -20,14 +20,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.running.lifeline import die_with_parent
+from hpo.search.running.forks import not_in_children, stay
+from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Event, Task
@@ -63,7 +65,7 @@ class Worker:
     """This end: a process started afresh, with the module search path and nothing else of this one.
 
     Scripts need no main guard, and objectives may have children of their own. Ctrl-C does not reach the worker; it
-    dies with this process.
+    dies with this process, and with it the children in its group, however this process ends.
     """
 
     def __init__(self, task: Task, executor: str, options: Mapping[str, Any] | None = None) -> None:
@@ -74,6 +76,7 @@ class Worker:
         """
         self.ready = False
         self.pipe, theirs = Pipe()
+        not_in_children(self.pipe)
         fd = theirs.fileno()
         path = [str(folder) for folder in sys.path]
         start = f"from {__name__} import main; main({fd}, {os.getpid()})"
@@ -87,6 +90,8 @@ class Worker:
             raise UserError(f"a worker process cannot be started: {error.strerror}") from error
         finally:
             theirs.close()
+        self._lifeline = ExitStack()
+        self._lifeline.enter_context(group_dies_with_us(self._process.pid))
         self.send(task, executor, dict(options or {}))
 
     @property
@@ -134,6 +139,7 @@ class Worker:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._lifeline.close()
 
 
 def main(fd: int, parent: int) -> None:
@@ -142,9 +148,10 @@ def main(fd: int, parent: int) -> None:
     die_with_parent(parent)
     warned: list[str] = []
     with contextlib.suppress(EOFError, ConnectionError), Connection(fd) as pipe, once(warned.append):
+        not_in_children(pipe)
         task, name, options = pipe.recv()
         try:
-            executor: Executor = registry.load("executor", name).make(task, **options)
+            executor: Executor = stay(partial(registry.load("executor", name).make, **options), task)
         except HpoError as error:
             pipe.send(UserError(str(error)))
             return
@@ -158,14 +165,14 @@ def _serve(pipe: Connection, executor: Executor, warned: Sequence[str]) -> None:
     while True:
         verb, *rest = pipe.recv()
         if verb == "admit":
-            executor.admit(rest[0])
+            stay(executor.admit, rest[0])
         elif verb == "evict":
-            executor.evict(rest[0], keep=rest[1])
+            stay(partial(executor.evict, keep=rest[1]), rest[0])
         elif verb == "call":
             function, arguments = rest
-            pipe.send(Answer(function(*arguments)))
+            pipe.send(Answer(stay(function, *arguments)))
         else:
-            news = executor.advance()
+            news = stay(executor.advance)
             notes = [note for note in (*executor.notes, *warned) if note not in told]
             told.update(notes)
             pipe.send(Reply(news, notes))

@@ -1,0 +1,66 @@
+"""What of a budget's minutes is kept for the fresh runs and the measurement on the test split."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.engine.ledger import Ledger
+from hpo.search.terms.study import Study
+
+_LOOK = 1.0
+"""Seconds between two estimates."""
+
+
+class Reserve:
+    """Seconds that fresh runs and test are expected to take, at most half of the study's minutes.
+
+    A run is expected to cost what complete trials did; while there is none, what a point of those that have points did,
+    times the points of a complete one. Lanes of one process share it: a round of them takes the lanes' costs together.
+    """
+
+    def __init__(
+        self, study: Study, ledger: Ledger, executor: Executor, horizon: Callable[[Mapping[str, Any]], int | None],
+        *, tested: bool,
+    ) -> None:  # fmt: skip
+        """``tested`` says that the winner is trained once more and measured on the test split."""
+        self.runs = study.confirm.top * study.confirm.seeds if study.confirm is not None else 0
+        self._tested, self._ledger, self._horizon = tested, ledger, horizon
+        self._most = None if study.budget.minutes is None else study.budget.minutes * 30
+        self._lanes, self._together = executor.lanes, executor.lanes / max(1, executor.processes)
+        self._looked = -math.inf
+        self._cost = 0.0
+
+    def __call__(self) -> float:
+        """Seconds to keep; 0 where the study has no minutes."""
+        if self._most is None or not (self.runs or self._tested):
+            return 0.0
+        return min(self._most, self.fresh() + self.test())
+
+    def fresh(self) -> float:
+        """Seconds of all fresh runs."""
+        return math.ceil(self.runs / self._lanes) * self._together * self._each()
+
+    def test(self) -> float:
+        """Seconds of the measurement on the test split, trained alone."""
+        return self._together * self._each() if self._tested else 0.0
+
+    def _each(self) -> float:
+        if time.monotonic() - self._looked >= _LOOK:
+            self._looked, self._cost = time.monotonic(), self._estimate()
+        return self._cost
+
+    def _estimate(self) -> float:
+        begun = [(entry, entry.seconds + entry.unstored) for entry in self._ledger.entries if entry.curve]
+        complete = [seconds for entry, seconds in begun if entry.state == "complete"]
+        if complete:
+            return statistics.fmean(complete)
+        costs = [
+            seconds / len(entry.curve) * max(self._horizon(entry.recipe) or 0, len(entry.curve))
+            for entry, seconds in begun
+        ]
+        return statistics.fmean(costs) if costs else 0.0

@@ -1,0 +1,60 @@
+"""An executor under watch: each verb is left in time, by the process that entered it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from hpo.search.contracts.executor import Executor
+from hpo.search.engine.watch import Watch
+from hpo.search.terms.errors import OutOfTime
+from hpo.search.terms.job import Event, Job
+
+T = TypeVar("T")
+
+
+class Watched(Executor):
+    """Does what ``executor`` does, for as long as ``watch`` lets it."""
+
+    def __init__(self, executor: Executor, watch: Watch) -> None:
+        self.lanes, self.processes = executor.lanes, executor.processes
+        self.expired = executor.expired = watch.expired
+        self._executor, self._inside = executor, partial(watch.inside, here=not executor.processes)
+        self._watch = watch
+
+    def admit(self, job: Job) -> None:
+        """Give a trial a lane; where time is up it is only not trained."""
+        with contextlib.suppress(OutOfTime):
+            self._inside("start of a trial", self._executor.admit, job)
+
+    def advance(self) -> list[Event]:
+        """Wait for news; without any where time is up."""
+        if self.expired():
+            return []
+        try:
+            return self._inside("advance", self._executor.advance)
+        except OutOfTime:
+            return []
+
+    def evict(self, number: int, *, keep: bool = False) -> None:
+        """Free the trial's lane."""
+        with contextlib.suppress(OutOfTime):
+            self._inside("end of a trial", partial(self._executor.evict, keep=keep), number)
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function where trials are trained.
+
+        Raises:
+            OutOfTime: time was up before it returned.
+        """
+        if self.expired():
+            raise OutOfTime
+        measured: T = self._watch.inside("test", self._executor.call, function, *arguments)
+        return measured
+
+    def close(self) -> None:
+        """Release everything."""
+        with contextlib.suppress(OutOfTime):
+            self._inside("end of the trials", self._executor.close)
