@@ -63,7 +63,7 @@ def fresh_seeds(study: Study) -> list[int]:
 
 
 class FreshRuns(Policy):
-    """Trains every finalist with every fresh seed once; what failed is tried once more.
+    """Trains every finalist with every fresh seed once; what failed is tried once more, as what time cut short is.
 
     Attributes:
         total: number of fresh runs.
@@ -99,7 +99,7 @@ class FreshRuns(Policy):
         for run in self._ledger.entries:
             pair = run.key, run.recipe["seed"]
             failures[pair] += run.state == "failed"
-            if run.state != "failed" or failures[pair] >= TRIES:
+            if run.state not in ("failed", "pruned") or failures[pair] >= TRIES:
                 placed.add(pair)
         for entry, seed in self._jobs:
             if (entry.key, seed) not in placed:

@@ -12,6 +12,9 @@ from hpo.search.contracts.executor import Executor
 from hpo.search.engine.ledger import Ledger
 from hpo.search.terms.study import Study
 
+_MARGIN = 1.5
+"""A run may cost more than the mean of those before it, and the search's last step ends after its time."""
+
 _LOOK = 1.0
 """Seconds between two estimates."""
 
@@ -51,7 +54,7 @@ class Reserve:
 
     def _each(self) -> float:
         if time.monotonic() - self._looked >= _LOOK:
-            self._looked, self._cost = time.monotonic(), self._estimate()
+            self._looked, self._cost = time.monotonic(), _MARGIN * self._estimate()
         return self._cost
 
     def _estimate(self) -> float:

@@ -26,6 +26,7 @@ from weakref import WeakSet
 
 from hpo.search.running import leaving
 from hpo.search.running.forks import stay
+from hpo.search.running.guard import Guard
 from hpo.search.terms.errors import Interrupted, OutOfTime
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Watch:
         self._home = os.getpid()
         self._handlers: dict[int, Any] = {}
         self._thread: threading.Thread | None = None
+        self._guard: Guard | None = None
         self._recording = contextlib.ExitStack()
         self._ends: tuple[int, int] | None = None  # a pipe that signals write to, whatever the main thread does
         self._wakeup = -1
@@ -153,6 +155,8 @@ class Watch:
                 if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
                     self._handlers[number] = signal.signal(number, self._on_signal)
             self._wakeup = signal.set_wakeup_fd(self._ends[1], warn_on_full_buffer=False)
+            if leaving.is_command():
+                self._guard = Guard(self._ends[0], 0.95 * self._grace)
             self._thread = threading.Thread(target=self._work, name="hpo-watch", daemon=True)
             self._thread.start()
             self._recording.enter_context(leaving.recording(self._record))
@@ -169,6 +173,8 @@ class Watch:
         thread, self._thread = self._thread, None
         os.write(self._ends[1], b"\0")
         thread.join()
+        if self._guard is not None:
+            self._guard.wait()
         for end in self._ends:
             os.close(end)
 
@@ -217,6 +223,8 @@ class Watch:
     def _act(self, now: float) -> None:
         since = self._since
         soft, hard = self._limits(since)
+        if self._guard is not None:
+            self._guard.until(hard)
         if since is not None and self._here and now >= soft and now - self._nudged >= _PATIENCE:
             self._nudged = now
             signal.pthread_kill(threading.main_thread().ident or 0, _NUDGE)
