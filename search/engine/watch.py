@@ -54,14 +54,13 @@ class Watch:
 
     Attributes:
         began: when the command's work began, on the monotonic clock.
-        deadline: when the time of what runs now is up, on the same clock; None for no limit.
         stop: whether a signal has come.
         sessions: of the stores that are written, to be closed where the command leaves.
     """
 
     def __init__(self, grace: float = GRACE, say: Callable[[str], None] = lambda message: None) -> None:
         self.began = time.monotonic()
-        self.deadline: float | None = None
+        self._deadline: float | None = None
         self.stop = False
         self._grace, self._say = grace, say
         self._signalled: float | None = None  # when the first signal came
@@ -85,6 +84,23 @@ class Watch:
         self.sessions: list[Session] = []
 
     # --- for the engine ---------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When the time of what runs now is up, on the monotonic clock; None for no limit."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, moment: float | None) -> None:
+        self._deadline = moment
+        self._tell_guard()
+
+    def _tell_guard(self) -> None:
+        """Say from both threads how long all may go on without another word from either."""
+        if self._guard is not None:
+            moment = self._deadline
+            last = math.inf if moment is None else max(moment, time.monotonic()) + _PATIENCE + _STUBBORN
+            self._guard.until(last)
 
     @property
     def elapsed(self) -> float:
@@ -223,8 +239,7 @@ class Watch:
     def _act(self, now: float) -> None:
         since = self._since
         soft, hard = self._limits(since)
-        if self._guard is not None:
-            self._guard.until(hard)
+        self._tell_guard()
         if since is not None and self._here and now >= soft and now - self._nudged >= _PATIENCE:
             self._nudged = now
             signal.pthread_kill(threading.main_thread().ident or 0, _NUDGE)

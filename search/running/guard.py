@@ -1,8 +1,8 @@
-"""The last to see that a command ends: a process of its own, for where Python's lock is held for good.
+"""The last to see to it that a command ends: a process of its own, for where Python's lock is held for good.
 
-Code in C that does not let go of the interpreter's lock stops every thread of the command: none can record, and none can
-leave. The guard looks from outside. Signals write to a pipe without that lock; what nobody reads there in time, or a time
-limit that passes without word, is the end of the command.
+Code in C that does not let go of the interpreter's lock stops every thread of the command: none can record, and none
+can leave. The guard looks from outside. Signals write to a pipe without that lock; what nobody reads there in time, or
+a time limit that passes without word, is the end of the command.
 """
 
 from __future__ import annotations
