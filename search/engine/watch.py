@@ -152,13 +152,16 @@ class Watch:
         try:
             try:
                 self._since = time.monotonic()
-                return stay(function, *arguments) if here else function(*arguments)
+                made = stay(function, *arguments) if here else function(*arguments)
             finally:
                 self._since = None
         finally:  # twice, as an interruption may come between two lines
             self._since = None
             if working:
                 self._lock.acquire()
+        if self._deadline is not None and (late := time.monotonic() - self._deadline) > _PATIENCE + _STUBBORN:
+            self._say(f"time was up {late:.0f} s ago, and what ran could not be interrupted (see: executor: processes)")
+        return made
 
     # --- signals ----------------------------------------------------------------------------------------------------
 
@@ -184,11 +187,11 @@ class Watch:
     ) -> None:
         if self._thread is None or self._ends is None:
             return
-        self.restore()
-        self._recording.close()
         thread, self._thread = self._thread, None
         os.write(self._ends[1], b"\0")
-        thread.join()
+        thread.join()  # first, as it interrupts by a signal that only our handler may take
+        self.restore()
+        self._recording.close()
         if self._guard is not None:
             self._guard.wait()
         for end in self._ends:
@@ -199,7 +202,7 @@ class Watch:
         _watching.discard(self)
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == _NUDGE:
@@ -234,7 +237,8 @@ class Watch:
         self._signalled, self._signal, self.stop = time.monotonic(), signal.Signals(number).name, True
         if (loop := self._loop) is not None:
             loop.stop = True
-        self._say("stopping after this round is recorded (again to stop now)")
+        with contextlib.suppress(Exception):  # after SIGHUP there may be no terminal to tell it
+            self._say("stopping after this round is recorded (again to stop now)")
 
     def _act(self, now: float) -> None:
         since = self._since

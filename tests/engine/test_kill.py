@@ -189,9 +189,10 @@ def _point(trial: FrozenTrial) -> str:
 
 
 def _children(pid: int) -> list[int]:
-    """Processes started by a process (Linux)."""
+    """Workers started by a process (Linux)."""
     try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [child for child in found if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
     except OSError:
         return []
 
