@@ -145,7 +145,7 @@ class Watch:
         Raises:
             OutOfTime: it was interrupted.
         """
-        working = self._loop is not None
+        working, began = self._loop is not None, time.monotonic()
         self._verb, self._here = verb, here
         if working:
             self._lock.release()
@@ -159,8 +159,10 @@ class Watch:
             self._since = None
             if working:
                 self._lock.acquire()
-        if self._deadline is not None and (late := time.monotonic() - self._deadline) > _PATIENCE + _STUBBORN:
-            self._say(f"time was up {late:.0f} s ago, and what ran could not be interrupted (see: executor: processes)")
+        if self._deadline is not None:
+            late = time.monotonic() - max(began, self._deadline)
+            if late > _PATIENCE + _STUBBORN:
+                self._say(f"what ran could not be interrupted for {late:.0f} s (executor: processes can)")
         return made
 
     # --- signals ----------------------------------------------------------------------------------------------------

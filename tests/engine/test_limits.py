@@ -326,3 +326,26 @@ def test_where_time_ends_in_the_fresh_runs_the_seeds_that_all_have_decide(tmp_pa
     found = report(open_store(tmp_path / "hpo.db"), "study")
     assert found.winner is not None
     assert [len(candidate.runs) for candidate in found.winner.candidates] == [3, 3]
+
+
+def test_in_a_process_that_is_the_users_a_step_that_cannot_be_interrupted_is_waited_for(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "script.py").write_text(
+        "import threading, time, hpo\n"
+        "from hpo.search.engine.context import Progress\n"
+        "class Says(Progress):\n"
+        "    def say(self, message):\n        print(message)\n"
+        "def train(*, x: float = 0.0):\n"
+        "    time.sleep(12)\n"
+        "    yield {'loss': x}\n"
+        "def work():\n"
+        "    hpo.run(train, search={'x': {'float': [0, 1]}}, goal='minimize loss', minutes=0.05, progress=Says())\n"
+        "    print('alive')\n"
+        "thread = threading.Thread(target=work)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+    )
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "could not be interrupted" in done.stdout
+    assert "alive" in done.stdout
