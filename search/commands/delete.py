@@ -20,7 +20,6 @@ def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
     from hpo.search.engine.checkpoints import drop_folders
     from hpo.search.engine.costs import CONFIRM
-    from hpo.search.engine.winner import CONFIRM
     from hpo.search.report.study import report
 
     store, name = options.store_of(arguments), options.study_name(arguments)

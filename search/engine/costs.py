@@ -7,6 +7,8 @@ what comes after the search stands once more with the study itself when it is do
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, attributes
@@ -27,7 +29,7 @@ class Costs:
 
     def __init__(self, ledger: Ledger, store: Store, began: float) -> None:
         """Read what earlier runs took; this one ``began`` then, on the monotonic clock."""
-        stored = ledger.facts().get(attributes.SPENT, {})
+        stored = _stored(ledger)
         self.fresh, self.test = float(stored.get(FRESH, 0.0)), float(stored.get(TEST, 0.0))
         self._ledger, self._began = ledger, began
         self._minutes = ledger.study.budget.minutes
@@ -45,5 +47,10 @@ class Costs:
     def keep(self) -> None:
         """Note with the study what came after its search."""
         new = {FRESH: round(self.fresh, 3), TEST: round(self.test, 3)}
-        if self._ledger.facts().get(attributes.SPENT, {FRESH: 0.0, TEST: 0.0}) != new:
-            self._ledger.note_study(attributes.SPENT, new)
+        if (_stored(self._ledger) or {FRESH: 0.0, TEST: 0.0}) != new:
+            self._ledger.storage.set_study_system_attr(self._ledger.optuna._study_id, attributes.SPENT, new)
+
+
+def _stored(ledger: Ledger) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = ledger.storage.get_study_system_attrs(ledger.optuna._study_id).get(attributes.SPENT, {})
+    return found

@@ -112,8 +112,8 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     judged = next((i for i, goal in enumerate(known) if goal.metric == definition.get("judged")), 0)
     trials = tuple(attributes.read_trial(trial, known, judged) for trial in snapshot.trials)
     search = float(fact(attrs, attributes.SECONDS, (int, float), 0.0))
-    beside = fact(attrs, attributes.SPENT, Mapping, {})
-    spent = {"search": search, **{what: float(took) for what, took in beside.items()}}
+    after = fact(snapshot.system_attrs, attributes.SPENT, Mapping, {})
+    spent = {"search": search, **{what: float(took) for what, took in after.items()}}
     counts: dict[str, int] = dict.fromkeys(STATES, 0)
     for trial in trials:
         counts[trial.state] += 1
