@@ -35,6 +35,10 @@ def train(*, epochs: int = 4, mode: str = "", seed: int = 0):
                 sys.exit(1)
             if epoch == 2 and mode == "die":
                 os._exit(7)
+            if epoch == 2 and mode == "helper" and os.fork() == 0:
+                time.sleep(600)
+            if epoch == 2 and mode == "helper":
+                os._exit(7)
             if epoch == 2 and mode == "memory":
                 import resource
                 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
@@ -92,6 +96,19 @@ def next_of(executor: Executor, number: int) -> Event:
 
 def job(number: int, done: int = 0, **recipe: object) -> Job:
     return Job(number, {"seed": number, **recipe}, done)
+
+
+def alive(group: int) -> list[str]:
+    """Processes of a group that have not ended (Linux)."""
+    states = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, own = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(own) == group and state not in "ZX":
+            states.append(stat.parent.name)
+    return states
 
 
 def curve(executor: Executor, wanted: Job) -> list[float]:
@@ -203,6 +220,30 @@ def test_a_worker_that_dies_loses_its_trial_and_the_lane_goes_on(workers: proces
     assert isinstance(next_of(workers, 1), Point)
     assert next_of(workers, 1) == Lost(1, "its worker ended with exit code 7")
     assert len(curve(workers, job(1))) == 4
+
+
+def test_a_worker_that_dies_is_seen_although_its_forked_helper_lives_and_takes_that_with_it(
+    workers: processes.Processes,
+) -> None:
+    workers.admit(job(1, mode="helper"))
+    point = next_of(workers, 1)
+    assert isinstance(point, Point)
+    assert next_of(workers, 1) == Lost(1, "its worker ended with exit code 7")
+    until = time.monotonic() + 30
+    while members := alive(int(point.metrics["pid"])):
+        assert time.monotonic() < until, members
+        time.sleep(0.05)
+
+
+def test_an_executor_whose_time_is_up_returns_from_a_step_that_hangs(workers: processes.Processes) -> None:
+    workers.admit(job(1, mode="hang"))
+    next_of(workers, 1)
+    until = time.monotonic() + 1
+    workers.expired = lambda: time.monotonic() > until
+    assert workers.advance() == []
+    workers.evict(1)
+    workers.expired = lambda: False
+    assert len(curve(workers, job(2))) == 4
 
 
 def test_a_killed_worker_is_replaced_and_what_it_kept_is_trained_again(workers: processes.Processes) -> None:
