@@ -33,7 +33,6 @@ import optuna
 import plain_boosting
 import plain_mlp
 import torch
-from hpo.search.store.distributions import to_distribution
 from live_summary import Comparison, Run
 from rows import markdown
 from threadpoolctl import threadpool_limits
@@ -42,6 +41,7 @@ import hpo
 from hpo.search import studyfile
 from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
+from hpo.search.store.distributions import to_distribution
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
 

@@ -12,7 +12,7 @@ from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
 from hpo.search.engine.context import Progress
 from hpo.search.engine.costs import CONFIRM
-from hpo.search.report import recipefile
+from hpo.search.report import files, recipefile
 from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store
 from hpo.search.studyfile.yaml12 import dump
@@ -67,7 +67,7 @@ class Result:
         """Write the winner as YAML, as `hpo export` does; an existing file is replaced."""
         name = self.report.name + CONFIRM
         fresh = report(self.store, name) if name in self.store.names() else None
-        Path(path).write_text(recipefile.compose(self.report, fresh, top), encoding="utf-8")
+        files.write(Path(path), recipefile.compose(self.report, fresh, top))
         return Path(path)
 
 

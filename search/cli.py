@@ -1,12 +1,13 @@
 """The `hpo` command: finds the sub-command, runs it, turns foreseeable failures into one message and an exit code.
 
-Exit codes: 0 done, 1 the objective brought the command down, 2 the user's mistake, 3 every trial failed, 4 the store
-failed, 130 interrupted; a bug keeps its traceback.
+Exit codes: 0 done, 1 the objective brought the command down, 2 the user's mistake, 3 every trial failed, 4 the store or
+the disk failed, 130 interrupted; a bug keeps its traceback.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from hpo.search.running import leaving
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, StudyFileError, UserError, did_you_mean, without_secrets
+from hpo.search.terms.errors import HpoError, OutputError, StudyFileError, UserError, did_you_mean, without_secrets
 from hpo.search.terms.warned import once, to_stderr
 
 _ORDER = (
@@ -46,7 +47,9 @@ def _main(words: list[str]) -> int:
     words = [word for word in words if word != "--debug"]
     try:
         with once(to_stderr):
-            return _dispatch(words)
+            code = _dispatch(words)
+            sys.stdout.flush()
+            return code
     except HpoError as error:
         if debug:
             raise
@@ -54,11 +57,40 @@ def _main(words: list[str]) -> int:
         print(error if isinstance(error, StudyFileError) else f"hpo: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("hpo: stopped now; what was recorded is stored", file=sys.stderr)
-        return 130
+        return _interrupted()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) or error.filename is not None:
+            raise
+        _drop_output()
+        print(f"hpo: the output cannot be written: {os.strerror(error.errno).lower()}", file=sys.stderr)
+        return OutputError.exit_code
+    except Exception as error:  # a library that is being imported makes something else of Ctrl-C
+        if not _began_as_interrupt(error):
+            raise
+        return _interrupted()
+
+
+def _interrupted() -> int:
+    print("hpo: stopped now; what was recorded is stored", file=sys.stderr)
+    return 130
+
+
+def _began_as_interrupt(error: BaseException | None) -> bool:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _drop_output() -> None:
+    """Let what is still buffered for standard output go, so that the interpreter's end does not fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def commands() -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from hpo.search.terms.study import Study
 from hpo.search.terms.threads import REPRODUCIBLE, set_environment
 
 set_environment(REPRODUCIBLE)
+
+_state = tempfile.TemporaryDirectory(prefix="hpo-state-")
+os.environ["XDG_STATE_HOME"] = _state.name  # the key of the user who runs the tests stays as it is
 
 # A busy machine is no failure: what takes how long is measured under benchmarks/.
 settings.register_profile("suite", deadline=None)

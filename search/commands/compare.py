@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
-from hpo.search.report import text
+from hpo.search.report import files, text
 from hpo.search.report.plain import to_json
 from hpo.search.studyfile.plugins import read_plugin
 from hpo.search.studyfile.yaml12 import parse
@@ -54,6 +54,8 @@ def main(arguments: argparse.Namespace) -> int:
     pruners = [_plugin("pruner", name) for name in arguments.with_pruner] or [None]
     if len(samplers) * len(pruners) < 2:
         raise UserError("name what to compare, such as: --with-sampler tpe --with-sampler random")
+    if arguments.output is not None:
+        files.probe(arguments.output)
     from hpo.search.engine.compare import compare
 
     pairs = [(sampler, pruner) for sampler in samplers for pruner in pruners]
@@ -64,7 +66,7 @@ def main(arguments: argparse.Namespace) -> int:
         content = [
             {"title": one.title, "curves": one.curves, "seconds": one.seconds, "trials": one.trials} for one in found
         ]
-        arguments.output.write_text(to_json({"goal": str(study.goal), "variants": content}, indent=1), encoding="utf-8")
+        files.write(arguments.output, to_json({"goal": str(study.goal), "variants": content}, indent=1))
         print(f"wrote {arguments.output}")
     return 0
 

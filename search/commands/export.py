@@ -7,11 +7,13 @@ versions. `hpo train FILE` trains it again.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report import files
 from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,10 +44,10 @@ def main(arguments: argparse.Namespace) -> int:
     output: Path | None = arguments.output
     endings = {".csv": "csv", ".parquet": "parquet"}
     kind = arguments.format or (endings.get(output.suffix, "yaml") if output is not None else "yaml")
-    if output is not None and output.exists() and not arguments.force:
-        raise UserError(f"{output} exists; --force replaces it")
-    if output is not None and not output.parent.is_dir():
-        raise UserError(f"there is no folder {output.parent}")
+    if output is not None:
+        if os.path.lexists(output) and not arguments.force:
+            raise UserError(f"{output} exists; --force replaces it")
+        files.probe(output)
     store, name = options.store_of(arguments), options.study_name(arguments)
     found = report.report(store, name)
     if kind == "yaml":
@@ -53,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
         if output is None:
             sys.stdout.write(text)
         else:
-            output.write_text(text, encoding="utf-8")
+            files.write(output, text)
     else:
         _table(report.table(found), kind, output)
     if output is not None:
@@ -76,11 +78,14 @@ def _table(frame: object, kind: str, output: Path | None) -> None:
 
     assert isinstance(frame, pandas.DataFrame)
     if kind == "csv":
-        frame.to_csv(output if output is not None else sys.stdout)
+        if output is None:
+            frame.to_csv(sys.stdout)
+        else:
+            files.write(output, frame.to_csv())
         return
     if output is None:
         raise UserError("parquet is binary: name a file with --output")
     try:
-        frame.to_parquet(output)
+        files.write(output, frame.to_parquet())
     except ImportError:
         raise UserError("parquet needs pyarrow: pip install 'hpo-suite[parquet]'") from None

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.describe.objective import describe
 from hpo.search.report import text
+from hpo.search.running import consent
+from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms.errors import EverythingFailed, UserError
 from hpo.search.terms.threads import set_environment
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("given", nargs="?", metavar="STUDY", help="name of a study in the store")
-    parser.add_argument("trial", type=int, metavar="TRIAL", help="number of the trial")
-    parser.add_argument("--study", dest="study", metavar="STUDY", help="the study, as an option")
-    parser.set_defaults(_stored=True)
+    options.add_trial(parser, needed=True)
     options.add_store(parser)
+    parser.add_argument("--yes", action="store_true", help="run the code that the study names, whoever ran it first")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -27,28 +29,36 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.running.training import VALUE, Trainer, failure
     from hpo.search.terms.job import Job
 
-    found = report.report(options.store_of(arguments), options.study_name(arguments))
-    trial = next((trial for trial in found.trials if trial.number == arguments.trial), None)
-    if trial is None:
-        raise UserError(f"{found.name} has no trial {arguments.trial}; it has {len(found.trials)}, counted from 0")
+    name, number = options.study_and_trial(arguments)
+    assert number is not None
+    found = report.report(options.store_of(arguments), name)
+    trial, task = options.trial_of(found, number), stored_task(found)
+    objective = describe(task.objective, Path(task.folder))
+    consent.allow(task, objective, found.seal, f"the study {found.name!r}", yes=arguments.yes)
     recipe = {"seed": trial.seed, **(found.definition.get("fixed") or {}), **trial.point}
     print(f"trial {trial.number} of {found.name} ({trial.state}): {text.recipe(recipe)}")
-    trainer = Trainer(stored_task(found))
+    trainer = Trainer(task)
     recorded, metric, differ = dict(trial.curve), found.metrics[0], 0
+    reached = False
     try:
-        run = trainer.start(Job(trial.number, recipe))
-        for point in run:
-            step = run.step
-            value = point.get(metric, point.get(VALUE))
-            if value is None:
-                raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")
-            known = recorded.get(step)
-            differ += known is not None and known != value
-            note = "" if known is None else "  as recorded" if known == value else f"  recorded {text.number(known)}"
-            print(f"  step {step}: {metric} {text.number(value)}{note}", flush=True)
+        with fresh_scratch() as scratch:
+            run = trainer.start(Job(trial.number, recipe, checkpoints=scratch))
+            for point in run:
+                step = run.step
+                value = point.get(metric, point.get(VALUE))
+                if value is None:
+                    if not reached:
+                        raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")
+                    continue  # measured every few steps only: not a point of the curve
+                reached, known = True, recorded.get(step)
+                differ += known is not None and known != value
+                note = (
+                    "" if known is None else "  as recorded" if known == value else f"  recorded {text.number(known)}"
+                )
+                print(f"  step {step}: {metric} {text.number(value)}{note}", flush=True)
     except (KeyboardInterrupt, UserError):
         raise
-    except Exception as error:
+    except BaseException as error:  # sys.exit() included
         ended = failure(trial.number, error, trainer.objective)
         raise EverythingFailed(f"trial {trial.number} failed: {ended.reason}\n{ended.detail}") from error
     if recorded:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
 from hpo.search.report.plain import to_json
-from hpo.search.terms.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hpo.search.report.study import StudyReport
+    from hpo.search.terms.trial import Trial
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    options.add_study(parser, stored=True)
+    options.add_trial(parser, needed=False)
     options.add_store(parser)
-    parser.add_argument("--trial", type=int, metavar="N", help="one trial with its curve")
     parser.add_argument("--top", type=int, default=10, metavar="K", help="how many of the best trials (default: 10)")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
 
@@ -28,13 +33,14 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.report import batch, show, text
     from hpo.search.report import study as report
 
-    found = report.report(options.store_of(arguments), options.study_name(arguments))
+    name, number = options.study_and_trial(arguments)
+    found = report.report(options.store_of(arguments), name)
     if arguments.json:
         print(to_json(found.plain(), indent=2))
         return 0
     console = Console(highlight=False, soft_wrap=True)
-    if arguments.trial is not None:
-        _show_trial(console, found, arguments.trial)
+    if number is not None:
+        _show_trial(console, found, options.trial_of(found, number))
         return 0
     for line in show.headline(found):
         console.print(line)
@@ -76,19 +82,11 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show_trial(console: object, found: object, number: int) -> None:
-    from rich.console import Console
+def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
     from rich.markup import escape
 
     from hpo.search.report import text
-    from hpo.search.report.study import StudyReport
 
-    assert isinstance(console, Console)
-    assert isinstance(found, StudyReport)
-    matching = [trial for trial in found.trials if trial.number == number]
-    if not matching:
-        raise UserError(f"{found.name} has no trial {number}; it has {len(found.trials)} trials, counted from 0")
-    trial = matching[0]
     console.print(f"[bold]trial {trial.number}[/bold] of {escape(found.name)}: {trial.state}")
     for name, value in trial.point.items():
         console.print(f"  {name}: {text.number(value)}", markup=False)

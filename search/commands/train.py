@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.search.report import text
+from hpo.search.report import files, text
+from hpo.search.running import consent
+from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms import registry
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import HpoError, UserError
+from hpo.search.terms.job import Task
 from hpo.search.terms.study import Goal
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
-    from hpo.search.report.recipefile import RecipeFile
+    from hpo.search.describe.objective import Objective
+    from hpo.search.report.exported import RecipeFile
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,62 +43,108 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FOLDER", help="where weights and metrics go (default: STUDY-model)"
     )
     parser.add_argument("--force", action="store_true", help="write into the folder although it exists")
+    parser.add_argument("--yes", action="store_true", help="run the code that FILE names, whoever wrote it")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Train, measure, save."""
     set_environment()  # before torch and sklearn are imported
-    from hpo.search.report import recipefile
+    from hpo.search.report import exported as recipes
 
-    exported = recipefile.load(arguments.file, arguments.pick)
-    folder: Path = arguments.output or Path(f"{exported.study}-model".replace(" ", "-"))
-    if folder.exists() and not arguments.force:
+    exported = recipes.load(arguments.file, arguments.pick, data=arguments.data)
+    if arguments.evaluate is not None and not arguments.evaluate.is_file():
+        raise UserError(f"there is no file {arguments.evaluate}")
+    folder: Path = arguments.output or Path(exported.folder)
+    if os.path.lexists(folder) and not arguments.force:
         raise UserError(f"{folder} exists; choose another with --output, or write into it with --force")
+    files.probe_folder(folder)
+    seal = exported.about.get("seal")
+    consent.allow(exported.task, exported.objective, seal, str(arguments.file), yes=arguments.yes)
     recipe = dict(exported.recipe)
     if arguments.seed is not None:
         recipe["seed"] = arguments.seed
-    task = exported.task if arguments.data is None else _other_data(exported, arguments.data)
-    curve, scored, fitted = _train(task, recipe, [Goal.read(goal) for goal in exported.goals])
+    with _objectives_own(exported.objective, "the recipe cannot be trained"):
+        curve, scored, fitted = _train(exported.task, recipe, exported.goals)
     if arguments.data is None and arguments.seed is None:
         _compare(exported, curve)
     metrics: dict[str, Any] = {"recipe": recipe, "curve": curve, "validation": scored}
-    if hasattr(fitted, "test"):
-        metrics["test"] = fitted.test()
-        print("test split: " + _scores(metrics["test"]))
+    try:
+        with _objectives_own(exported.objective, "the model cannot be tested"):
+            if hasattr(fitted, "test"):
+                metrics["test"] = fitted.test()
+                print("test split: " + _scores(metrics["test"]))
+    except UserError as error:  # what was trained is worth keeping all the same
+        print(error)
     if arguments.evaluate is not None:
-        metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate)}
+        with _objectives_own(exported.objective, f"the model cannot be scored on {arguments.evaluate}"):
+            metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate)}
         print(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values()))))
-    folder.mkdir(parents=True, exist_ok=True)
-    saved = list(fitted.save(folder)) if hasattr(fitted, "save") else []
+    with files.filled(folder) as made:
+        saved = _save(exported.objective, fitted, made)
+        files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
     if not saved:
         print("the objective returns no model that can be saved: return one with save(folder) from train")
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=2), encoding="utf-8")
-    print(f"wrote {', '.join(str(path) for path in [*saved, folder / 'metrics.json'])}")
+    shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
+    print(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")
     return 0
 
 
+@contextmanager
+def _objectives_own(objective: Objective, problem: str) -> Iterator[None]:
+    """Tell what the objective's own code raises in one line, with its place in the user's file.
+
+    Raises:
+        UserError: anything was raised that is no message already.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, HpoError):
+        raise
+    except BaseException as error:  # sys.exit() included
+        from hpo.search.running.training import failure, line_of
+
+        line = line_of(error, objective)
+        place = f"{line} of {objective.label}" if line else ""
+        raise UserError(f"{problem}: {failure(0, error, objective).reason}{place}") from error
+
+
+def _save(objective: Objective, fitted: Any, folder: Path) -> list[Path]:
+    """Files of the model, in a folder; none where it cannot be saved."""
+    if not hasattr(fitted, "save"):
+        return []
+    with _objectives_own(objective, "the model cannot be saved"):
+        try:
+            return [Path(path) for path in fitted.save(folder) or ()]
+        except Exception as error:
+            if (failed := files.disk_error(error)) is None:
+                raise
+            raise files.unwritable(folder, failed) from error
+
+
 def _train(
-    task: Any, recipe: dict[str, Any], goals: Sequence[Goal]
+    task: Task, recipe: dict[str, Any], goals: Sequence[Goal]
 ) -> tuple[list[tuple[int, float]], Mapping[str, float], Any]:
     """Train; gives the curve, and the model that its value stands for with the metrics of its point."""
     from hpo.search.running.training import VALUE, Trainer, kept
     from hpo.search.terms.job import Job
 
     metric = goals[0].metric
-    run = Trainer(task).start(Job(0, recipe))
     curve: list[tuple[int, float]] = []
     points: list[tuple[int, Mapping[str, float]]] = []
-    for point in run:
-        step = run.step
-        point.pop("step", None)
-        value = point.get(metric, point.get(VALUE))
-        if value is None:
-            raise UserError(f"the objective yields no metric {metric!r}")
-        curve.append((step, value))
-        points.append((step, point))
-        print(
-            f"step {step}: " + ", ".join(f"{name} {text.short(number)}" for name, number in point.items()), flush=True
-        )
+    with fresh_scratch() as scratch:
+        run = Trainer(task).start(Job(0, recipe, checkpoints=scratch))
+        for point in run:
+            step = run.step
+            point.pop("step", None)
+            value = point.get(metric, point.get(VALUE))
+            if value is None:
+                if not curve:
+                    raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")
+                continue  # measured every few steps only: not a point of the curve
+            curve.append((step, value))
+            points.append((step, point))
+            shown = ", ".join(f"{name} {text.short(number)}" for name, number in point.items())
+            print(f"step {step}: {shown}", flush=True)
     fitted, scored = kept(run.fitted, goals, points)
     if fitted is not run.fitted:
         step = next(step for step, point in points if point is scored)
@@ -114,20 +166,6 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
     versions = exported.about.get("versions") or {}
     made = ", ".join(f"{name} {version}" for name, version in versions.items())
     print(f"the curve differs from the recorded one {where}: another machine, code or data? It was made with {made}")
-
-
-def _other_data(exported: RecipeFile, path: Path) -> Any:
-    from dataclasses import replace
-
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
-    data = exported.task.data
-    if not isinstance(data, dict) or "path" not in next(iter(data.values())):
-        raise UserError(
-            f"this recipe was found on {data or 'its objective'}'s own data, not on a file; --data cannot replace it"
-        )
-    kind, options = next(iter(data.items()))
-    return replace(exported.task, data={kind: {**options, "path": str(path.resolve())}})
 
 
 def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:

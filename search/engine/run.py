@@ -38,6 +38,7 @@ from hpo.search.engine.rules import Rules
 from hpo.search.engine.watch import GRACE, Watch
 from hpo.search.engine.watched import Watched
 from hpo.search.engine.winner import decide
+from hpo.search.running.consent import seal
 from hpo.search.store import Store, attributes, open_store
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, OutOfTime, StoreError, UserError
@@ -157,6 +158,7 @@ def _open(study: Study, objective: Objective, store: Store, session: Session, pr
         attributes.QUESTION: study.question,
         attributes.STUDY_FILE: study.text,
         attributes.TASK: asdict(study.task),
+        attributes.SEAL: seal(study.task, objective),
     }
     for name, value in facts.items():
         if session.study.user_attrs.get(name) != value:

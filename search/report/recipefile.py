@@ -1,37 +1,16 @@
-"""The YAML that `hpo export` writes and `hpo train` reads: a recipe, and apart from it where it comes from."""
+"""The YAML that `hpo export` writes: a recipe, and apart from it where it comes from; ``exported`` reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hpo.search.report.study import StudyReport
-from hpo.search.studyfile.yaml12 import dump, parse
+from hpo.search.studyfile.yaml12 import dump
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import canonical
 from hpo.search.terms.winner import Candidate
-
-
-@dataclass(frozen=True)
-class RecipeFile:
-    """One exported recipe.
-
-    Attributes:
-        recipe: every knob value, its seed included.
-        task: what it trains.
-        curve: (step, value) pairs recorded for this recipe and seed; empty when not known.
-        goals: as in the study file.
-    """
-
-    recipe: Mapping[str, Any]
-    task: Task
-    study: str
-    goals: tuple[str, ...]
-    curve: tuple[tuple[int, float], ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
@@ -59,6 +38,9 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "curve": _curve(found, leaders[0].trial, found.winner.recipe, fresh),
         "data_digest": found.definition.get("data"),
         "versions": found.definition.get("versions"),
+        "machine": found.definition.get("machine"),
+        "source": found.definition.get("source"),
+        "seal": found.seal,
     }
     content: dict[str, Any] = {
         "recipe": found.winner.recipe,
@@ -92,66 +74,6 @@ def stored_task(found: StudyReport) -> Task:
     if not found.task:
         raise UserError(f"{found.name} was not made by `hpo run`, so what it trained is not known")
     return Task(**found.task)
-
-
-def load(path: Path, pick: int = 1) -> RecipeFile:
-    """Read an exported file; ``pick`` counts from 1 through the winner and the others.
-
-    Raises:
-        UserError: it is not such a file, or holds fewer recipes.
-        StudyFileError: it is not YAML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}; write one with: hpo export --study NAME --output {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    content = parse(text, str(path)).plain()
-    if (
-        not isinstance(content, dict)
-        or not isinstance(content.get("recipe"), dict)
-        or not isinstance(content.get("about"), dict)
-    ):
-        raise UserError(
-            f"{path} is not an exported recipe: it needs the keys recipe and about, as hpo export writes them"
-        )
-    about = content["about"]
-    if not isinstance(about.get("objective"), str):
-        raise UserError(f"{path} does not name an objective under about")
-    others = content.get("others") or content.get("front") or []
-    if not 1 <= pick <= 1 + len(others):
-        raise UserError(f"{path} holds {1 + len(others)} recipes; --pick {pick} is none of them")
-    folder = Path(about.get("folder") or path.parent)
-    if not folder.is_dir():  # the file was taken to another machine: its objective lies beside it
-        folder = path.parent.resolve()
-    objective = _found(about["objective"], folder, path)
-    split, limit = int(about.get("split_seed", 0)), about.get("memory_limit")
-    task = Task(objective, about.get("data"), split, str(folder), memory_limit=limit)
-    goals = about.get("goal")
-    recipe = (
-        content["recipe"] if pick == 1 else {"seed": content["recipe"].get("seed", 0), **others[pick - 2]["recipe"]}
-    )
-    curve = tuple((int(step), float(value)) for step, value in about.get("curve") or ()) if pick == 1 else ()
-    return RecipeFile(
-        recipe,
-        task,
-        str(about.get("study", path.stem)),
-        tuple(goals if isinstance(goals, list) else [goals]),
-        curve,
-        about,
-    )
-
-
-def _found(objective: str, folder: Path, path: Path) -> str:
-    target, separator, function = objective.partition(":")
-    file = Path(target)
-    if not target.endswith(".py") or file.is_file() or (folder / file).is_file():
-        return objective
-    beside = path.parent / file.name
-    if beside.is_file():
-        return f"{beside.resolve()}{separator}{function}"
-    raise UserError(f"the objective {target} is not there, nor is {file.name} beside {path}; put it there")
 
 
 def _values(found: StudyReport, leader: Candidate) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class StudyReport:
         winner: the verdict; None before the search has ended.
         definition: what the trials depend on, as stored.
         task: objective, data and folders on the machine that ran it; see ``terms.job.Task``.
+        seal: says who ran its code from where; see ``running.consent``.
     """
 
     name: str
@@ -50,6 +51,7 @@ class StudyReport:
     study_file: str = ""
     task: Mapping[str, Any] | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
+    seal: str | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -132,6 +134,7 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
         study_file=fact(attrs, attributes.STUDY_FILE, str, ""),
         task=fact(attrs, attributes.TASK, Mapping, None),
         spent=spent,
+        seal=fact(attrs, attributes.SEAL, str, None),
     )
 
 

@@ -22,6 +22,7 @@ from hpo.search.describe.objective import FILLED, Objective, describe, import_mo
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.running.forks import stay
+from hpo.search.running.scratch import fresh_scratch
 from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
 from hpo.search.terms.errors import Advice, DataError, OutOfTime, UserError
@@ -224,9 +225,10 @@ def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal])
     Both are empty where the objective gives no model that can be tested.
     """
     trainer = Trainer(task)
-    run = trainer.start(Job(0, recipe))
     try:
-        scores = stay(_test_scores, run, goals)
+        with fresh_scratch() as scratch:
+            run = trainer.start(Job(0, recipe, checkpoints=scratch))
+            scores = stay(_test_scores, run, goals)
     except (KeyboardInterrupt, OutOfTime):
         raise
     except BaseException as error:  # the objective's own
@@ -255,9 +257,7 @@ def _imported(objective: Objective) -> Any:
     except (Exception, SystemExit) as error:
         if objective.kind == "builtin":
             raise
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(objective.path)]
-        place = f" in line {lines[-1]}" if lines else ""
+        place = line_of(error, objective)
         raise UserError(f"{objective.label} cannot be imported: {told(error)}{place}") from error
 
 
@@ -308,6 +308,13 @@ def failure(number: int, error: BaseException, objective: Objective) -> Failed:
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))
     return Failed(number, told(error), _frames(error, objective))
+
+
+def line_of(error: BaseException, objective: Objective) -> str:
+    """`` in line 7``, the last line of the objective's own file that the error came through; empty without one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if objective.path is not None and frame.filename == str(objective.path)]
+    return f" in line {lines[-1]}" if lines and objective.kind != "builtin" else ""
 
 
 def _frames(error: BaseException, objective: Objective) -> str:

@@ -12,12 +12,12 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from hpo.search.store.distributions import from_json
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.changes import Snapshot
+from hpo.search.store.distributions import from_json
 from hpo.search.terms.errors import StoreError
 
 

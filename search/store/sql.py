@@ -14,12 +14,12 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from hpo.search.store.distributions import from_json
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.backend import Sink
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
+from hpo.search.store.distributions import from_json
 from hpo.search.terms.errors import StoreError
 
 Row = Sequence[Any]

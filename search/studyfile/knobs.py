@@ -45,8 +45,12 @@ def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[M
 class Knobs:
     """Reads ``search`` and ``fixed`` against the knobs of the objective."""
 
-    def __init__(self, root: Node, objective: Objective | None, mistakes: list[Mistake]) -> None:
+    def __init__(
+        self, root: Node, objective: Objective | None, mistakes: list[Mistake], *, complete: bool = False
+    ) -> None:
+        """Read them; where the recipe is ``complete`` nothing needs to be searched."""
         assert isinstance(root.value, dict)
+        self._complete = complete
         self.root, self.objective, self.mistakes = root, objective, mistakes
         self._search, self._fixed = root.value.get("search"), root.value.get("fixed")
         self._meant: set[str] = set()
@@ -126,6 +130,8 @@ class Knobs:
         return found
 
     def _read_space(self) -> Space:
+        if self._search is None and self._complete:
+            return Space(())
         if self._search is None:
             hint = "search: {learning_rate: {float: [1e-4, 1e-1], log: true}}"
             self.mistakes.append(self.root.mistake("the study searches nothing", hint, about="search"))
@@ -229,6 +235,14 @@ class Knobs:
                 problem = f"the command uses {{{name}}}, which the study does not set"
                 hint = did_you_mean(name, given)
                 self.mistakes.append(place.mistake(problem, hint, about=name))
+
+
+def check_recipe(about: Node, recipe: Node, objective: Objective, mistakes: list[Mistake]) -> dict[str, Any]:
+    """Hold a complete recipe against what the objective takes; ``about`` is the mapping that names the objective."""
+    assert isinstance(about.value, dict)
+    sections, keys = {"objective": about.value["objective"], "fixed": recipe}, {"objective": about.keys["objective"]}
+    root = Node(sections, about.source, about.text, about.line, about.column, about.width, keys)
+    return Knobs(root, objective, mistakes, complete=True).fixed
 
 
 def _objective_node(root: Node) -> Node:

@@ -8,6 +8,7 @@
     |-- DataError             2  a data set that cannot be trained on
     |-- EverythingFailed      3  a study in which no trial succeeded
     |-- StoreError            4  the store cannot be read or written
+    |-- OutputError           4  a disk fails under a result
     `-- Interrupted         130  Ctrl-C, SIGTERM or SIGHUP stopped the search
     SpaceExhausted               internal: a sampler has no untried recipe left
     OutOfTime                    internal: the time of a step is up; no Exception, so that objectives let it pass
@@ -56,6 +57,12 @@ class EverythingFailed(HpoError):
 
 class StoreError(HpoError):
     """The store cannot be read or written."""
+
+    exit_code = 4
+
+
+class OutputError(HpoError):
+    """A disk fails under a result that is written."""
 
     exit_code = 4
 

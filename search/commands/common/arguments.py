@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
+    from hpo.search.report.study import StudyReport
     from hpo.search.store import Store
+    from hpo.search.terms.trial import Trial
 
 _KEYS = (
     "sampler", "prior", "warm_start", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage",
@@ -38,6 +40,51 @@ def study_name(arguments: argparse.Namespace) -> str:
     if arguments._stored and given.endswith((".yaml", ".yml")):
         return Path(given).stem
     return given
+
+
+def add_trial(parser: argparse.ArgumentParser, *, needed: bool) -> None:
+    """Let the parser take a stored study and one of its trials, each as a word or as an option."""
+    number = "TRIAL" if needed else "[TRIAL]"
+    parser.add_argument(
+        "words", nargs="*", metavar="STUDY", help=f"name of a study in the store; then {number}, a number"
+    )
+    parser.add_argument("--study", dest="study", metavar="STUDY", help="the study, as an option")
+    parser.add_argument("--trial", metavar="N", help="number of the trial, as an option")
+    parser.set_defaults(_stored=True, _needed=needed)
+
+
+def study_and_trial(arguments: argparse.Namespace) -> tuple[str, int | None]:
+    """The stored study given and the number of its trial; None where no trial is named.
+
+    Raises:
+        UserError: none was given, or more than that.
+    """
+    words = list(arguments.words)
+    arguments.given = None if arguments.study or not words else words.pop(0)
+    name = study_name(arguments)
+    numbers = [*words, *([] if arguments.trial is None else [arguments.trial])]
+    if len(numbers) > 1:
+        raise UserError(f"one trial at a time: {' or '.join(numbers)}?")
+    if not numbers:
+        if arguments._needed:
+            raise UserError(f"which trial? give its number, such as: {name} 0 (see: hpo show {name})")
+        return name, None
+    try:
+        return name, int(numbers[0])
+    except ValueError:
+        raise UserError(f"a trial is a whole number from 0 on, got {numbers[0]!r}") from None
+
+
+def trial_of(found: StudyReport, number: int) -> Trial:
+    """A trial of a stored study.
+
+    Raises:
+        UserError: there is none of this number.
+    """
+    for trial in found.trials:
+        if trial.number == number:
+            return trial
+    raise UserError(f"{found.name} has no trial {number}; it has {len(found.trials)}, counted from 0")
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

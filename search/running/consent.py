@@ -1,0 +1,109 @@
+"""Whose code runs: an exported recipe or a stored study names code, which may be somebody else's.
+
+`hpo run` seals a study, and `hpo export` hands the seal on: it says that this user ran this code from this folder. Only
+who can read the user's own key can make one, so a file from elsewhere has none. Code that comes with the suite needs no
+seal; other code that has none is named, and runs when the user says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import sys
+from functools import cache
+from pathlib import Path
+
+from hpo.search.describe.objective import Objective
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
+
+_BYTES = 32
+
+
+def seal(task: Task, objective: Objective) -> str | None:
+    """What marks the task's code as run by this user from the working directory; None where no mark is needed or made.
+
+    Hexadecimal: HMAC-SHA256 of the objective, its folder and the working directory, with the user's key.
+    """
+    key = _key() if _foreign(objective) else None
+    if key is None:
+        return None
+    said = "\0".join((objective.reference, task.folder, os.getcwd()))
+    return hmac.new(key, said.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
+
+
+def allow(task: Task, objective: Objective, sealed: object, source: str, *, yes: bool) -> None:
+    """Go on where the code is the suite's, bears the user's seal, or the user agrees to run it.
+
+    Args:
+        task: what is to be trained.
+        objective: its objective.
+        sealed: the seal that was found.
+        source: what names the code, such as ``best.yaml``.
+        yes: the user agrees already.
+
+    Raises:
+        UserError: the user does not agree, or there is nobody to ask.
+    """
+    if yes or not _foreign(objective):
+        return
+    expected = seal(task, objective)
+    if expected is not None and isinstance(sealed, str) and hmac.compare_digest(expected, _ascii(sealed)):
+        return
+    code = _code(task, objective)
+    problem = f"{source} does not come from you and this folder, and would run {code}"
+    if not (sys.stdin is not None and sys.stdin.isatty()):
+        raise UserError(f"{problem}; if you trust it, add --yes")
+    print(problem, file=sys.stderr)
+    try:
+        answer = input("run it? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was run")
+
+
+def _foreign(objective: Objective) -> bool:
+    """Whether the code neither comes with the suite nor is in this process already."""
+    return objective.kind not in ("builtin", "live")
+
+
+def _code(task: Task, objective: Objective) -> str:
+    if objective.kind == "command":
+        return f"the command {objective.reference.partition(':')[2]!r} in {task.folder}"
+    return f"{objective.path} ({objective.function})"
+
+
+def _ascii(text: str) -> str:
+    return text if text.isascii() else ""
+
+
+@cache
+def _key() -> bytes | None:
+    """The user's key, made when it is first needed; None where there is no place for it."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    path = Path(home).expanduser() / "hpo" / "key"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            _make(path)
+        key = path.read_bytes()
+    except (OSError, RuntimeError):
+        return None
+    return key if len(key) == _BYTES else None
+
+
+def _make(path: Path) -> None:
+    """Put a new key in place at once, unless another process has been faster."""
+    made = path.with_name(f".{secrets.token_hex(8)}")
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        os.unlink(made)
