@@ -88,6 +88,15 @@ class FreshRuns(Policy):
         fixed = {} if some is None else {name: value for name, value in some.recipe.items() if name not in some.point}
         return {"seed": 0, **fixed, **point}
 
+    @property
+    def done(self) -> int:
+        """How many of them have ended; runs of earlier finalists do not count."""
+        assert self._ledger is not None, "place comes first"
+        wanted = {(entry.key, seed) for entry, seed in self._jobs}
+        failures = Counter((run.key, run.recipe["seed"]) for run in self._ledger.entries if run.state == "failed")
+        ended = {(run.key, run.recipe["seed"]) for run in self._ledger.entries if run.state in ("complete", "pruned")}
+        return len(wanted & (ended | {pair for pair, count in failures.items() if count >= TRIES}))
+
     def next(self, view: View) -> Turn:
         """Take up an interrupted pair, or start the next one."""
         assert self._ledger is not None, "place comes first"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,18 +107,48 @@ def trial_rows(trials: list[Trial], limit: int) -> list[tuple[str, ...]]:
 
 
 def endings(found: StudyReport, state: str, most: int = 5) -> list[str]:
-    """Why trials were pruned or failed, most frequent first, numbers taken out so that like reasons meet."""
-    ended = [trial for trial in found.trials if trial.state == state]
-    kinds = Counter(_kind(trial.reason) for trial in ended)
-    lines = []
-    for kind, count in kinds.most_common(most):
-        example = next(trial for trial in ended if _kind(trial.reason) == kind)
-        lines.append(f"{count} x {example.reason or 'no reason recorded'} (trial {example.number})")
-    return lines
+    """Why trials were pruned or failed, most frequent first; reasons that differ in their numbers only are one."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in found.trials:
+        if trial.state == state:
+            groups.setdefault("#".join(_NUMBER.split(_first_line(trial)))[:60], []).append(trial)
+    ordered = sorted(groups.values(), key=len, reverse=True)
+    return [f"{len(trials)} x {_common(trials)} ({_named(trials)})" for trials in ordered[:most]]
 
 
-def _kind(reason: str) -> str:
-    return "".join(character for character in reason.partition("\n")[0] if not character.isdigit())[:60]
+_NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|inf|nan)(?![\w])", re.IGNORECASE)
+
+
+def _first_line(trial: Trial) -> str:
+    return trial.reason.partition("\n")[0]
+
+
+def _common(trials: Sequence[Trial]) -> str:
+    """The reason of several trials, with the span of each number in which theirs differ.
+
+    >>> _common([Trial(i, {}, (), "pruned", reason=f"place {9 - i} of 9 at step 3") for i in range(3)])
+    'place 7 to 9 of 9 at step 3'
+    """
+    first = trials[0].reason or "no reason recorded"
+    texts = [_NUMBER.split(_first_line(trial)) for trial in trials]
+    if len(trials) == 1 or any(text != texts[0] for text in texts):
+        return first
+    columns = zip(*(_NUMBER.findall(_first_line(trial)) for trial in trials), strict=True)
+    spans = [_span(column) for column in columns]
+    return "".join(part for pair in zip(texts[0], [*spans, ""], strict=True) for part in pair) or first
+
+
+def _span(numbers: Sequence[str]) -> str:
+    """The one number, or the least and the greatest of several."""
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    ordered = sorted(numbers, key=lambda number: (math.isnan(float(number)), float(number)))
+    return f"{ordered[0]} to {ordered[-1]}"
+
+
+def _named(trials: Sequence[Trial]) -> str:
+    """Which trials, for `hpo show`: one of them where they are several."""
+    return f"trial {trials[0].number}" + (" and others" if len(trials) > 1 else "")
 
 
 def _how(runs: int, half: float | None, pooled: int) -> str:

@@ -35,11 +35,35 @@ def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[M
         mistakes.append(node.mistake(f"objective must be text, got {got}", hint))
         return None
     try:
-        return describe(reference.strip(), folder)
+        objective = describe(reference.strip(), folder)
     except HpoError as error:
         problem, _, hint = str(error).partition(": ")
         mistakes.append(node.mistake(problem, hint))
         return None
+    problem = _takes_none(root, objective)
+    if problem:
+        hint = "write def train(*, learning_rate: float = 1e-3), or name one parameter recipe"
+        mistakes.append(node.mistake(problem, hint))
+        return None
+    return objective
+
+
+def _takes_none(root: Node, objective: Objective) -> str:
+    """What to say of a function that takes no knobs, as ``main(args)``; empty where it takes any of the study's."""
+    assert isinstance(root.value, dict)
+    signature = objective.signature
+    sections = [root.value[key].value for key in ("search", "fixed") if key in root.value]
+    given = {str(name) for section in sections if isinstance(section, dict) for name in section} - {"seed"}
+    if signature.open or objective.trained_by_suite or not given:
+        return ""
+    names = [name for name in signature.knobs if name not in FILLED]
+    if given & set(names) or any(did_you_mean(name, names).startswith("did you mean") for name in given):
+        return ""
+    needed = [name for name in names if signature.knobs[name].default is REQUIRED]
+    if names and not needed and len(given) < 2:
+        return ""
+    shown = ", ".join(names)
+    return f"{objective.function}({shown}) of {objective.label} has no knobs that the study names"
 
 
 class Knobs:
@@ -286,10 +310,22 @@ def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: l
 
 
 def _option_of(node: Node, problem: str) -> Node:
-    """The option that a problem names in quotes or before ``must be``, else the whole section."""
-    options = next(iter(node.value.values())) if isinstance(node.value, dict) and node.value else node
+    """What a problem is about: the option that it names, the value that it quotes, else the kind of the data."""
+    if not isinstance(node.value, dict) or len(node.value) != 1:
+        return node
+    ((kind, options),) = node.value.items()
+    if not isinstance(options.value, dict) or f"{kind!r}" in problem:
+        return options if isinstance(options.value, list) else node.keys[kind]
     named = [name for name in options.keys if f"{name!r}" in problem or f": {name} must be" in problem]
-    return options.keys[named[0]] if len(named) == 1 else node
+    if named:  # the first: those that follow are what may be meant
+        return options.keys[min(named, key=problem.index)]
+    texts = {name: item for name, item in options.value.items() if isinstance(item.value, str) and item.value}
+    quoted = [item for item in texts.values() if str(item.value).rpartition("/")[2] in problem]
+    if quoted:
+        return quoted[0]
+    words = problem.replace(":", " ").split()
+    mentioned = [options.keys[name] for name in options.keys if name in words]
+    return mentioned[0] if mentioned else node.keys[kind]
 
 
 def _leaves(node: Node) -> list[Any]:

@@ -22,6 +22,7 @@ from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
+from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
@@ -36,6 +37,7 @@ KEYS = (
 """Every key of a study file."""
 
 _DEVICE = re.compile(r"cpu|auto|mps|cuda(:\d{1,3})?")
+_SCRIPTS = (".py", ".sh", ".r", ".R", ".jl", ".pl", ".rb", ".js")
 
 
 def find(study: str) -> Path:
@@ -46,6 +48,8 @@ def find(study: str) -> Path:
     """
     try:
         path = Path(study).expanduser()
+        if path.suffix in _SCRIPTS and path.is_file():
+            raise explain(path)
         if path.suffix not in (".yaml", ".yml") and "/" not in study and "\\" not in study:
             return _shipped(study)
         if path.is_file():

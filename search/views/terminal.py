@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
+from hpo.search.engine.confirm import FreshRuns
 from hpo.search.engine.context import Progress
+from hpo.search.engine.costs import CONFIRM
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.loop import Loop
 from hpo.search.report import text
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _RECENT = 6
+_ENDS = ("complete", "pruned", "failed")
 
 
 class Lines(Progress):
@@ -27,10 +30,12 @@ class Lines(Progress):
 
     def opened(self, loop: Loop, phase: str) -> None:
         """Say what begins, and what stands from earlier runs."""
-        self.loop, self.phase = loop, phase
-        ledger = loop.ledger
-        if phase == "confirm":
-            self.say(f"confirming with fresh seeds ({getattr(loop.rules.policy, 'total', '')} runs)")
+        self.loop = loop
+        ledger, plan = loop.ledger, loop.rules.policy
+        self._ended = _ended(loop).trials
+        if isinstance(plan, FreshRuns):
+            stand = f", {plan.done} of them done" if plan.done else ""
+            self.say(f"confirming with fresh seeds ({plan.total} runs{stand})")
         elif ledger.entries:
             self.say(f"going on with {ledger.study.name}: {len(ledger.entries)} trials stand")
 
@@ -42,9 +47,11 @@ class Lines(Progress):
         else:
             named = [f"{goal.metric} {text.short(v)}" for goal, v in zip(study.goals, entry.values, strict=False)]
             result = f"{entry.state} {', '.join(named)} after {len(entry.curve)} steps"
-        total = study.budget.trials
-        of = f"/{total}" if total and self.phase == "search" else ""
-        word = "trial" if self.phase == "search" else "fresh run"
+        self._ended += entry.retry_of is None
+        plan = self.loop.rules.policy
+        done, total = (plan.done, plan.total) if isinstance(plan, FreshRuns) else (self._ended, study.budget.trials)
+        of = f" [{done}/{total}]" if total else ""
+        word = "fresh run" if isinstance(plan, FreshRuns) else "trial"
         print(f"{word} {entry.number}{of}: {result} ({text.recipe(entry.point)})", flush=True)
 
     def say(self, message: str) -> None:
@@ -105,7 +112,6 @@ class Screen(Progress):
 
         self.console = Console()
         self._loop: Loop | None = None
-        self._phase = "search"
         self._recent: deque[Entry] = deque(maxlen=_RECENT)
         self._at_start = 0.0
         self._live = Live(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render)
@@ -119,7 +125,7 @@ class Screen(Progress):
 
     def opened(self, loop: Loop, phase: str) -> None:
         """Show this loop from now on."""
-        self._loop, self._phase = loop, phase
+        self._loop = loop
         self._recent.clear()
         self._at_start = loop.study.budget.fraction(_ended(loop))
         if phase == "search" and loop.ledger.entries:
@@ -168,15 +174,15 @@ class Screen(Progress):
 
         grid = Table.grid(padding=(0, 1))
         spent, budget = _ended(loop), loop.study.budget
-        title = loop.study.name if self._phase == "search" else f"{loop.study.name}: fresh runs"
+        plan = loop.rules.policy
+        title = loop.study.name.removesuffix(CONFIRM) if isinstance(plan, FreshRuns) else loop.study.name
         limits: list[tuple[str, float, float | None, Callable[[Any], str]]] = [
             ("trials", spent.trials, budget.trials, str),
             ("steps", spent.steps, budget.steps, str),
             ("time", spent.seconds, None if budget.minutes is None else budget.minutes * 60, text.duration),
         ]
-        total = getattr(loop.rules.policy, "total", None)
-        if total:
-            limits[0] = ("runs", spent.trials, total, str)
+        if isinstance(plan, FreshRuns):
+            limits[0] = ("fresh runs", plan.done, plan.total, str)
         for word, used, limit, show in limits:
             if limit:
                 bar = ProgressBar(total=limit, completed=min(used, limit), width=30)
@@ -219,6 +225,6 @@ class Screen(Progress):
 
 
 def _ended(loop: Loop) -> Spent:
-    """What is spent, trials counted when they end: one that runs has its cost still ahead."""
-    spent, counts = loop.ledger.spent(loop.elapsed), loop.ledger.counts
-    return replace(spent, trials=spent.trials - counts["running"] - counts["paused"])
+    """What is spent, trials counted when they end, each with its retry as one: one that runs has its cost ahead."""
+    ended = sum(entry.retry_of is None and entry.state in _ENDS for entry in loop.ledger.entries)
+    return replace(loop.ledger.spent(loop.elapsed), trials=ended)

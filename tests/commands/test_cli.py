@@ -1,6 +1,7 @@
 """The `hpo` command from end to end: what a user types, reads and gets back."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -238,3 +239,46 @@ def test_advice_about_a_training_is_a_line_told_once(place, capsys):
     said = [line for line in capsys.readouterr().err.splitlines() if "memory_limit" in line]
     assert len(said) == 1
     assert said[0].startswith("batch_size: auto")
+
+
+FLAKY = """
+def train(*, x: float = 0.0, kind: str = "a", epochs: int = 1, seed: int = 0):
+    if seed % 3 == 0:
+        raise ValueError("no luck")
+    yield {"val_loss": (x - 0.3) ** 2}
+"""
+
+
+def test_counters_never_exceed_what_they_count_to(place, capsys):
+    Path("bowl.py").write_text(FLAKY)
+    for trials, top in (("9", 3), ("21", 3), ("30", 4)):
+        assert main(["run", "bowl.yaml", "--trials", trials, "--confirm", f"{{top: {top}, seeds: 3}}"]) == 0
+        printed = capsys.readouterr().out
+        counted = re.findall(r"^(trial|fresh run) \d+ \[(\d+)/(\d+)\]: (\w+)", printed, re.MULTILINE)
+        for kind in ("trial", "fresh run"):
+            shown = [(int(done), int(total)) for word, done, total, _ in counted if word == kind]
+            assert shown == sorted(shown)
+            assert all(0 <= done <= total for done, total in shown)
+            assert kind == "fresh run" or shown[-1][0] == shown[-1][1]
+
+
+@pytest.mark.parametrize("words", [["bowl", "2"], ["--study", "bowl", "2"], ["bowl", "--trial", "2"]])
+@pytest.mark.parametrize("command", ["show", "replay"])
+def test_every_command_that_takes_a_trial_takes_it_as_a_word_or_an_option(place, capsys, command, words):
+    main(["run", "bowl.yaml", "--quiet"])
+    capsys.readouterr()
+    assert main([command, *words]) == 0
+    assert capsys.readouterr().out.startswith("trial 2 of bowl")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["bowl"], "which trial?"), (["bowl", "x"], "got 'x'"), (["bowl", "2", "3"], "one trial at a time"),
+     (["bowl", "2", "--trial", "3"], "one trial at a time"), (["bowl", "99"], "has no trial 99"), ([], "which study?"),
+     (["bowl", "-1"], "has no trial -1")],
+)  # fmt: skip
+def test_a_trial_that_is_none_is_told_in_a_line(place, capsys, words, said):
+    main(["run", "bowl.yaml", "--quiet"])
+    capsys.readouterr()
+    assert main(["replay", *words]) == 2
+    assert said in capsys.readouterr().err
