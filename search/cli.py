@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
+from hpo.search.report.out import say
 from hpo.search.running import leaving
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, OutputError, StudyFileError, UserError, did_you_mean, without_secrets
-from hpo.search.terms.warned import once, to_stderr
+from hpo.search.terms.warned import once
 
 _ORDER = (
     "run",
@@ -45,8 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no letters for a curve gets their names
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        with once(to_stderr):
+        with once(partial(say, file=sys.stderr)):
             code = _dispatch(words)
             sys.stdout.flush()
             return code
@@ -54,7 +60,7 @@ def _main(words: list[str]) -> int:
         if debug:
             raise
         # A study file's mistakes begin with their place, which editors and terminals make clickable.
-        print(error if isinstance(error, StudyFileError) else f"hpo: {error}", file=sys.stderr)
+        say(error if isinstance(error, StudyFileError) else f"hpo: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _interrupted()
@@ -65,7 +71,7 @@ def _main(words: list[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) or error.filename is not None:
             raise
         _drop_output()
-        print(f"hpo: the output cannot be written: {os.strerror(error.errno).lower()}", file=sys.stderr)
+        say(f"hpo: the output cannot be written: {os.strerror(error.errno).lower()}", file=sys.stderr)
         return OutputError.exit_code
     except Exception as error:  # a library that is being imported makes something else of Ctrl-C
         if not _began_as_interrupt(error):
@@ -74,7 +80,7 @@ def _main(words: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    print("hpo: stopped now; what was recorded is stored", file=sys.stderr)
+    say("hpo: stopped now; what was recorded is stored", file=sys.stderr)
     return 130
 
 
@@ -105,10 +111,10 @@ def _dispatch(words: list[str]) -> int:
     if words and words[0] in ("--version", "-V"):
         from importlib.metadata import version
 
-        print(f"hpo {version('hpo-suite')}")
+        say(f"hpo {version('hpo-suite')}")
         return 0
     if not words or words[0] in ("-h", "--help", "help"):
-        print(_help(known))
+        say(_help(known))
         return 0
     name, *rest = words
     if name not in known:

@@ -12,6 +12,7 @@ from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import describe
 from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import text
+from hpo.search.report.out import say
 from hpo.search.terms.domain import Choice, Domain, spans_decades
 from hpo.search.terms.study import Study
 
@@ -26,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Read the study; its mistakes end the command."""
     study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     rehearse_apart(study, describe(study.objective, study.folder))
-    print(summary(study))
+    say(summary(study))
     return 0
 
 

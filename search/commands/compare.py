@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
-from hpo.search.report import files, text
+from hpo.search.report import files, out, show, text
 from hpo.search.report.plain import to_json
 from hpo.search.studyfile.plugins import read_plugin
 from hpo.search.studyfile.yaml12 import parse
@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
             {"title": one.title, "curves": one.curves, "seconds": one.seconds, "trials": one.trials} for one in found
         ]
         files.write(arguments.output, to_json({"goal": str(study.goal), "variants": content}, indent=1))
-        print(f"wrote {arguments.output}")
+        out.say(f"wrote {arguments.output}")
     return 0
 
 
@@ -80,7 +80,6 @@ def _plugin(kind: str, given: str) -> Plugin | None:
 
 
 def _print(found: list[Variant], goal: str, seeds: int) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(
@@ -92,8 +91,8 @@ def _print(found: list[Variant], goal: str, seeds: int) -> None:
     for variant, curve in zip(found, curves, strict=True):
         row = [_value(variant, fraction, seeds) for fraction in (0.25, 0.5, 1.0)]
         spark = text.sparkline(curve, 24, low, high)
-        table.add_row(variant.title, *row, f"{variant.trials:.0f}", text.duration(variant.seconds), spark)
-    console = Console(highlight=False, soft_wrap=True)
+        table.add_row(show.escape(variant.title), *row, f"{variant.trials:.0f}", text.duration(variant.seconds), spark)
+    console = out.console()
     console.print(
         f"best {goal.split()[-1]} ({goal.split()[0]}), mean over {seeds} seeds"
         + (" ± standard error" if seeds > 1 else "")

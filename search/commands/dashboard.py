@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.out import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
     mode = "read and write" if arguments.write else "read-only"
 
     def ready(url: str) -> None:
-        print(f"dashboard of {store.display}: {url}  ({mode}; Ctrl-C to stop)", flush=True)
+        say(f"dashboard of {store.display}: {url}  ({mode}; Ctrl-C to stop)", flush=True)
 
     serve(store, port=arguments.port, write=arguments.write, ready=ready)
     return 0

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.out import ask, say
 from hpo.search.terms.errors import UserError
 
 
@@ -29,15 +30,12 @@ def main(arguments: argparse.Namespace) -> int:
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UserError(f"deleting {name!r} with its {len(found.trials)} trials needs --yes")
-        if input(f"delete {name!r} with its {len(found.trials)} trials from {store.display}? [y/N] ").lower() not in (
-            "y",
-            "yes",
-        ):
-            print("kept")
+        if not ask(f"delete {name!r} with its {len(found.trials)} trials from {store.display}?"):
+            say("kept")
             return 0
     for each in (name, name + CONFIRM):
         if (stored := store.read(each)) is not None:
             store.delete(each)
             drop_folders(store, stored.user_attrs)
-    print(f"deleted {name!r} from {store.display}")
+    say(f"deleted {name!r} from {store.display}")
     return 0

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import files
+from hpo.search.report.out import data, say
 from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def main(arguments: argparse.Namespace) -> int:
     if kind == "yaml":
         text = _yaml(store, found, arguments.top)
         if output is None:
-            sys.stdout.write(text)
+            data(text)
         else:
             files.write(output, text)
     else:
         _table(report.table(found), kind, output)
     if output is not None:
-        print(f"wrote {output}" + (f"; train it with: hpo train {output}" if kind == "yaml" else ""))
+        say(f"wrote {output}" + (f"; train it with: hpo train {output}" if kind == "yaml" else ""))
     return 0
 
 
@@ -79,7 +79,7 @@ def _table(frame: object, kind: str, output: Path | None) -> None:
     assert isinstance(frame, pandas.DataFrame)
     if kind == "csv":
         if output is None:
-            frame.to_csv(sys.stdout)
+            data(frame.to_csv())
         else:
             files.write(output, frame.to_csv())
         return

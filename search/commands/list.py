@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from hpo.search.report.out import say
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError, did_you_mean
 
@@ -30,15 +31,15 @@ def main(arguments: argparse.Namespace) -> int:
     kinds = [arguments.kind] if arguments.kind else list(_KINDS)
     found = {kind: _entries(_KINDS[kind]) for kind in kinds}
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        say(json.dumps(found, indent=2))
         return 0
     for kind, entries in found.items():
-        print(kind)
+        say(kind)
         width = max(map(len, entries), default=0)
         for name, summary in entries.items():
-            print(f"  {name:{width}}  {summary}")
+            say(f"  {name:{width}}  {summary}")
     if not arguments.kind:
-        print("\nrun a study: hpo run --study NAME; your own: hpo run --study FILE.yaml; stored studies: hpo status")
+        say("\nrun a study: hpo run --study NAME; your own: hpo run --study FILE.yaml; stored studies: hpo status")
     return 0
 
 

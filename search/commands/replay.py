@@ -8,6 +8,7 @@ from pathlib import Path
 from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import describe
 from hpo.search.report import text
+from hpo.search.report.out import say
 from hpo.search.running import consent
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms.errors import EverythingFailed, UserError
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
     objective = describe(task.objective, Path(task.folder))
     consent.allow(task, objective, found.seal, f"the study {found.name!r}", yes=arguments.yes)
     recipe = {"seed": trial.seed, **(found.definition.get("fixed") or {}), **trial.point}
-    print(f"trial {trial.number} of {found.name} ({trial.state}): {text.recipe(recipe)}")
+    say(f"trial {trial.number} of {found.name} ({trial.state}): {text.recipe(recipe)}")
     trainer = Trainer(task)
     recorded, metric, differ = dict(trial.curve), found.metrics[0], 0
     reached = False
@@ -55,12 +56,12 @@ def main(arguments: argparse.Namespace) -> int:
                 note = (
                     "" if known is None else "  as recorded" if known == value else f"  recorded {text.number(known)}"
                 )
-                print(f"  step {step}: {metric} {text.number(value)}{note}", flush=True)
+                say(f"  step {step}: {metric} {text.number(value)}{note}", flush=True)
     except (KeyboardInterrupt, UserError):
         raise
     except BaseException as error:  # sys.exit() included
         ended = failure(trial.number, error, trainer.objective)
         raise EverythingFailed(f"trial {trial.number} failed: {ended.reason}\n{ended.detail}") from error
     if recorded:
-        print("the curve equals the recorded one" if not differ else f"{differ} of {len(recorded)} points differ")
+        say("the curve equals the recorded one" if not differ else f"{differ} of {len(recorded)} points differ")
     return 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.out import say
 from hpo.search.report.plain import to_json
 from hpo.search.terms.threads import set_environment
 
@@ -44,7 +45,7 @@ def main(arguments: argparse.Namespace) -> int:
     store = _run(study, arguments)
     found = report.report(store, study.name)
     if arguments.json:
-        print(to_json({"event": "result", **show.result(found)}), flush=True)
+        say(to_json({"event": "result", **show.result(found)}), flush=True)
     else:
         show.print_result(found, store.display if arguments.storage or study.storage else None)
     return 0

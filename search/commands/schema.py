@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from hpo.search.report.out import say
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The command has no options."""
@@ -14,5 +16,5 @@ def main(arguments: argparse.Namespace) -> int:
     """Print the schema."""
     from hpo.search.studyfile.schema import schema
 
-    print(json.dumps(schema(), indent=2))
+    say(json.dumps(schema(), indent=2))
     return 0

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report import out
 from hpo.search.report.plain import to_json
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the report."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from hpo.search.report import batch, show, text
@@ -36,9 +35,9 @@ def main(arguments: argparse.Namespace) -> int:
     name, number = options.study_and_trial(arguments)
     found = report.report(options.store_of(arguments), name)
     if arguments.json:
-        print(to_json(found.plain(), indent=2))
+        out.say(to_json(found.plain(), indent=2))
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = out.console()
     if number is not None:
         _show_trial(console, found, options.trial_of(found, number))
         return 0
@@ -51,10 +50,17 @@ def main(arguments: argparse.Namespace) -> int:
     ranked = found.ranked() if len(found.goals) == 1 else found.front()
     if ranked:
         table = Table(
-            "trial", "state", escape(", ".join(found.metrics)), "steps", "curve", "recipe", box=None, pad_edge=False
+            "trial",
+            "state",
+            show.escape(", ".join(found.metrics)),
+            "steps",
+            "curve",
+            "recipe",
+            box=None,
+            pad_edge=False,
         )
         for row in show.trial_rows(ranked, arguments.top):
-            table.add_row(*map(escape, row))
+            table.add_row(*map(show.escape, row))
         console.print("")
         console.print(table)
     for state in ("pruned", "failed"):
@@ -70,12 +76,14 @@ def main(arguments: argparse.Namespace) -> int:
             console.print(f"  {line}", markup=False)
     if found.definition:
         known = found.definition
-        console.print(f"\nsampler {known.get('sampler')}, pruner {known.get('pruner')}, seed {known.get('seed')}")
+        console.print(
+            f"\nsampler {known.get('sampler')}, pruner {known.get('pruner')}, seed {known.get('seed')}", markup=False
+        )
         beforehand = text.known(known.get("prior", {}), known.get("warm_start", {}))
         if beforehand:
             console.print(f"known before: {beforehand}", markup=False)
         versions = found.definition.get("versions", {})
-        console.print("made with " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+        console.print("made with " + ", ".join(f"{name} {version}" for name, version in versions.items()), markup=False)
     extra = [trial for trial in found.trials if trial.seconds]
     if extra:
         console.print(f"training took {text.duration(sum(trial.seconds for trial in extra))} in all")
@@ -83,22 +91,22 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
-    from rich.markup import escape
+    from hpo.search.report import show, text
 
-    from hpo.search.report import text
-
-    console.print(f"[bold]trial {trial.number}[/bold] of {escape(found.name)}: {trial.state}")
+    console.print(f"[bold]trial {trial.number}[/bold] of {show.escape(found.name)}: {trial.state}")
     for name, value in trial.point.items():
         console.print(f"  {name}: {text.number(value)}", markup=False)
     console.print(f"  seed: {trial.seed}, recipe {trial.recipe}, {text.duration(trial.seconds)} of training")
     if trial.reason:
         console.print(f"{trial.state}: {trial.reason}", markup=False)
     for name, value in trial.evidence.items():
-        console.print(f"  {name}: {text.number(value)}")
+        console.print(f"  {name}: {text.number(value)}", markup=False)
     if trial.traceback:
         console.print(trial.traceback, markup=False)
     if trial.curve:
-        console.print(f"curve of {escape(found.metrics[0])}: {text.sparkline([value for _, value in trial.curve], 60)}")
+        console.print(
+            f"curve of {show.escape(found.metrics[0])}: {text.sparkline([value for _, value in trial.curve], 60)}"
+        )
         for step, value in trial.curve:
             console.print(f"  {step:>5}  {text.number(value)}")
     for name, value in trial.metrics.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.report.out import say
 from hpo.search.report.plain import to_json
 from hpo.search.terms.errors import UserError
 
@@ -27,7 +28,7 @@ def main(arguments: argparse.Namespace) -> int:
     names = [options.study_name(arguments)] if given else store.names()
     found = [report.report(store, name) for name in names]
     if arguments.json:
-        print(to_json([{**show.result(one), "running": one.running} for one in found], indent=2))
+        say(to_json([{**show.result(one), "running": one.running} for one in found], indent=2))
         return 0
     if not found:
         raise UserError(f"{store.display} holds no study; start one with: hpo run --study lr-batch")
@@ -37,5 +38,5 @@ def main(arguments: argparse.Namespace) -> int:
         state = f"running ({one.running})" if one.running else rest
         best = one.ranked()[:1]
         value = f", best {', '.join(map(text.short, best[0].values))} (trial {best[0].number})" if best else ""
-        print(f"{one.name}: {state}; {counts}{value}")
+        say(f"{one.name}: {state}; {counts}{value}")
     return 0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.report import files, text
+from hpo.search.report.out import say
 from hpo.search.running import consent
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms import registry
@@ -72,20 +73,20 @@ def main(arguments: argparse.Namespace) -> int:
         with _objectives_own(exported.objective, "the model cannot be tested"):
             if hasattr(fitted, "test"):
                 metrics["test"] = fitted.test()
-                print("test split: " + _scores(metrics["test"]))
+                say("test split: " + _scores(metrics["test"]))
     except UserError as error:  # what was trained is worth keeping all the same
-        print(error)
+        say(error)
     if arguments.evaluate is not None:
         with _objectives_own(exported.objective, f"the model cannot be scored on {arguments.evaluate}"):
             metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate)}
-        print(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values()))))
+        say(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values()))))
     with files.filled(folder) as made:
         saved = _save(exported.objective, fitted, made)
         files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
     if not saved:
-        print("the objective returns no model that can be saved: return one with save(folder) from train")
+        say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
-    print(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")
+    say(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")
     return 0
 
 
@@ -144,11 +145,11 @@ def _train(
             curve.append((step, value))
             points.append((step, point))
             shown = ", ".join(f"{name} {text.short(number)}" for name, number in point.items())
-            print(f"step {step}: {shown}", flush=True)
+            say(f"step {step}: {shown}", flush=True)
     fitted, scored = kept(run.fitted, goals, points)
     if fitted is not run.fitted:
         step = next(step for step, point in points if point is scored)
-        print(f"keeping the model as it was at step {step}, its best point")
+        say(f"keeping the model as it was at step {step}, its best point")
     return curve, scored, fitted
 
 
@@ -158,14 +159,14 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
         return
     if curve[: len(recorded)] == recorded:
         stopped = f", which was stopped at step {recorded[-1][0]}" if len(curve) > len(recorded) else ""
-        print(f"the curve equals the recorded one exactly{stopped}")
+        say(f"the curve equals the recorded one exactly{stopped}")
         return
     pairs = zip(recorded, curve, strict=False)
     first = next((ours for ours, theirs in pairs if ours != theirs), None)
     where = f"from step {first[0]} on" if first else "in length"
     versions = exported.about.get("versions") or {}
     made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    print(f"the curve differs from the recorded one {where}: another machine, code or data? It was made with {made}")
+    say(f"the curve differs from the recorded one {where}: another machine, code or data? It was made with {made}")
 
 
 def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:

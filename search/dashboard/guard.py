@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,6 +23,7 @@ PLOT_LIMIT = 25_000_000
 """Bytes that a plot made by the server may have."""
 
 _PLOT = re.compile(r"/api/studies/(\d+)/plot/(contour|rank)/*")
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\.?)(?::([0-9]{1,5}))?", re.ASCII)
 _ALWAYS = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "SAMEORIGIN"))
 _ARTIFACT = (("Content-Disposition", "attachment"), ("Content-Security-Policy", "sandbox; default-src 'none'"))
 
@@ -41,7 +41,7 @@ def guard(
     Args:
         app: the dashboard.
         complete: gives the complete trials of a study by its id, from which the size of a plot follows.
-        write: allow changes, when they come from the dashboard's own pages.
+        write: allow changes, when they come from the dashboard's own pages, of the same address and port.
         hosts: names and addresses it may be called by, lower case, without ports (a tunnel may change those).
         addresses: allow any numeric address too, for a server that listens on all of them; only names can be rebound.
     """
@@ -50,17 +50,18 @@ def guard(
         return host in hosts or (addresses and _numeric(host))
 
     def refusal(environ: WSGIEnvironment) -> tuple[str, str] | None:
-        host = _name(environ.get("HTTP_HOST", ""))
-        if not allowed(host):
+        given = environ.get("HTTP_HOST", "")
+        called = _authority(given)
+        if called is None or not allowed(called[0]):
             return "403 Forbidden", (
-                f"this dashboard does not answer to the name {host!r}, which could be a foreign page's; open it by the "
-                "address it printed, from another machine through a tunnel: ssh -L 8080:localhost:8080 MACHINE"
+                f"this dashboard does not answer to the name {given!r}, which could be a foreign page's; "
+                "open it by the address it printed, from another machine through a tunnel: ssh -L 8080:localhost:8080 MACHINE"
             )
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             if not write:
                 return "405 Method Not Allowed", "this dashboard is read-only; start it with: hpo dashboard --write"
             origin = environ.get("HTTP_ORIGIN")
-            if origin is not None and not allowed(urlsplit(origin).hostname or ""):
+            if origin is not None and (not origin.startswith("http://") or _authority(origin[7:]) != called):
                 return "403 Forbidden", f"changes are taken from the dashboard's own pages only, not from {origin}"
         plot = _PLOT.fullmatch(environ.get("PATH_INFO", ""))
         if plot is not None:
@@ -107,14 +108,17 @@ def _oversized(trials: Sequence[FrozenTrial], kind: str) -> tuple[str, str] | No
     )
 
 
-def _name(host: str) -> str:
-    """Host without its port, lower case.
+def _authority(text: str) -> tuple[str, int] | None:
+    """Host, lower case, and port of ``host:port``, 80 without one; None where it is not exactly that.
 
-    >>> _name("[::1]:8080"), _name("LocalHost:8080"), _name("localhost.")
-    ('::1', 'localhost', 'localhost')
+    >>> _authority("[::1]:8080"), _authority("LocalHost."), _authority("[::1].evil.com"), _authority("a@localhost")
+    (('::1', 8080), ('localhost', 80), None, None)
     """
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return name.rstrip(".").lower()
+    found = _HOST.fullmatch(text)
+    if found is None:
+        return None
+    port = int(found[3] or 80)
+    return ((found[1] or found[2]).lower(), port) if port <= 65535 else None
 
 
 def _numeric(host: str) -> bool:

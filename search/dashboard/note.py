@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.search.report import text
+from hpo.search.report.out import clean
 from hpo.search.terms.winner import Winner
 
 _FINALISTS = 10
@@ -59,7 +60,7 @@ def markdown(summary: Summary) -> str:
         parts.append("No winner has been chosen yet.")
     if summary.file:
         parts += ["## Study file", _fenced(summary.file, "yaml")]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return clean("\n\n".join(filter(None, parts)) + "\n")
 
 
 def _outcome(summary: Summary, verdict: Winner) -> dict[str, str]:

@@ -11,6 +11,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import describe
 from hpo.search.engine import run as engine
 from hpo.search.engine.watch import GRACE
+from hpo.search.report import out
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
 from hpo.search.terms.budget import Budget
@@ -52,7 +53,7 @@ def compare(
     *,
     fresh: bool = False,
     grace: float = GRACE,
-    say: Callable[[str], Any] = print,
+    say: Callable[[str], Any] = out.say,
 ) -> list[Variant]:
     """Run every (sampler, pruner) pair with every seed, best mean at the end first.
 

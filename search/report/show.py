@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from hpo.search.report import text
+from hpo.search.report import out, text
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.trial import Trial
 from hpo.search.terms.winner import Candidate
+
+
+def escape(text: str) -> str:
+    """The same text for a line with rich's markup, whose brackets mean nothing.
+
+    >>> escape("a [bold] name")
+    'a \\\\[bold] name'
+    """
+    from rich import markup
+
+    return markup.escape(text)
 
 
 def result(found: StudyReport) -> dict[str, Any]:
@@ -24,31 +36,27 @@ def result(found: StudyReport) -> dict[str, Any]:
 
 def print_result(found: StudyReport, storage: str | None = None) -> None:
     """Print how the search ended and the commands that go on from here."""
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
+    console = out.console()
     for line in headline(found):
         console.print(line)
     if found.winner:
         console.print("")
         for line in verdict(found):
             console.print(line)
-    option = f" --storage {storage}" if storage else ""
-    name = found.name if " " not in found.name else f"'{found.name}'"
+    option = f" --storage {shlex.quote(storage)}" if storage else ""
+    name = shlex.quote(found.name)
     console.print("")
-    console.print(f"look:    hpo dashboard{option}")
-    console.print(f"export:  hpo export --study {name}{option} --output best.yaml")
-    console.print("train:   hpo train best.yaml")
+    console.print(f"look:    hpo dashboard{option}", markup=False)
+    console.print(f"export:  hpo export --study {name}{option} --output best.yaml", markup=False)
+    console.print("train:   hpo train best.yaml", markup=False)
 
 
 def headline(found: StudyReport) -> list[str]:
     """Counts, cost and savings."""
-    from rich.markup import escape
-
     counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count)
     saved = f", {found.saved:.0%} of epochs saved by pruning" if found.saved > 0 else ""
     title = f"[bold]{escape(found.name)}[/bold]" + (f" - {escape(found.question)}" if found.question else "")
-    status = [f"being run by {found.running}"] if found.running else []
+    status = [f"being run by {escape(found.running)}"] if found.running else []
     line = f"{sum(found.counts.values())} trials ({counts or 'none'}), {found.points} steps{saved}"
     parts = [f"{what} {text.duration(took)}" for what, took in found.spent.items() if took]
     on = f" ({', '.join(parts)})" if len(parts) > 1 else ""
@@ -57,8 +65,6 @@ def headline(found: StudyReport) -> list[str]:
 
 def verdict(found: StudyReport) -> list[str]:
     """The winner: its recipe, its value over fresh runs, what the search had promised, its test scores."""
-    from rich.markup import escape
-
     assert found.winner is not None
     leaders = found.winner.candidates
     several = len(found.goals) > 1
@@ -70,12 +76,12 @@ def verdict(found: StudyReport) -> list[str]:
             half = leader.halves()[i]
             how = _how(len(leader.runs), half, leader.pooled[i] if leader.pooled else 1)
             searched = f"; {text.short(leader.searched[i])} in the search" if leader.runs else ""
-            lines.append(f"  {metric} [bold]{text.interval(leader.mean[i], half)}[/bold] {how}{searched}")
+            lines.append(f"  {escape(metric)} [bold]{text.interval(leader.mean[i], half)}[/bold] {how}{searched}")
         title = " " * len(title)
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
     if found.winner.test:
-        lines.append(f"  test split, measured once: {text.scores(found.winner.test)}")
+        lines.append(f"  test split, measured once: {escape(text.scores(found.winner.test))}")
     return lines
 
 

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from hpo.search.describe.objective import Objective
+from hpo.search.report.out import ask, say
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 
@@ -57,12 +58,8 @@ def allow(task: Task, objective: Objective, sealed: object, source: str, *, yes:
     problem = f"{source} does not come from you and this folder, and would run {code}"
     if not (sys.stdin is not None and sys.stdin.isatty()):
         raise UserError(f"{problem}; if you trust it, add --yes")
-    print(problem, file=sys.stderr)
-    try:
-        answer = input("run it? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
+    say(problem, file=sys.stderr)
+    if not ask("run it?"):
         raise UserError("nothing was run")
 
 

@@ -62,7 +62,7 @@ def _code(error: BaseException) -> int:
     if error.code is None or isinstance(error.code, int):
         return (error.code or 0) & 0xFF
     with contextlib.suppress(Exception):
-        print(error.code, file=sys.stderr)
+        sys.stderr.write(f"{error.code}\n")
     return 1
 
 

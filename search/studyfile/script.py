@@ -58,15 +58,14 @@ def _range(knob: Knob) -> str:
     value, limits = knob.default, knob.limits
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
         return ""
+    top = math.inf if limits is None else limits.high
+    low: float
+    high: float
     if isinstance(value, int):
         low, high = max(1, value // 4), value * 4
-        if limits is not None and math.isfinite(limits.high):
-            high = max(low + 1, min(high, int(limits.high)))
-        return f"{{int: [{low}, {high}]}}"
-    low, high = value / 10, value * 10
-    if limits is not None and math.isfinite(limits.high):
-        high = (value + limits.high) / 2
-    return f"{{float: [{low:.3g}, {high:.3g}], log: true}}"
+        return f"{{int: [{low}, {high if high <= top else max(low + 1, int(top))}]}}"
+    most = value * 10 if math.isinf(top) else (value + top) / 2
+    return f"{{float: [{value / 10:.3g}, {most:.3g}], log: true}}"
 
 
 def _indented(text: str) -> str:

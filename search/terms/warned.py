@@ -6,7 +6,6 @@ Python shows a warning with its place in the library's source, and again after e
 from __future__ import annotations
 
 import re
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,8 +49,3 @@ def once(tell: Callable[[str], None]) -> Iterator[None]:
         warnings.simplefilter("always", Advice)
         warnings.showwarning = show  # type: ignore[assignment] # called with all of its arguments by place
         yield
-
-
-def to_stderr(told: str) -> None:
-    """Print a sentence where messages go."""
-    print(told, file=sys.stderr)

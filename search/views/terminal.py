@@ -14,7 +14,7 @@ from hpo.search.engine.context import Progress
 from hpo.search.engine.costs import CONFIRM
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.loop import Loop
-from hpo.search.report import text
+from hpo.search.report import out, text
 from hpo.search.report.plain import to_json
 from hpo.search.terms.budget import Spent
 
@@ -52,11 +52,11 @@ class Lines(Progress):
         done, total = (plan.done, plan.total) if isinstance(plan, FreshRuns) else (self._ended, study.budget.trials)
         of = f" [{done}/{total}]" if total else ""
         word = "fresh run" if isinstance(plan, FreshRuns) else "trial"
-        print(f"{word} {entry.number}{of}: {result} ({text.recipe(entry.point)})", flush=True)
+        out.say(f"{word} {entry.number}{of}: {result} ({text.recipe(entry.point)})", flush=True)
 
     def say(self, message: str) -> None:
         """Print a message."""
-        print(message, flush=True)
+        out.say(message, flush=True)
 
     def warn(self, message: str) -> None:
         """Print it like any other."""
@@ -107,10 +107,9 @@ class Screen(Progress):
     """A live view: budgets, counts, the best so far, the latest curves."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.live import Live
 
-        self.console = Console()
+        self.console = out.console(wrap=True)
         self._loop: Loop | None = None
         self._recent: deque[Entry] = deque(maxlen=_RECENT)
         self._at_start = 0.0
@@ -139,7 +138,7 @@ class Screen(Progress):
 
     def say(self, message: str) -> None:
         """Print above the live view."""
-        self.console.print(message, highlight=False)
+        self.console.print(message, markup=False)
 
     def warn(self, message: str) -> None:
         """Print it like any other."""
@@ -169,13 +168,14 @@ class Screen(Progress):
         return Group(*lines)
 
     def _budgets(self, loop: Loop) -> RenderableType:
+        from rich.markup import escape
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 1))
         spent, budget = _ended(loop), loop.study.budget
         plan = loop.rules.policy
-        title = loop.study.name.removesuffix(CONFIRM) if isinstance(plan, FreshRuns) else loop.study.name
+        title = escape(loop.study.name.removesuffix(CONFIRM) if isinstance(plan, FreshRuns) else loop.study.name)
         limits: list[tuple[str, float, float | None, Callable[[Any], str]]] = [
             ("trials", spent.trials, budget.trials, str),
             ("steps", spent.steps, budget.steps, str),
@@ -209,6 +209,7 @@ class Screen(Progress):
 
     def _curves(self, loop: Loop) -> RenderableType:
         from rich.table import Table
+        from rich.text import Text
 
         grid = Table.grid(padding=(0, 1))
         shown = [entry for entry in self._recent if entry.curve]
@@ -219,7 +220,7 @@ class Screen(Progress):
             curve = text.sparkline([value for _, value in entry.curve], 24, low, high)
             grid.add_row(
                 f"{entry.number}", f"[{colours[entry.state]}]{entry.state}", f"[cyan]{curve}",
-                text.short(entry.values[0]), f"[dim]{text.recipe(entry.point)}",
+                text.short(entry.values[0]), Text(text.recipe(entry.point), "dim"),
             )  # fmt: skip
         return grid
 

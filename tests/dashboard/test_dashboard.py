@@ -140,7 +140,24 @@ def test_with_write_a_note_can_be_edited_and_a_study_deleted(store):
     assert open_store(store._location.path).names() == []
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost.evil.example:8080"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://localhost.evil.example:8080",
+        "http://localhost:9999",
+        "http://localhost",
+        "http://127.0.0.1:8080",
+        "https://localhost:8080",
+        "http://x@localhost:8080",
+        "http://localhost:8080/",
+        "",
+        "localhost:8080",
+        "http://localhost:80800",
+        "http://[::1]:8080",
+    ],
+)
 def test_changes_asked_for_by_other_pages_are_refused(store, origin):
     app = guarded(store, write=True)
     status, _, _ = call(app, f"/api/studies/{only_study(app)}", "DELETE", body={}, HTTP_ORIGIN=origin)
@@ -153,7 +170,31 @@ def test_its_own_names_are_answered(reader, host):
     assert call(reader, "/api/studies", host=host)[0] == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example:8080", "127.0.0.1.evil.example", "10.0.0.7:8080", "", "localhost@evil"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:8080",
+        "127.0.0.1.evil.example",
+        "10.0.0.7:8080",
+        "",
+        "localhost@evil",
+        "[::1].evil.com",
+        "[::1].evil.com:8080",
+        "[::1]evil",
+        "[::1",
+        "::1",
+        "localhost:8080.evil.com",
+        "localhost:",
+        "localhost:x",
+        "localhost:99999",
+        "localhost..",
+        "localhost:8080:8080",
+        "127.0.0.1 evil.com",
+        "localhost\t",
+        "localhost/evil",
+        "[localhost]",
+    ],
+)
 def test_other_names_are_refused_because_a_name_can_be_rebound(reader, host):
     status, headers, body = call(reader, "/api/studies", host=host)
     assert status == 403
