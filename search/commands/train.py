@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.report import files, text
+from hpo.search.report.likeness import verdict
 from hpo.search.report.out import say
 from hpo.search.running import consent
 from hpo.search.running.scratch import fresh_scratch
@@ -154,19 +155,25 @@ def _train(
 
 
 def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
-    recorded = list(exported.curve)
-    if not recorded:
+    """Say whether the curve is the recorded one, and where it is not, what of all that is recorded differs."""
+    if not exported.curve:
         return
-    if curve[: len(recorded)] == recorded:
-        stopped = f", which was stopped at step {recorded[-1][0]}" if len(curve) > len(recorded) else ""
-        say(f"the curve equals the recorded one exactly{stopped}")
-        return
-    pairs = zip(recorded, curve, strict=False)
-    first = next((ours for ours, theirs in pairs if ours != theirs), None)
-    where = f"from step {first[0]} on" if first else "in length"
-    versions = exported.about.get("versions") or {}
-    made = ", ".join(f"{name} {version}" for name, version in versions.items())
-    say(f"the curve differs from the recorded one {where}: another machine, code or data? It was made with {made}")
+    from hpo.search.describe.fingerprint import source_of
+    from hpo.search.engine import definition
+    from hpo.search.engine.machine import machine
+
+    task, about = exported.task, exported.about
+    recorded = {
+        **{part: about.get(part) for part in ("machine", "versions", "source")},
+        "data": about.get("data_digest"),
+    }
+    now = {
+        "machine": machine(task.device),
+        "versions": definition.versions(),
+        "source": source_of(exported.objective),
+        "data": definition.data_digest(task.data, Path(task.folder), exported.objective),
+    }
+    say(verdict(exported.curve, curve, recorded, now, alone=exported.objective.trained_by_suite))
 
 
 def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:

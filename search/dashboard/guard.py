@@ -55,7 +55,8 @@ def guard(
         if called is None or not allowed(called[0]):
             return "403 Forbidden", (
                 f"this dashboard does not answer to the name {given!r}, which could be a foreign page's; "
-                "open it by the address it printed, from another machine through a tunnel: ssh -L 8080:localhost:8080 MACHINE"
+                "open it by the address it printed, from another machine through a tunnel: "
+                "ssh -L 8080:localhost:8080 MACHINE"
             )
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             if not write:

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.describe.fingerprint import imports_of, source_of
 from hpo.search.describe.objective import Objective
+from hpo.search.engine.machine import machine
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms import registry
@@ -39,7 +40,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "objective": portable(objective, study.folder),
         "goals": [str(goal) for goal in study.goals],
         "fixed": dict(study.fixed),
-        "data": data_digest(study, objective),
+        "data": data_digest(study.data, study.folder, objective),
         "seed": study.seed,
         "space": _plain_space(study.space),
         "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
@@ -50,6 +51,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "source": source_of(objective),
         "imports": imports_of(objective, study.folder),
         "versions": versions(),
+        "machine": machine(study.device),
     }
 
 
@@ -64,15 +66,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def data_digest(study: Study, objective: Objective) -> str | None:
-    """Digest of the data that the study names; None where it names none, or the objective reads its own."""
+def data_digest(data: Any, folder: Path, objective: Objective) -> str | None:
+    """Digest of the data that a study names; None where it names none, or the objective reads its own."""
     if objective.kind == "builtin":
-        spec = study.data if study.data is not None else objective.default_data
+        spec = data if data is not None else objective.default_data
         if spec is None:
             return None
         digest: str = registry.part("data").digest(spec)
         return digest
-    path = study.folder / study.data if isinstance(study.data, str) else None
+    path = folder / data if isinstance(data, str) else None
     if path is not None and path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return None

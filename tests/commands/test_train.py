@@ -274,3 +274,23 @@ def _long(text: str) -> bool:
         return any(isinstance(value, (int, float)) and value > 1000 for name, value in recipe.items() if name != "seed")
     except (HpoError, KeyError, TypeError, AttributeError):
         return False
+
+
+def test_a_changed_source_is_named_where_the_curve_differs(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    about = parse(exported.read_text()).plain()["about"]
+    assert set(about["machine"]) == {"cpu", "platform", "threads", "device"}
+    Path("bowl.py").write_text(OBJECTIVE.replace("0.3", "0.31"))
+    assert main(["train", "best.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert "the curve differs from the recorded one from step 1 on" in told
+    assert "the objective's source is another one\n" in told
+    Path("bowl.py").write_text(OBJECTIVE)
+    forget()
+
+    def older(content: dict[str, Any]) -> None:
+        for key in ("machine", "source", "data_digest"):
+            content["about"].pop(key, None)
+        content["about"]["curve"][0][1] += 1e-9
+
+    assert main(["train", changed(exported, older), "--output", "older"]) == 0
+    assert "not recorded: machine, source" in capsys.readouterr().out
