@@ -39,7 +39,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="run all again")
     options.add_overrides(parser)
     options.add_grace(parser)
-    parser.set_defaults(storage="compare.db")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -57,10 +56,12 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.output is not None:
         files.probe(arguments.output)
     from hpo.search.engine.compare import compare
+    from hpo.search.store import open_store
 
     pairs = [(sampler, pruner) for sampler in samplers for pruner in pruners]
-    store = options.store_of(arguments)
-    found = compare(study, pairs, arguments.seeds, store, fresh=arguments.fresh, grace=arguments.grace)
+    store = open_store(arguments.storage or "compare.db")
+    earlier = store if arguments.storage else open_store(study.storage)
+    found = compare(study, pairs, arguments.seeds, store, earlier=earlier, fresh=arguments.fresh, grace=arguments.grace)
     _print(found, str(study.goal), arguments.seeds)
     if arguments.output is not None:
         content = [

@@ -10,12 +10,19 @@ from typing import Any
 from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import describe
 from hpo.search.engine import run as engine
+from hpo.search.engine.plugins import executor_of
 from hpo.search.engine.watch import GRACE
+from hpo.search.executors.common.spread import LANES
 from hpo.search.report import out
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
+from hpo.search.studyfile.budget import TRIALS
+from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.study import Plugin, Study
+
+_SHARE = 4
+"""A comparison has at most one of so many trials in training at a time."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ def compare(
     seeds: int,
     store: Store,
     *,
+    earlier: Store | None = None,
     fresh: bool = False,
     grace: float = GRACE,
     say: Callable[[str], Any] = out.say,
@@ -58,9 +66,12 @@ def compare(
     """Run every (sampler, pruner) pair with every seed, best mean at the end first.
 
     All get the same number of training steps: the study's own, or what its trials would take without pruning. Runs are
-    kept in ``store`` and taken up again like any study. Nothing is confirmed: the search itself is what is compared.
+    kept in ``store`` and taken up again like any study; the studies of ``warm_start`` are read from ``earlier``. Nothing
+    is confirmed: the search itself is what is compared. Few trials are trained few at a time, else all would have begun
+    before any could learn from another.
     """
     steps = study.budget.steps or _steps(study)
+    study = _narrowed(study, steps, say)
     found = []
     for sampler, pruner in plugins:
         title = f"{sampler or study.sampler or 'tpe'} + {pruner or study.pruner or 'default pruner'}"
@@ -76,7 +87,7 @@ def compare(
                 confirm=None,
                 budget=Budget(steps=steps, minutes=study.budget.minutes),
             )
-            engine.run(one, store=store, fresh=fresh, grace=grace)
+            engine.run(one, store=store, earlier=earlier, fresh=fresh, grace=grace)
             reports.append(report(store, one.name))
         curves = tuple(best_so_far(one) for one in reports)
         seconds = statistics.fmean(one.seconds for one in reports)
@@ -103,6 +114,32 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
     return tuple(curve)
 
 
+def _narrowed(study: Study, steps: int, say: Callable[[str], Any]) -> Study:
+    """The same study with at most a quarter of its trials in training at a time."""
+    plugin = executor_of(study, trained_by_suite=describe(study.objective, study.folder).trained_by_suite)
+    known = options_of("executor", plugin.name).knobs
+    if not {"lanes", "workers"} & set(known):
+        return study
+    workers = int(plugin.options.get("workers", study.workers)) if "workers" in known else 1
+    given = plugin.options.get("lanes", "auto") if "lanes" in known else 1
+    lanes = LANES if given == "auto" else int(given)
+    most = max(1, (study.budget.trials or steps // _horizon(study)) // _SHARE)
+    fit_workers = min(workers, most)
+    fit_lanes = min(lanes, most // fit_workers)
+    if (fit_workers, fit_lanes) == (workers, lanes):
+        return study
+    say(f"training {fit_workers * fit_lanes} trials at a time instead of {workers * lanes}, for there are few of them")
+    fitting = {
+        **({"lanes": fit_lanes} if "lanes" in known else {}),
+        **({"workers": fit_workers} if "workers" in known else {}),
+    }
+    return replace(study, executor=Plugin(plugin.name, {**plugin.options, **fitting}), workers=fit_workers)
+
+
 def _steps(study: Study) -> int:
-    horizon = horizon_of(describe(study.objective, study.folder), study.space)(study.fixed) or 1
-    return (study.budget.trials or 50) * horizon
+    return (study.budget.trials or TRIALS) * _horizon(study)
+
+
+def _horizon(study: Study) -> int:
+    """Points of a complete trial."""
+    return horizon_of(describe(study.objective, study.folder), study.space)(study.fixed) or 1

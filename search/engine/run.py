@@ -56,6 +56,7 @@ def run(
     study: Study,
     *,
     store: Store | None = None,
+    earlier: Store | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
     grace: float = GRACE,
@@ -65,6 +66,7 @@ def run(
     Args:
         study: what to run.
         store: where it lives; None opens the study's own ``storage``.
+        earlier: where the studies of its ``warm_start`` are; None for the same place.
         fresh: delete an earlier study of this name first.
         progress: is told what happens.
         grace: seconds after a signal by which the command has recorded and left, whatever the objective does.
@@ -90,7 +92,7 @@ def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, wat
         rehearse(study, objective)
         watch.check()
         if fresh or study.name not in store.names():
-            warmstart.require(study, store)  # before anything is written or deleted
+            warmstart.require(study, earlier or store)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
                 if (stored := store.read(name)) is not None:
@@ -98,7 +100,7 @@ def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, wat
                     drop_folders(store, stored.user_attrs)
         with store.session(study.name, study.directions) as session:
             watch.sessions.append(session)
-            _open(study, objective, store, session, progress)
+            _open(study, objective, earlier or store, session, progress)
             try:
                 context = Context(study, objective, store, executor, progress, watch)
                 decide(context, *_search(context, session))
@@ -130,9 +132,9 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     return notes
 
 
-def _open(study: Study, objective: Objective, store: Store, session: Session, progress: Progress) -> None:
+def _open(study: Study, objective: Objective, earlier: Store, session: Session, progress: Progress) -> None:
     """Store what the study is, or check that it still is what the stored trials belong to."""
-    taken = warmstart.settle(study, objective, store, session.study, progress.say)
+    taken = warmstart.settle(study, objective, earlier, session.study, progress.say)
     new = defining.definition(study, objective, taken)
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get(attributes.DEFINITION)

@@ -14,15 +14,13 @@ from __future__ import annotations
 from typing import Literal
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.executors.common.spread import Spread
+from hpo.search.executors.common.spread import LANES, Spread
 from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 
 REQUIRES = ("trained by suite",)
-
-_LANES = 16  # more gain little once the overhead is shared, and crowd the cache
 
 
 def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1, paused_memory: int = 512) -> Executor:
@@ -40,7 +38,7 @@ def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1,
     trainer = Trainer(task)
     if not trainer.objective.trained_by_suite:
         raise UserError(f"{task.objective} trains by itself, so its trials cannot form a cohort: use executor: inline")
-    count = _LANES if lanes == "auto" else lanes
+    count = LANES if lanes == "auto" else lanes
     if count < 1:
         raise UserError(f"a cohort needs at least one lane, not {count}")
     if workers < 1:

@@ -282,3 +282,27 @@ def test_a_trial_that_is_none_is_told_in_a_line(place, capsys, words, said):
     capsys.readouterr()
     assert main(["replay", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_compare_trains_few_trials_few_at_a_time_so_that_searches_differ(place, capsys):
+    Path("small.yaml").write_text(
+        "objective: mlp\ndata: iris\ngoal: minimize val_loss\nsearch: {learning_rate: {float: [1e-4, 1], log: true}}\n"
+        "fixed: {epochs: 4}\nbudget: {trials: 8}\n"
+    )
+    words = ["compare", "small.yaml", "--with-pruner", "none", "--with-pruner", "successive-halving", "--seeds", "1"]
+    assert main([*words, "--output", "out.json"]) == 0
+    assert "training 2 trials at a time instead of 16, for there are few of them" in capsys.readouterr().out
+    one, two = json.loads(Path("out.json").read_text())["variants"]
+    assert one["curves"] != two["curves"]
+    assert one["trials"] != two["trials"], "pruning pays for further trials"
+
+
+@pytest.mark.parametrize("own", ["hpo.db", "own.db"])
+def test_compare_finds_the_studies_of_warm_start_in_the_studys_own_store(place, capsys, own):
+    assert main(["run", "bowl.yaml", "--quiet", "--storage", own]) == 0
+    storage = "" if own == "hpo.db" else f"storage: {own}\n"
+    Path("again.yaml").write_text(STUDY.lstrip() + f"warm_start: bowl\n{storage}")
+    words = ["compare", "again.yaml", "--with-sampler", "tpe", "--with-sampler", "random", "--seeds", "1"]
+    assert main([*words, "--trials", "3"]) == 0
+    assert "at the end" in capsys.readouterr().out
+    assert Path("compare.db").exists()

@@ -22,6 +22,10 @@ from hpo.search.terms.job import Event, Job, Lost, Point, Task
 
 T = TypeVar("T")
 
+LANES = 16
+"""Trials that a process trains at a time where nothing else is asked for: more gain little once the overhead is shared,
+and crowd the cache."""
+
 _LOOK = 0.5
 """Seconds after which a worker that says nothing is looked at, and the time too."""
 
