@@ -16,7 +16,7 @@ from functools import partial
 from typing import NoReturn
 
 from hpo.search.report.out import say
-from hpo.search.running import leaving
+from hpo.search.running import leaving, log
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, OutputError, StudyFileError, UserError, did_you_mean, without_secrets
 from hpo.search.terms.warned import once
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if debug:
+        log.debug()
     for stream in (sys.stdout, sys.stderr):  # a terminal that has no letters for a curve gets their names
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -19,7 +19,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
-    from hpo.search.engine.checkpoints import drop_folders
+        from hpo.search.engine.costs import CONFIRM
+    from hpo.search.engine.checkpoints import drop_folders, drop_logs
     from hpo.search.engine.costs import CONFIRM
     from hpo.search.report.study import report
 
@@ -37,5 +38,6 @@ def main(arguments: argparse.Namespace) -> int:
         if (stored := store.read(each)) is not None:
             store.delete(each)
             drop_folders(store, stored.user_attrs)
+            drop_logs(store, each)
     say(f"deleted {name!r} from {store.display}")
     return 0

@@ -17,6 +17,7 @@ from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.report.out import say
 from hpo.search.report.plain import to_json
+from hpo.search.running import log
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _run(study: Study, arguments: argparse.Namespace) -> Store:
             return run(terminal.Json(out))
     if arguments.quiet:
         return run(None)
-    if sys.stdout.isatty():
+    if sys.stdout.isatty() and not log.debugging():
         with terminal.Screen() as screen:
             return run(screen)
     return run(terminal.Lines())

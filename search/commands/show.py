@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import out
 from hpo.search.report.plain import to_json
+from hpo.search.running import log
+from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,11 +19,15 @@ if TYPE_CHECKING:
     from hpo.search.report.study import StudyReport
     from hpo.search.terms.trial import Trial
 
+_PRINTED = 10
+"""Lines of a trial's log that are shown with it."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     options.add_trial(parser, needed=False)
     options.add_store(parser)
+    parser.add_argument("--log", action="store_true", help="all that the trial has printed")
     parser.add_argument("--top", type=int, default=10, metavar="K", help="how many of the best trials (default: 10)")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
 
@@ -29,18 +36,28 @@ def main(arguments: argparse.Namespace) -> int:
     """Print the report."""
     from rich.table import Table
 
+    from hpo.search.engine.checkpoints import log_of
     from hpo.search.report import batch, show, text
     from hpo.search.report import study as report
 
     name, number = options.study_and_trial(arguments)
-    found = report.report(options.store_of(arguments), name)
+    store = options.store_of(arguments)
+    found = report.report(store, name)
     if arguments.json:
         out.say(to_json(found.plain(), indent=2))
         return 0
     console = out.console()
     if number is not None:
-        _show_trial(console, found, options.trial_of(found, number))
+        trial = options.trial_of(found, number)
+        place = log_of(store, found.name)(number)
+        if not arguments.log:
+            _show_trial(console, found, trial)
+        elif place is None or not Path(place).is_file():
+            raise UserError(f"trial {number} of {found.name} has printed nothing, or its log is gone: {place}")
+        _show_log(console, Path(place or ""), most=None if arguments.log else _PRINTED)
         return 0
+    if arguments.log:
+        raise UserError(f"whose log? give the number of a trial, such as: hpo show {shlex.quote(name)} 0 --log")
     for line in show.headline(found):
         console.print(line)
     if found.winner:
@@ -88,6 +105,17 @@ def main(arguments: argparse.Namespace) -> int:
     if extra:
         console.print(f"training took {text.duration(sum(trial.seconds for trial in extra))} in all")
     return 0
+
+
+def _show_log(console: Console, path: Path, most: int | None) -> None:
+    """What the trial printed, or the end of it."""
+    lines = log.read(path).splitlines()
+    shown = lines if most is None else lines[-most:]
+    if most is not None and lines:
+        left = f", the last {most} of {len(lines)} lines; all with --log" if len(lines) > most else ""
+        console.print(f"printed{left} ({path}):", markup=False)
+    for line in shown:
+        console.print(line if most is None else f"  {line}", markup=False)
 
 
 def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:

@@ -1,11 +1,12 @@
-"""Where a study's trials keep their checkpoints: beside the store, under the study's id and the trial's number."""
+"""Where a study's trials keep their checkpoints and logs: beside the store."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,31 @@ class Folders:
 def new_id() -> str:
     """An id for a new study."""
     return secrets.token_hex(8)
+
+
+def log_of(store: Store, name: str) -> Callable[[int | str], str | None]:
+    """The file that takes what each trial of a study prints: beside the store; None for a store that keeps no files.
+
+    ``start`` in place of a trial's number is for what the objective prints when it is imported.
+    """
+    folder = _logs(store, name)
+    return lambda number: None if folder is None else str(folder / f"{number}.log")
+
+
+def drop_logs(store: Store, name: str) -> None:
+    """Remove a study's logs."""
+    folder = _logs(store, name)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _logs(store: Store, name: str) -> Path | None:
+    """``logs/NAME-DIGEST`` beside the store; the digest is of the whole name."""
+    if not store.keeps_files:
+        return None
+    shown = re.sub(r"[^\w=,+-]", "-", name).encode()[:60].decode(errors="ignore")
+    whole = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return store.beside / "logs" / f"{shown}-{whole}"
 
 
 def drop_folders(store: Store, facts: Mapping[str, Any]) -> None:

@@ -66,8 +66,8 @@ def compare(
     """Run every (sampler, pruner) pair with every seed, best mean at the end first.
 
     All get the same number of training steps: the study's own, or what its trials would take without pruning. Runs are
-    kept in ``store`` and taken up again like any study; the studies of ``warm_start`` are read from ``earlier``. Nothing
-    is confirmed: the search itself is what is compared. Few trials are trained few at a time, else all would have begun
+    kept in ``store`` and taken up again like any study; those of ``warm_start`` are read from ``earlier``. Nothing is
+    confirmed: the search itself is what is compared. Few trials are trained few at a time, else all would have begun
     before any could learn from another.
     """
     steps = study.budget.steps or _steps(study)

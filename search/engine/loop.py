@@ -137,7 +137,8 @@ class Loop:
 
     def _admit(self, entry: Entry) -> None:
         self._running[entry.number] = entry
-        self.executor.admit(Job(entry.number, entry.recipe, entry.step, self.rules.folders(entry.number)))
+        folder, log = self.rules.folders(entry.number), self.rules.log(entry.number)
+        self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log))
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------

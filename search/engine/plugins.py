@@ -6,6 +6,8 @@ from typing import Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Policy
+from hpo.search.executors.common.logged import Logged
+from hpo.search.running.log import captured
 from hpo.search.studyfile.plugins import file_kind, options_of
 from hpo.search.terms import registry
 from hpo.search.terms.job import Task
@@ -69,10 +71,13 @@ def executor_of(study: Study, *, trained_by_suite: bool) -> Plugin:
     return Plugin("processes", {"workers": study.workers}) if study.workers > 1 else Plugin("inline")
 
 
-def build_executor(plugin: Plugin, task: Task, workers: int) -> Executor:
-    """Make the executor; ``workers`` goes to one whose ``make`` takes it, unless the study names it there."""
+def build_executor(plugin: Plugin, task: Task, workers: int, log: str | None = None) -> Executor:
+    """Make the executor; ``workers`` goes to one whose ``make`` takes it, unless the study names it there.
+
+    What the objective prints when it is imported goes to ``log``, what trials print to their own.
+    """
     options = dict(plugin.options)
     if "workers" in options_of("executor", plugin.name).knobs:
         options.setdefault("workers", workers)
-    executor: Executor = registry.load("executor", plugin.name).make(task, **options)
-    return executor
+    with captured(log):
+        return Logged(registry.load("executor", plugin.name).make(task, **options))

@@ -25,6 +25,7 @@ class Rules:
         horizon: steps of a complete trial under a recipe, None when unknown.
         folders: where trials keep their checkpoints.
         reserve: seconds of the budget's minutes that are kept for what comes after the search.
+        log: file for what a trial prints, None where there is none.
     """
 
     policy: Policy
@@ -33,6 +34,7 @@ class Rules:
     horizon: Callable[[Mapping[str, Any]], int | None]
     folders: Folders = field(default_factory=lambda: Folders(None))
     reserve: Callable[[], float] = field(default=lambda: 0.0)
+    log: Callable[[int], str | None] = field(default=lambda number: None)
 
 
 class Observer(Protocol):

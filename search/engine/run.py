@@ -19,7 +19,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
-from hpo.search.engine.checkpoints import Folders, drop_folders, new_id
+from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of, new_id
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.costs import CONFIRM, Costs
 from hpo.search.engine.ledger import Ledger
@@ -86,7 +86,7 @@ def run(
 def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, watch: Watch) -> Store:
     store = store or open_store(study.storage)
     objective = describe(study.objective, study.folder)
-    with _executor(study, objective, progress, watch) as executor:  # first, as its processes take time to start
+    with _executor(study, objective, store, progress, watch) as executor:  # first, as its processes take time to start
         for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
         rehearse(study, objective)
@@ -95,6 +95,7 @@ def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, wat
             warmstart.require(study, earlier or store)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
+                drop_logs(store, name)
                 if (stored := store.read(name)) is not None:
                     store.delete(name)
                     drop_folders(store, stored.user_attrs)
@@ -174,12 +175,13 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
 
 
 @contextmanager
-def _executor(study: Study, objective: Objective, progress: Progress, watch: Watch) -> Iterator[Executor]:
+def _executor(study: Study, objective: Objective, store: Store, progress: Progress, watch: Watch) -> Iterator[Executor]:
     plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
     minutes = study.budget.minutes
     watch.deadline = None if minutes is None else watch.began + minutes * 60
     try:
-        executor = watch.inside("import of the objective", build_executor, plugin, study.task, study.workers)
+        log = log_of(store, study.name)("start")
+        executor = watch.inside("import of the objective", build_executor, plugin, study.task, study.workers, log)
     except OutOfTime:
         watch.check()
         raise UserError(
@@ -220,6 +222,7 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
         horizon=horizon,
         folders=folders,
         reserve=context.reserve(ledger, horizon),
+        log=log_of(context.store, study.name),
     )
     costs = Costs(ledger, context.store, context.watch.began)
     loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch, began=context.watch.began)

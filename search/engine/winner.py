@@ -11,7 +11,7 @@ import optuna
 
 from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.describe.horizon import horizon_of
-from hpo.search.engine.checkpoints import Folders, new_id
+from hpo.search.engine.checkpoints import Folders, log_of, new_id
 from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
 from hpo.search.engine.context import Context
 from hpo.search.engine.costs import CONFIRM, Costs
@@ -88,6 +88,7 @@ def _fresh_runs(
             make_sampler=_no_sampler,
             horizon=horizon,
             folders=folders,
+            log=log_of(context.store, again.name),
         )
         loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch)
         try:

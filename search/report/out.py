@@ -7,9 +7,10 @@ printing.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
+
+from hpo.search.running.log import screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,12 +37,13 @@ def _escape(found: re.Match[str]) -> str:
 
 def say(text: object = "", *, file: TextIO | None = None, flush: bool = False) -> None:
     """Print a message."""
-    print(clean(str(text)), file=file, flush=flush)
+    print(clean(str(text)), file=screen(file), flush=flush)
 
 
 def data(text: str) -> None:
     """Write data to standard output: as it is into a file or pipe, cleaned on a terminal."""
-    sys.stdout.write(clean(text) if sys.stdout.isatty() else text)
+    stream = screen()
+    stream.write(clean(text) if stream.isatty() else text)
 
 
 def ask(question: str) -> bool:
@@ -62,4 +64,4 @@ def console(*, wrap: bool = False) -> Console:
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(clean(segment.text), segment.style)
 
-    return Clean(highlight=False, soft_wrap=not wrap)
+    return Clean(file=screen(), highlight=False, soft_wrap=not wrap)

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from hpo.search.describe.objective import PLACEHOLDER, split_command
 from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
+from hpo.search.running.log import note
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 
@@ -134,12 +135,13 @@ class _Output:
                 ready = selector.select(timeout=0 if ended else max(0.0, min(_POLL, deadline - time.monotonic())))
                 if ended and self._process.stdout not in [key.fileobj for key, _ in ready]:
                     break  # it printed all it will, though what it left running may hold its output open
-                for key, _ in ready:
+                # Standard error first: a point may be the last thing that is asked for.
+                for key, _ in sorted(ready, key=lambda found: found[0].fileobj is self._process.stdout):
                     chunk = os.read(key.fd, 65536)
                     if not chunk:
                         selector.unregister(key.fileobj)
                     elif key.fileobj is self._process.stderr:
-                        self._tail = (self._tail + chunk)[-_TAIL:]
+                        self._complained(chunk)
                     else:
                         *whole, pending = (pending + chunk).split(b"\n")
                         if len(pending) > _LONGEST:
@@ -155,7 +157,9 @@ class _Output:
     def exit_code(self) -> int:
         """Exit code of a command whose output has ended; it may still be running for as long as silence is allowed."""
         try:
-            return self._process.wait(self._silence)
+            code = self._process.wait(self._silence)
+            self._drain()
+            return code
         except subprocess.TimeoutExpired:
             raise self.failed(f"the command closed its output but ran on for {self._silence:g} s") from None
 
@@ -171,4 +175,9 @@ class _Output:
         os.set_blocking(self._process.stderr.fileno(), False)
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._process.stderr.fileno(), 65536):
-                self._tail = (self._tail + chunk)[-_TAIL:]
+                self._complained(chunk)
+
+    def _complained(self, chunk: bytes) -> None:
+        """Keep the end of standard error for a failure's message, and all of it in the trial's log."""
+        self._tail = (self._tail + chunk)[-_TAIL:]
+        note(chunk.decode(errors="replace"))

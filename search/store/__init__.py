@@ -56,6 +56,11 @@ class Store:
         self._opened: Backend | None = None
 
     @property
+    def keeps_files(self) -> bool:
+        """Whether what lies beside it outlives this object."""
+        return self._location.kind != "memory"
+
+    @property
     def _backend(self) -> Backend:
         if self._opened is None:
             self._opened = _open(self._location)

@@ -39,12 +39,14 @@ class Job:
         recipe: every knob value, fixed ones and ``seed`` included.
         done: step of the last point recorded already, 0 when there is none; no point up to it is reported.
         checkpoints: folder for the trial's checkpoints, see ``running.checkpoints``; None where it has none.
+        log: file that takes what the trial prints; None leaves it on the screen.
     """
 
     number: int
     recipe: Mapping[str, Any]
     done: int = 0
     checkpoints: str | None = None
+    log: str | None = None
 
 
 @dataclass(frozen=True)

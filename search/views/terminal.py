@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hpo.search.engine.confirm import FreshRuns
@@ -16,6 +18,7 @@ from hpo.search.engine.entry import Entry
 from hpo.search.engine.loop import Loop
 from hpo.search.report import out, text
 from hpo.search.report.plain import to_json
+from hpo.search.running import log
 from hpo.search.terms.budget import Spent
 
 if TYPE_CHECKING:
@@ -165,7 +168,20 @@ class Screen(Progress):
                 )
             )
         lines.append(self._curves(loop))
+        if printed := self._printed(loop):
+            lines.append(Text(printed, "dim", no_wrap=True, overflow="ellipsis"))
         return Group(*lines)
+
+    def _printed(self, loop: Loop) -> str:
+        """The newest line that one of the latest trials has printed."""
+        newest, latest = "", 0.0
+        for entry in self._recent:
+            place = loop.rules.log(entry.number)
+            if place is None or not os.path.isfile(place) or (age := os.stat(place).st_mtime) < latest:
+                continue
+            if line := log.newest(Path(place)):
+                newest, latest = f"trial {entry.number}: {line}", age
+        return newest
 
     def _budgets(self, loop: Loop) -> RenderableType:
         from rich.markup import escape

@@ -97,3 +97,11 @@ def test_a_sparkline_keeps_its_width_and_order():
     assert len(drawn) == 20
     assert list(drawn) == sorted(drawn)
     assert text.sparkline([1.0, 1.0]) == "▁▁"
+
+
+def test_the_last_line_of_the_live_view_is_the_newest_that_a_trial_printed(place):
+    (place / "slow.py").write_text(SLOW.replace("time.sleep", "print('said at', epoch)\n        time.sleep"))
+    drawn, code = on_a_terminal(place)
+    assert code == 0
+    assert re.search(r"trial \d: said at \d", drawn)
+    assert not re.search(r"^said at", drawn, re.MULTILINE)

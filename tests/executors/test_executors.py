@@ -315,4 +315,6 @@ def test_a_script_may_use_processes_with_or_without_a_main_guard(tmp_path: Path,
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "2\n"
-    assert "chatter" in done.stderr
+    assert "chatter" not in done.stderr
+    assert all("chatter" in log.read_text() for log in tmp_path.glob(".hpo/logs/*/?.log"))
+    assert len(list(tmp_path.glob(".hpo/logs/*/?.log"))) == 2

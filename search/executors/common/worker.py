@@ -15,6 +15,7 @@ Answer for each call.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -28,8 +29,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.logged import Logged
 from hpo.search.running.forks import not_in_children, stay
 from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
+from hpo.search.running.log import captured_descriptors
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Event, Task
@@ -150,8 +153,11 @@ def main(fd: int, parent: int) -> None:
     with contextlib.suppress(EOFError, ConnectionError), Connection(fd) as pipe, once(warned.append):
         not_in_children(pipe)
         task, name, options = pipe.recv()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # the live view shows the newest line
         try:
-            executor: Executor = stay(partial(registry.load("executor", name).make, **options), task)
+            made: Executor = stay(partial(registry.load("executor", name).make, **options), task)
+            executor = Logged(made, captured_descriptors)
         except HpoError as error:
             pipe.send(UserError(str(error)))
             return
