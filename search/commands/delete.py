@@ -19,7 +19,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
-        from hpo.search.engine.costs import CONFIRM
     from hpo.search.engine.checkpoints import drop_folders, drop_logs
     from hpo.search.engine.costs import CONFIRM
     from hpo.search.report.study import report

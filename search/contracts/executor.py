@@ -47,10 +47,12 @@ class Executor(abc.ABC):
         processes: worker processes that train at the same time, with as many lanes each; 0 where this one trains.
         notes: what the user should know about how trials are trained, each sentence once.
         expired: says whether time is up; set by whoever drives the executor.
+        models: whether any trial that ended here left a model that can be tested; None while that is not known.
     """
 
     lanes: int = 1
     processes: int = 0
+    models: bool | None = None
     notes: Sequence[str] = ()
     expired: Callable[[], bool] = staticmethod(lambda: False)
 

@@ -24,6 +24,11 @@ class Watched(Executor):
         self._executor, self._inside = executor, partial(watch.inside, here=not executor.processes)
         self._watch = watch
 
+    @property
+    def models(self) -> bool | None:  # type: ignore[override] # the other executor's
+        """Whether any trial that ended left a model that can be tested."""
+        return self._executor.models
+
     def admit(self, job: Job) -> None:
         """Give a trial a lane; where time is up it is only not trained."""
         with contextlib.suppress(OutOfTime):

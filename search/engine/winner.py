@@ -48,7 +48,7 @@ def decide(context: Context, ledger: Ledger, costs: Costs) -> None:
         winner = replace(winner, test=old.test, measured=True)
     costs.keep()
     _store(ledger, old, winner)
-    if context.objective.returns_model and not winner.measured:
+    if context.objective.returns_model and context.executor.models is not False and not winner.measured:
         try:
             tested = _tested(context, winner, costs)
         finally:

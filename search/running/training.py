@@ -211,7 +211,7 @@ class Trainer:
                     metrics.pop("step", None)
                     return Point(job.number, run.step, metrics, time.perf_counter() - began)
         except StopIteration:
-            return Finished(job.number)
+            return Finished(job.number, hasattr(run.fitted, "test"))
         except (KeyboardInterrupt, OutOfTime):
             raise
         except BaseException as error:  # sys.exit() in an objective must not end the search

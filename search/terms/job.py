@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 
@@ -61,9 +61,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial's curve is complete."""
+    """A trial's curve is complete; ``model`` says whether it left a model that can be tested, None if unknown."""
 
     number: int
+    model: bool | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """hpo.from_callback: a loop that calls back, as an iterator."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
-from hpo import from_callback
+import hpo
+from hpo. import from_callback
 
 
 def test_points_come_one_by_one_and_the_loop_waits_in_between():
@@ -54,3 +56,25 @@ def test_what_the_loop_raises_reaches_the_iterator():
     next(points)
     with pytest.raises(ValueError, match="bad batch"):
         next(points)
+
+
+def test_a_loop_that_returns_nothing_is_not_trained_again_to_be_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop.py").write_text(
+        "from pathlib import Path\nimport hpo\n"
+        "def train(*, x: float = 0.0, seed: int = 0):\n"
+        "    def fit(report):\n"
+        "        with Path('runs').open('a') as file:\n"
+        "            file.write('run ')\n"
+        "        report({'loss': x})\n"
+        "        report({'loss': x / 2})\n"
+        "    return hpo.from_callback(fit)\n"
+    )
+    for workers in (1, 2):
+        hpo.run(
+            {"name": f"s{workers}", "objective": "./loop.py", "goal": "minimize loss", "pruner": "none"},
+            search={"x": {"float": [0, 1]}}, trials=3, workers=workers, confirm={"top": 1, "seeds": 2}, storage="a.db",
+        )  # fmt: skip
+        assert Path("runs").read_text().split() == ["run"] * 5 * workers

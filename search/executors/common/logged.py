@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.running.log import captured
-from hpo.search.terms.job import Event, Job, Point
+from hpo.search.terms.job import Event, Finished, Job, Point
 
 T = TypeVar("T")
 
@@ -68,6 +68,8 @@ class Logged(Executor):
         for event in events:
             if not isinstance(event, Point):
                 self._logs.pop(event.number, None)
+            if isinstance(event, Finished) and event.model is not None:
+                self.models = bool(self.models) or event.model
         return events
 
     def evict(self, number: int, *, keep: bool = False) -> None:
