@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,12 +119,7 @@ def captured_descriptors(place: str | None) -> Iterator[None]:
         yield
     finally:
         _capturing = False
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):
-                stream.flush()
-        for number, old in zip((1, 2), kept, strict=True):
-            os.dup2(old, number)
-            os.close(old)
+        _restore(kept)
         path = Path(place)
         trim(path)
         with contextlib.suppress(OSError):
@@ -131,11 +127,50 @@ def captured_descriptors(place: str | None) -> Iterator[None]:
                 path.unlink()
 
 
+@contextmanager
+def held() -> Iterator[list[str]]:
+    """Hold back what a starting worker process prints; the list has it after the block, the screen if that raises."""
+    said: list[str] = []
+    with tempfile.TemporaryFile() as spool:
+        kept = [os.dup(number) for number in (1, 2)]
+        for number in (1, 2):
+            os.dup2(spool.fileno(), number)
+        try:
+            yield said
+        finally:
+            _restore(kept)
+            spool.seek(max(0, os.fstat(spool.fileno()).st_size - LIMIT))
+            said.append(spool.read().decode(errors="replace"))
+            if sys.exception() is not None:
+                append(None, said[0])
+
+
+def append(place: str | None, text: str) -> None:
+    """Put a text at the end of a log; None writes it to standard error."""
+    file = _opened(place) if text else None
+    if text and place is None:
+        sys.stderr.write(text)
+    if file is not None:
+        with contextlib.suppress(OSError):
+            os.write(file, text.encode(errors="backslashreplace"))
+        os.close(file)
+
+
 def note(text: str) -> None:
     """Put what a command says on its standard error into the log of the trial that it trains, if there is one."""
     route = sys.stderr
     if _capturing or (isinstance(route, _Route) and route.log is not None):
         route.write(text)
+
+
+def _restore(kept: list[int]) -> None:
+    """Give standard output and error back where they went before, with all that is still buffered written first."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    for number, old in zip((1, 2), kept, strict=True):
+        os.dup2(old, number)
+        os.close(old)
 
 
 def screen(stream: TextIO | None = None) -> TextIO:

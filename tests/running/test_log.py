@@ -76,6 +76,20 @@ def test_prints_go_to_the_log_of_their_trial_and_not_to_the_screen(
     assert list(Path(".hpo/logs").iterdir()) == []
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_printed_at_import_is_in_a_log_too(
+    place: Path, workers: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("loud.py").write_text("print('imported')\n" + LOUD.replace("EVERYWHERE", "False"))
+    assert main(["run", "loud.yaml", "--workers", workers]) == 0
+    assert "imported" not in "".join(capfd.readouterr())
+    assert any("imported\n" in file.read_text() for file in Path(".hpo/logs").rglob("*.log"))
+    Path("broken.py").write_text("print('imported')\nraise ValueError('broken')\ndef train(*, x: float = 0.0): ...\n")
+    Path("broken.yaml").write_text(STUDY.replace("loud", "broken"))
+    assert main(["run", "broken.yaml", "--workers", workers]) == 2
+    assert "broken in line 2" in capfd.readouterr().err
+
+
 def test_a_trial_trained_alone_prints_to_the_screen(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "loud.yaml", "--quiet"]) == 0
     assert main(["export", "loud", "--output", "best.yaml"]) == 0

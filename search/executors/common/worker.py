@@ -32,7 +32,7 @@ from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.logged import Logged
 from hpo.search.running.forks import not_in_children, stay
 from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
-from hpo.search.running.log import captured_descriptors
+from hpo.search.running.log import append, captured_descriptors, held
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Event, Task
@@ -156,21 +156,25 @@ def main(fd: int, parent: int) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)  # the live view shows the newest line
         try:
-            made: Executor = stay(partial(registry.load("executor", name).make, **options), task)
+            with held() as said:
+                made: Executor = stay(partial(registry.load("executor", name).make, **options), task)
             executor = Logged(made, captured_descriptors)
         except HpoError as error:
             pipe.send(UserError(str(error)))
             return
         pipe.send(READY)
         with closing(executor):
-            _serve(pipe, executor, warned)
+            _serve(pipe, executor, warned, said)
 
 
-def _serve(pipe: Connection, executor: Executor, warned: Sequence[str]) -> None:
+def _serve(pipe: Connection, executor: Executor, warned: Sequence[str], said: list[str]) -> None:
+    """Obey; what was ``said`` at the start belongs to the log of the first trial."""
     told: set[str] = set()
     while True:
         verb, *rest = pipe.recv()
         if verb == "admit":
+            while said:
+                append(rest[0].log, said.pop())
             stay(executor.admit, rest[0])
         elif verb == "evict":
             stay(partial(executor.evict, keep=rest[1]), rest[0])
