@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.commands.common import consent
 from hpo.search.describe.objective import describe
 from hpo.search.report import text
 from hpo.search.report.out import say
-from hpo.search.running import consent
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms.errors import EverythingFailed, UserError
 from hpo.search.terms.threads import set_environment

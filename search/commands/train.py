@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpo.search.commands.common import consent
 from hpo.search.report import files, text
 from hpo.search.report.likeness import verdict
 from hpo.search.report.out import say
-from hpo.search.running import consent
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError

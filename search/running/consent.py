@@ -12,13 +12,10 @@ import hashlib
 import hmac
 import os
 import secrets
-import sys
 from functools import cache
 from pathlib import Path
 
 from hpo.search.describe.objective import Objective
-from hpo.search.report.out import ask, say
-from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 
 _BYTES = 32
@@ -36,42 +33,24 @@ def seal(task: Task, objective: Objective) -> str | None:
     return hmac.new(key, said.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
 
 
-def allow(task: Task, objective: Objective, sealed: object, source: str, *, yes: bool) -> None:
-    """Go on where the code is the suite's, bears the user's seal, or the user agrees to run it.
-
-    Args:
-        task: what is to be trained.
-        objective: its objective.
-        sealed: the seal that was found.
-        source: what names the code, such as ``best.yaml``.
-        yes: the user agrees already.
-
-    Raises:
-        UserError: the user does not agree, or there is nobody to ask.
-    """
-    if yes or not _foreign(objective):
-        return
+def may_run(task: Task, objective: Objective, sealed: object) -> bool:
+    """Whether the code is the suite's, or bears this user's seal for the working directory."""
+    if not _foreign(objective):
+        return True
     expected = seal(task, objective)
-    if expected is not None and isinstance(sealed, str) and hmac.compare_digest(expected, _ascii(sealed)):
-        return
-    code = _code(task, objective)
-    problem = f"{source} does not come from you and this folder, and would run {code}"
-    if not (sys.stdin is not None and sys.stdin.isatty()):
-        raise UserError(f"{problem}; if you trust it, add --yes")
-    say(problem, file=sys.stderr)
-    if not ask("run it?"):
-        raise UserError("nothing was run")
+    return expected is not None and isinstance(sealed, str) and hmac.compare_digest(expected, _ascii(sealed))
+
+
+def code_of(task: Task, objective: Objective) -> str:
+    """What would run, in words."""
+    if objective.kind == "command":
+        return f"the command {objective.reference.partition(':')[2]!r} in {task.folder}"
+    return f"{objective.path} ({objective.function})"
 
 
 def _foreign(objective: Objective) -> bool:
     """Whether the code neither comes with the suite nor is in this process already."""
     return objective.kind not in ("builtin", "live")
-
-
-def _code(task: Task, objective: Objective) -> str:
-    if objective.kind == "command":
-        return f"the command {objective.reference.partition(':')[2]!r} in {task.folder}"
-    return f"{objective.path} ({objective.function})"
 
 
 def _ascii(text: str) -> str:
