@@ -243,4 +243,5 @@ def test_what_an_objective_prints_stays_out_of_the_json_lines(tmp_path: Path, ex
     done = run(tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()][-1] == "result"
-    assert "chatter" in done.stderr
+    assert "chatter" not in done.stderr, "it goes to the log of its trial"
+    assert any(log.read_text() == "chatter\n" for log in tmp_path.glob(".hpo/logs/*/0.log"))
