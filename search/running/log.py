@@ -147,9 +147,9 @@ def held() -> Iterator[list[str]]:
 
 def append(place: str | None, text: str) -> None:
     """Put a text at the end of a log; None writes it to standard error."""
-    file = _opened(place) if text else None
-    if text and place is None:
-        sys.stderr.write(text)
+    if not text:
+        return
+    file = os.dup(2) if place is None else _opened(place)
     if file is not None:
         with contextlib.suppress(OSError):
             os.write(file, text.encode(errors="backslashreplace"))
