@@ -80,11 +80,11 @@ def run(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     progress = progress or Progress()
     with Watch(grace, progress.say) as watch:
-        return _run(study, store, fresh, progress, watch)
+        store = store or open_store(study.storage)
+        return _run(study, store, earlier or store, fresh, progress, watch)
 
 
-def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, watch: Watch) -> Store:
-    store = store or open_store(study.storage)
+def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Progress, watch: Watch) -> Store:
     objective = describe(study.objective, study.folder)
     with _executor(study, objective, store, progress, watch) as executor:  # first, as its processes take time to start
         for note in (*study.notes, *_data_notes(study, objective)):
@@ -92,7 +92,7 @@ def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, wat
         rehearse(study, objective)
         watch.check()
         if fresh or study.name not in store.names():
-            warmstart.require(study, earlier or store)  # before anything is written or deleted
+            warmstart.require(study, earlier)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
                 drop_logs(store, name)
@@ -101,7 +101,7 @@ def _run(study: Study, store: Store | None, fresh: bool, progress: Progress, wat
                     drop_folders(store, stored.user_attrs)
         with store.session(study.name, study.directions) as session:
             watch.sessions.append(session)
-            _open(study, objective, earlier or store, session, progress)
+            _open(study, objective, earlier, session, progress)
             try:
                 context = Context(study, objective, store, executor, progress, watch)
                 decide(context, *_search(context, session))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hpo
-from hpo. import from_callback
+from hpo import from_callback
 
 
 def test_points_come_one_by_one_and_the_loop_waits_in_between():
