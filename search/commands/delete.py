@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> int:
     for each in (name, name + CONFIRM):
         if (stored := store.read(each)) is not None:
             store.delete(each)
-            drop_folders(store, stored.user_attrs)
+            drop_folders(store, stored.system_attrs)
             drop_logs(store, each)
     say(f"deleted {name!r} from {store.display}")
     return 0

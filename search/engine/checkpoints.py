@@ -8,10 +8,13 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hpo.search.describe.objective import Objective
 from hpo.search.store import Store, attributes
+
+if TYPE_CHECKING:
+    from hpo.search.store.session import Session
 
 _ID = re.compile("[0-9a-f]{16}")
 
@@ -27,10 +30,16 @@ class Folders:
         self._root = root
 
     @classmethod
-    def of(cls, objective: Objective, store: Store, facts: Mapping[str, Any]) -> Folders:
-        """Those of a study with these stored facts; only an objective with a parameter ``checkpoint`` has any."""
-        wanted = "checkpoint" in objective.signature.knobs
-        return cls(_root(store, facts) if wanted else None)
+    def of(cls, objective: Objective, store: Store, session: Session) -> Folders:
+        """Those of a stored study, which is given its id; only an objective with a parameter ``checkpoint`` has any."""
+        if "checkpoint" not in objective.signature.knobs:
+            return cls(None)
+        stored = session.study
+        facts = stored._storage.get_study_system_attrs(stored._study_id)
+        if _root(store, facts) is None:
+            facts = {attributes.ID: secrets.token_hex(8)}
+            stored._storage.set_study_system_attr(stored._study_id, attributes.ID, facts[attributes.ID])
+        return cls(_root(store, facts))
 
     def __call__(self, number: int) -> str | None:
         """The trial's, which need not be there yet."""
@@ -45,11 +54,6 @@ class Folders:
         """Remove all."""
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
-
-
-def new_id() -> str:
-    """An id for a new study."""
-    return secrets.token_hex(8)
 
 
 def log_of(store: Store, name: str) -> Callable[[int | str], str | None]:

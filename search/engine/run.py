@@ -19,7 +19,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
-from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of, new_id
+from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.costs import CONFIRM, Costs
 from hpo.search.engine.ledger import Ledger
@@ -98,7 +98,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                 drop_logs(store, name)
                 if (stored := store.read(name)) is not None:
                     store.delete(name)
-                    drop_folders(store, stored.user_attrs)
+                    drop_folders(store, stored.system_attrs)
         with store.session(study.name, study.directions) as session:
             watch.sessions.append(session)
             _open(study, objective, earlier, session, progress)
@@ -157,7 +157,6 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
     if old != new:
         storage.set_study_user_attr(key, attributes.DEFINITION, canonical(new))
     facts = {
-        attributes.ID: session.study.user_attrs.get(attributes.ID) or new_id(),
         attributes.QUESTION: study.question,
         attributes.STUDY_FILE: study.text,
         attributes.TASK: asdict(study.task),
@@ -214,7 +213,7 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
         return made
 
     ledger = Ledger(study, session, study.recipe, judged_of(study))
-    folders = Folders.of(objective, context.store, ledger.facts())
+    folders = Folders.of(objective, context.store, session)
     rules = Rules(
         policy=build_policy(policy, study),
         pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),

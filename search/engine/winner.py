@@ -11,7 +11,7 @@ import optuna
 
 from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.describe.horizon import horizon_of
-from hpo.search.engine.checkpoints import Folders, log_of, new_id
+from hpo.search.engine.checkpoints import Folders, log_of
 from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
 from hpo.search.engine.context import Context
 from hpo.search.engine.costs import CONFIRM, Costs
@@ -79,9 +79,7 @@ def _fresh_runs(
             kept = min(context.reserve(search, horizon).test(), max(0.0, left) / 2)
             ledger.study = replace(again, budget=Budget(minutes=(ledger.seconds + max(0.0, left - kept)) / 60))
         plan.place(ledger)
-        if attributes.ID not in ledger.facts():
-            ledger.note_study(attributes.ID, new_id())
-        folders = Folders.of(context.objective, context.store, ledger.facts())
+        folders = Folders.of(context.objective, context.store, session)
         rules = Rules(
             policy=plan,
             pruner=build("pruner", Plugin("none"), PrunerContext()),

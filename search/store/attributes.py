@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFINITION = "definition"
 """What its trials depend on."""
 ID = "id"
-"""What its checkpoints are kept under: given once, never to another study."""
+"""What its checkpoints are kept under: given once, never to another study; a system attribute."""
 QUESTION = "question"
 STUDY_FILE = "study_file"
 TASK = "task"

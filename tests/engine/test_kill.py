@@ -50,7 +50,7 @@ WAYS: dict[str, dict[str, Any]] = {
     },
     "grid": {"search": GRID, "sampler": "grid", "pruner": "none", "executor": {"processes": {"workers": 2}}},
 }
-TIMES = ("seconds", "train_seconds", "attempts", "study_file", "task", "definition", "id")
+TIMES = ("seconds", "train_seconds", "attempts", "study_file", "task", "definition")
 
 
 @dataclass
