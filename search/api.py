@@ -12,7 +12,7 @@ from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
 from hpo.search.engine.context import Progress
 from hpo.search.engine.costs import CONFIRM
-from hpo.search.report import files, recipefile
+from hpo.search.report import files, recipefile, text
 from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store
 from hpo.search.studyfile.yaml12 import dump
@@ -34,6 +34,19 @@ class Result:
 
     report: StudyReport
     store: Store
+
+    def __repr__(self) -> str:
+        """The outcome in a line."""
+        found, counts = self.report, self.report.counts
+        ended = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        if found.winner is None:
+            return f"<hpo.Result {found.name}: no winner yet, {ended or 'no trial'}>"
+        first = found.winner.first
+        values = ", ".join(
+            f"{metric} {text.interval(mean, half)}"
+            for metric, mean, half in zip(found.metrics, first.mean, first.halves(), strict=True)
+        )
+        return f"<hpo.Result {found.name}: trial {first.trial} wins, {values}; {ended}>"
 
     @property
     def recipe(self) -> dict[str, Any]:

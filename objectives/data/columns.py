@@ -138,7 +138,7 @@ def parse(texts: pd.Series[str], mark: str = "") -> pd.Series[float]:
     """Numbers, NaN for what is none.
 
     Args:
-        texts: stripped.
+        texts: stripped; NaN where one is missing.
         mark: the decimal mark where the other one, of comma and point, stands between thousands; ``""`` for plain
             numbers.
     """
@@ -148,7 +148,7 @@ def parse(texts: pd.Series[str], mark: str = "") -> pd.Series[float]:
         form = _GROUPS[mark]
         other = "," if mark == "." else "."
         plain = texts.str.replace(other, "", regex=False).str.replace(mark, ".", regex=False)
-        texts = plain.where(texts.map(lambda text: form.fullmatch(text) is not None))
+        texts = plain.where(texts.map(lambda text: isinstance(text, str) and form.fullmatch(text) is not None))
     parsed: pd.Series[float] = pd.to_numeric(texts, errors="coerce")
     return parsed
 

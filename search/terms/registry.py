@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.machinery
+import itertools
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -63,13 +65,14 @@ def summary(kind: str, name: str) -> str:
 
 
 def first_comment(text: str) -> str:
-    """The comment line that opens a study file, without its mark.
+    """The comment line that opens a study file, without its mark; one that only names the file is passed over.
 
-    >>> first_comment("# How fast?\\nobjective: mlp\\n")
-    'How fast?'
+    >>> first_comment("# How fast?\\nobjective: mlp\\n"), first_comment("# mine.yaml\\n# How fast?\\nobjective: mlp\\n")
+    ('How fast?', 'How fast?')
     """
-    line = text.lstrip().partition("\n")[0]
-    return line.lstrip("# ").rstrip() if line.startswith("#") else ""
+    lines = [line for line in text.splitlines() if line.strip()]
+    opening = [line.lstrip("# ").rstrip() for line in itertools.takewhile(lambda line: line.startswith("#"), lines)]
+    return next((line for line in opening if not re.fullmatch(r"\S+\.ya?ml", line)), "")
 
 
 def load(kind: str, name: str) -> ModuleType:

@@ -110,6 +110,21 @@ def test_numbers_are_read_with_either_decimal_mark(tmp_path: Path, numbers: list
     assert again.y.tolist() == numbers[::-1][:9]
 
 
+@pytest.mark.parametrize("place", ["x", "y"])
+def test_numbers_with_commas_may_be_missing(tmp_path: Path, place: str) -> None:
+    columns = {
+        "x": [f"{i},5" for i in range(60)],
+        "z": [f"{i % 7}" for i in range(60)],
+        "y": [f"{i},25" for i in range(60)],
+    }
+    columns[place][5] = columns[place][40] = ""
+    found = load(write(tmp_path / "t.csv", columns, ";"))
+    values, targets = whole(found)
+    assert found.task == "regression"
+    assert int(np.isnan(values["x"]).sum()) == (2 if place == "x" else 0)
+    assert len(targets) == (58 if place == "y" else 60)
+
+
 def test_one_comma_before_three_digits_is_told_and_a_key_changes_it(tmp_path: Path) -> None:
     columns = {"x": [f"1,{i:03d}" for i in range(60)], "y": ["a", "b"] * 30}
     path = write(tmp_path / "t.csv", columns)
