@@ -14,6 +14,7 @@ from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import text
 from hpo.search.report.out import say
 from hpo.search.terms.domain import Choice, Domain, spans_decades
+from hpo.search.terms.errors import without_secrets
 from hpo.search.terms.study import Study
 
 
@@ -42,7 +43,7 @@ def summary(study: Study) -> str:
     if study.prior:
         lines.append(f"  prior    {text.recipe(study.prior)}")
     if study.warm_start:
-        lines.append(f"  warm     start from {', '.join(study.warm_start)}")
+        lines.append(f"  warm     start from {without_secrets(', '.join(study.warm_start))}")
     budget = study.budget
     limits = [
         ("trials", budget.trials),

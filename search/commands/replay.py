@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> int:
     set_environment()  # before torch and sklearn are imported
     from hpo.search.report import study as report
     from hpo.search.report.recipefile import stored_task
-    from hpo.search.running.training import VALUE, Trainer, failure
+    from hpo.search.running.training import Trainer, failure, value_of
     from hpo.search.terms.job import Job
 
     name, number = options.study_and_trial(arguments)
@@ -46,7 +46,7 @@ def main(arguments: argparse.Namespace) -> int:
             run = trainer.start(Job(trial.number, recipe, checkpoints=scratch))
             for point in run:
                 step = run.step
-                value = point.get(metric, point.get(VALUE))
+                value = value_of(point, metric)
                 if value is None:
                     if not reached:
                         raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")

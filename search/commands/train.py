@@ -127,7 +127,7 @@ def _train(
     task: Task, recipe: dict[str, Any], goals: Sequence[Goal]
 ) -> tuple[list[tuple[int, float]], Mapping[str, float], Any]:
     """Train; gives the curve, and the model that its value stands for with the metrics of its point."""
-    from hpo.search.running.training import VALUE, Trainer, kept
+    from hpo.search.running.training import Trainer, kept, value_of
     from hpo.search.terms.job import Job
 
     metric = goals[0].metric
@@ -138,7 +138,7 @@ def _train(
         for point in run:
             step = run.step
             point.pop("step", None)
-            value = point.get(metric, point.get(VALUE))
+            value = value_of(point, metric)
             if value is None:
                 if not curve:
                     raise UserError(f"the objective yields no metric {metric!r}, only {', '.join(point)}")

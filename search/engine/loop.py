@@ -64,6 +64,7 @@ class Loop:
         self._moved: list[int] = []  # in this round, to be judged
         self._began = time.monotonic() if began is None else began
         self._kept_time = 0.0
+        self._bare: bool | None = None  # whether points are bare numbers, once one was seen
         self.worked = False
         """Whether anything was trained: a study that is run again when all is done takes no time."""
         self._memo: Mapping[str, Any] = ledger.facts().get(attributes.MEMO, {})
@@ -171,7 +172,9 @@ class Loop:
         if steps is not None and self.ledger.steps >= steps:
             return  # other lanes had the last ones
         metrics = dict(event.metrics)
-        if list(metrics) == [VALUE]:  # a bare number is the goal's, whatever that is called
+        bare = list(metrics) == [VALUE]
+        self._bare = bare if self._bare is None else self._bare
+        if bare and self._bare:  # a bare number is the goal's, whatever that is called; a metric of that name is not
             metrics = {self.study.goal.metric: metrics[VALUE]}
         missing = [goal.metric for goal in self.study.goals if goal.metric not in metrics]
         if missing:

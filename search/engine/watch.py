@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from hpo.search.running import leaving
@@ -30,7 +30,6 @@ from hpo.search.running.guard import Guard
 from hpo.search.terms.errors import Interrupted, OutOfTime
 
 if TYPE_CHECKING:
-    from hpo.search.engine.loop import Loop
     from hpo.search.store.session import Session
 
 T = TypeVar("T")
@@ -47,6 +46,26 @@ _STUBBORN = 5.0
 _NUDGE = signal.SIGRTMIN + 4 if hasattr(signal, "SIGRTMIN") else signal.SIGALRM
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TICK = 0.25
+
+
+class Work(Protocol):
+    """What is watched: the search loop, as far as the watch needs it."""
+
+    stop: bool
+    """To end after the current round is recorded."""
+
+    @property
+    def at_work(self) -> str:
+        """What it is doing, in words."""
+
+    def run(self) -> None:
+        """Do it."""
+
+    def rest(self) -> None:
+        """Record that it ends in good order."""
+
+    def give_up(self) -> None:
+        """Record that its time is up."""
 
 
 class Watch:
@@ -72,7 +91,7 @@ class Watch:
         self._here = True  # whether that trains in this process
         self._nudged = 0.0
         self._lock = threading.Lock()  # held by the engine at work
-        self._loop: Loop | None = None
+        self._loop: Work | None = None
         self._main = threading.current_thread() is threading.main_thread()
         self._home = os.getpid()
         self._handlers: dict[int, Any] = {}
@@ -125,7 +144,7 @@ class Watch:
         if self.stop:
             raise Interrupted("stopped; the same command goes on from here")
 
-    def drive(self, loop: Loop) -> None:
+    def drive(self, loop: Work) -> None:
         """Run a loop; see ``Loop.run`` for what it raises."""
         with self._lock:
             self._loop = loop

@@ -107,9 +107,14 @@ def kept(
     ):
         return fitted, last
     sign = -1.0 if goal.maximize else 1.0
-    values = [sign * metrics.get(goal.metric, metrics.get(VALUE, math.nan)) for _, metrics in points]
+    values = [sign * value_of(metrics, goal.metric, math.nan) for _, metrics in points]
     best = min(range(len(points)), key=lambda i: (math.isnan(values[i]), values[i]))
     return (fitted if best == len(points) - 1 else fitted.at(points[best][0])), points[best][1]
+
+
+def value_of(metrics: Mapping[str, float], metric: str, absent: Any = None) -> Any:
+    """The goal's value of a point; a bare number is the goal's, whatever that is called."""
+    return metrics.get(metric, metrics[VALUE] if list(metrics) == [VALUE] else absent)
 
 
 def _step(point: Any, last: int) -> int:
@@ -235,10 +240,8 @@ def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal])
         return None, failure(0, error, trainer.objective).reason
     if scores is None:
         return None, ""
-    numbers = {
-        name: float(score) for name, score in scores.items() if isinstance(score, (int, float)) and math.isfinite(score)
-    }
-    return numbers, ""
+    numbers = {name: _number(score) for name, score in scores.items()}
+    return {name: score for name, score in numbers.items() if score is not None and math.isfinite(score)}, ""
 
 
 def _test_scores(run: Run, goals: Sequence[Goal]) -> Mapping[str, Any] | None:

@@ -70,6 +70,7 @@ class Space:
         Coordinates of parameters that are not active there are ignored. ``fixed`` holds the fixed knobs that
         conditions may refer to.
 
+        >>> from hpo.search.terms.domain import Float
         >>> Space((Parameter("x", Float(0.0, 10.0)),)).from_unit([0.25])
         {'x': 2.5}
         """
@@ -86,6 +87,7 @@ class Space:
 
         None when an active one is missing, or its value cannot be drawn.
 
+        >>> from hpo.search.terms.domain import Float
         >>> Space((Parameter("x", Float(0.0, 1.0, step=0.1)),)).point_of({"x": 0.1 + 0.2, "y": 1})
         {'x': 0.3}
         """
@@ -101,6 +103,7 @@ class Space:
     def spread(self, count: int, fixed: Mapping[str, Scalar] | None = None) -> Iterator[dict[str, Scalar]]:
         """Points spread over all knobs at once, so that no two knobs go together; the same ones each time.
 
+        >>> from hpo.search.terms.domain import Choice, Float
         >>> list(Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Choice((1, 2))))).spread(2))
         [{'x': 0.0, 'y': 1}, {'x': 0.6180339887498949, 'y': 1}]
         """
@@ -115,6 +118,7 @@ class Space:
     def size(self, fixed: Mapping[str, Scalar] | None = None, limit: int = 1_000_000) -> int | None:
         """Number of points, None when infinite or above ``limit``.
 
+        >>> from hpo.search.terms.domain import Choice, Int
         >>> Space((Parameter("a", Choice((1, 2))), Parameter("b", Int(0, 2), when=(("a", (2,)),)))).size()
         4
         """

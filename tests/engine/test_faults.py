@@ -244,4 +244,4 @@ def test_what_an_objective_prints_stays_out_of_the_json_lines(tmp_path: Path, ex
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()][-1] == "result"
     assert "chatter" not in done.stderr, "it goes to the log of its trial"
-    assert any(log.read_text() == "chatter\n" for log in tmp_path.glob(".hpo/logs/*/0.log"))
+    assert any(log.read_text() == "chatter\n" for log in tmp_path.glob(".hpo/*/logs/*/0.log"))

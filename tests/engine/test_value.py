@@ -217,3 +217,19 @@ def test_a_budget_in_steps_ends_whatever_comes_of_the_steps(objective: Any, poli
     )  # fmt: skip
     assert result.report.points <= 60
     assert len(result.report.trials) <= 61
+
+
+def renamed(*, x: float = 0.0, seed: int = 0) -> Iterator[dict[str, float]]:
+    yield {"loss": x + 1}
+    yield {"value": -5.0}
+    yield {"loss": x + 1}
+
+
+def test_a_metric_that_is_called_value_is_not_the_goals(tmp_path: Path) -> None:
+    result = hpo.run(
+        renamed, search={"x": {"float": [0, 1]}}, goal="minimize loss", sampler="random", trials=4, confirm="none",
+        storage=":memory:", name="renamed", pruner="none",
+    )  # fmt: skip
+    assert result.value is not None
+    assert result.value >= 1
+    assert all(len(trial.curve) == 2 for trial in result.report.trials)

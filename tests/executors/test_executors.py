@@ -316,5 +316,5 @@ def test_a_script_may_use_processes_with_or_without_a_main_guard(tmp_path: Path,
     assert done.returncode == 0, done.stderr
     assert done.stdout == "2\n"
     assert "chatter" not in done.stderr
-    assert all("chatter" in log.read_text() for log in tmp_path.glob(".hpo/logs/*/?.log"))
-    assert len(list(tmp_path.glob(".hpo/logs/*/?.log"))) == 2
+    assert all("chatter" in log.read_text() for log in tmp_path.glob(".hpo/*/logs/*/?.log"))
+    assert len(list(tmp_path.glob(".hpo/*/logs/*/?.log"))) == 2

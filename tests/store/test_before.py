@@ -125,11 +125,11 @@ def test_a_trial_of_an_earlier_study_is_trained_again(
     store: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = [trial["number"] for trial in EXPECTED["shown"][name]["trials"] if trial["state"] == "complete"]
-    assert main(["replay", name, str(trained[0]), "--storage", store]) == 0
+    assert main(["replay", name, str(trained[0]), "--storage", store, "--yes"]) == 0
     if name != "finished":  # whose network may round otherwise on another processor
         assert "the curve equals the recorded one" in capsys.readouterr().out
 
 
 def test_a_failed_trial_of_an_earlier_study_fails_again(store: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["replay", "failed", "0", "--storage", store]) != 0
+    assert main(["replay", "failed", "0", "--storage", store, "--yes"]) != 0
     assert "no luck" in capsys.readouterr().err
