@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from hpo.objectives.trainer.metrics import METRICS
 from hpo.objectives.trainer.training_recipe import AT_LEAST_0, AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential
     from hpo.objectives.trainer.tensors import Splits
 
-METRICS = (
-    "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1_macro", "val_rmse", "val_mae", "val_r2",
-)  # fmt: skip
+__all__ = ["METRICS", "build", "data"]
 
 
 def build(

@@ -30,8 +30,10 @@ from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
+from hpo.objectives.data.scores import CLASSIFICATION, REGRESSION
 from hpo.objectives.estimators.base import PREFIX
 from hpo.objectives.estimators.scheme import doubtful, settle
+from hpo.objectives.estimators.scorers import SCORERS
 from hpo.objectives.estimators.source import constructor, estimators
 
 if TYPE_CHECKING:
@@ -39,60 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "attempt", "doubtful", "estimators", "horizon", "open_knobs", "settle", "train"]
 
-METRICS = (
-    "val_accuracy",
-    "val_balanced_accuracy",
-    "val_precision_macro",
-    "val_recall_macro",
-    "val_f1_macro",
-    "val_matthews_corrcoef",
-    "val_roc_auc",
-    "val_average_precision",
-    "val_log_loss",
-    "val_rmse",
-    "val_mae",
-    "val_median_absolute_error",
-    "val_r2",
-    # those of other scorers, reported when scoring names them
-    "val_brier_score",
-    "val_d2_absolute_error_score",
-    "val_d2_brier_score",
-    "val_d2_log_loss_score",
-    "val_explained_variance",
-    "val_f1",
-    "val_f1_micro",
-    "val_f1_samples",
-    "val_f1_weighted",
-    "val_jaccard",
-    "val_jaccard_macro",
-    "val_jaccard_micro",
-    "val_jaccard_samples",
-    "val_jaccard_weighted",
-    "val_max_error",
-    "val_mean_absolute_error",
-    "val_mean_absolute_percentage_error",
-    "val_mean_gamma_deviance",
-    "val_mean_poisson_deviance",
-    "val_mean_squared_error",
-    "val_mean_squared_log_error",
-    "val_negative_likelihood_ratio",
-    "val_positive_likelihood_ratio",
-    "val_precision",
-    "val_precision_micro",
-    "val_precision_samples",
-    "val_precision_weighted",
-    "val_recall",
-    "val_recall_micro",
-    "val_recall_samples",
-    "val_recall_weighted",
-    "val_roc_auc_ovo",
-    "val_roc_auc_ovo_weighted",
-    "val_roc_auc_ovr",
-    "val_roc_auc_ovr_weighted",
-    "val_root_mean_squared_error",
-    "val_root_mean_squared_log_error",
-    "val_top_k_accuracy",
-)
+METRICS = (*CLASSIFICATION, *REGRESSION, *SCORERS)  # the last where scoring names them
 
 OWN = (
     "estimator",

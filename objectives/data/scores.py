@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CLASSIFICATION = (
-    "accuracy",
-    "balanced_accuracy",
-    "precision_macro",
-    "recall_macro",
-    "f1_macro",
-    "matthews_corrcoef",
-    "roc_auc",
-    "average_precision",
-    "log_loss",
+    "val_accuracy",
+    "val_balanced_accuracy",
+    "val_precision_macro",
+    "val_recall_macro",
+    "val_f1_macro",
+    "val_matthews_corrcoef",
+    "val_roc_auc",
+    "val_average_precision",
+    "val_log_loss",
 )
-"""Metrics of a classifier; the last three need scores or probabilities."""
+"""What ``classification`` measures, as a curve names it; the last three need scores or probabilities."""
 
-REGRESSION = ("rmse", "mae", "median_absolute_error", "r2")
-"""Metrics of a regressor, in original units."""
+REGRESSION = ("val_rmse", "val_mae", "val_median_absolute_error", "val_r2")
+"""What ``regression`` measures, as a curve names it; in original units."""
 
 
 def confusion_matrix(y: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[Any]:

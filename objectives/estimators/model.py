@@ -13,6 +13,7 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.estimators.curves import quiet
+from hpo.objectives.estimators.scorers import metric
 from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -125,11 +126,6 @@ def measure(estimator: Any, X: Any, y: NDArray[Any], classes: int, scoring: str 
     return found
 
 
-def metric(scoring: str) -> str:
-    """Name under which a scorer is reported: losses are positive, so ``neg_mean_absolute_error`` loses its ``neg_``."""
-    return scoring.removeprefix("neg_")
-
-
 def check_scoring(scoring: str) -> None:
     """Refuse a name that is no metric.
 
@@ -138,7 +134,8 @@ def check_scoring(scoring: str) -> None:
     """
     from sklearn.metrics import get_scorer_names
 
-    known = {*get_scorer_names(), *scores.CLASSIFICATION, *scores.REGRESSION}
+    own = (name.removeprefix("val_") for name in (*scores.CLASSIFICATION, *scores.REGRESSION))
+    known = {*get_scorer_names(), *own}
     if scoring not in known:
         raise UserError(f"scoring: there is no metric called {scoring!r}: {did_you_mean(scoring, known)}")
 

@@ -1,14 +1,25 @@
-"""Scores on a part of the data, for all lanes at a time; independent of the loss that is being minimized."""
+"""Scores on a part of the data, for all lanes at a time; independent of the loss that is being minimized.
+
+Objectives that the suite trains say by ``METRICS`` what their curves hold, so torch is not imported with this module.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from hpo.objectives.trainer.losses import entropy
-from hpo.objectives.trainer.tensors import Data, Part
+    from hpo.objectives.trainer.tensors import Data, Part
+
+METRICS = (
+    "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1_macro", "val_rmse", "val_mae", "val_r2",
+    # of the batch, where it is chosen by the suite or its micro-batches are accumulated
+    "micro_batch", "effective_batch",
+    "gradient_variance", "gradient_variance_error", "gradient_square", "gradient_square_error",
+)  # fmt: skip
+"""Everything that a point of a curve may hold: ``score`` on the validation part, and what ``Lane.measured`` tells."""
 
 ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do not depend on the other lanes
 
@@ -16,6 +27,8 @@ ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do n
 def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int, most: int | None = None) -> Tensor:
     """Outputs [lanes, n, ..., outputs] of a forward pass that takes [lanes, B, ...], ``most`` samples at a time."""
     rows = ROWS if inputs.is_floating_point() else max(1, ROWS // inputs[0].numel())
+    import torch
+
     split = torch.split(inputs, min(rows, most or rows))
     pieces = [forward(piece.unsqueeze(0).expand(lanes, *piece.shape)) for piece in split]
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
@@ -28,6 +41,8 @@ def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
     present), ``f1_macro`` (average over the classes present or predicted). Regression: ``loss`` (mean squared error
     of the standardized target), and ``rmse``, ``mae``, ``r2`` in the target's own units.
     """
+    import torch
+
     outputs, targets = outputs.flatten(1, -2), part.targets.flatten()
     columns = _classes(outputs, targets) if data.task == "classification" else _values(outputs, targets, data)
     names = list(columns)
@@ -36,6 +51,10 @@ def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
 
 
 def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    import torch
+
+    from hpo.objectives.trainer.losses import entropy
+
     lanes, _, classes = outputs.shape
     chosen = outputs.argmax(dim=2)
     starts = torch.arange(0, lanes * classes, classes, device=targets.device)[:, None]

@@ -70,6 +70,43 @@ def literal(node: ast.expr) -> Any:
         return UNKNOWN
 
 
+def value_of(node: ast.expr, find: Find) -> Any:
+    """Value of a literal, or of a tuple or list of values, ``UNKNOWN`` for any other expression.
+
+    Names stand for what ``find`` says they are assigned, in this file or in the one that they are imported from. Tuples
+    may be joined, and lists: ``(*ONE, "two")``, ``ONE + TWO``.
+    """
+    try:
+        return _value(node, find, 0)
+    except RecursionError:
+        return UNKNOWN
+
+
+def _value(node: ast.expr, find: Find, depth: int) -> Any:
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        found = find(node) if depth < 8 else None
+        statement = None if found is None else found[1]
+        if found is None or not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+            return UNKNOWN
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        whole = all(isinstance(target, ast.Name) for target in targets)  # a, b = 1, 2 gives neither name all of it
+        return _value(statement.value, found[0].find, depth + 1) if whole else UNKNOWN
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _value(node.left, find, depth), _value(node.right, find, depth)
+        joinable = isinstance(left, (tuple, list)) and type(left) is type(right)
+        return left + right if joinable else UNKNOWN
+    if isinstance(node, (ast.Tuple, ast.List)):
+        items: list[Any] = []
+        for item in node.elts:
+            starred = isinstance(item, ast.Starred)
+            value = _value(item.value if isinstance(item, ast.Starred) else item, find, depth)
+            if value is UNKNOWN or (starred and not isinstance(value, (tuple, list))):
+                return UNKNOWN
+            items += value if starred else [value]
+        return tuple(items) if isinstance(node, ast.Tuple) else items
+    return literal(node)
+
+
 def parsed(annotation: ast.expr) -> ast.expr:
     """The annotation, out of its quotes if it has any."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):

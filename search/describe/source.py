@@ -20,7 +20,7 @@ from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
-from hpo.search.describe.annotations import default_of, knob_of, literal, parsed
+from hpo.search.describe.annotations import default_of, knob_of, parsed, value_of
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob, Signature
 from hpo.search.terms.registry import module_file
 
@@ -57,10 +57,11 @@ class Source:
         return [node.name for node in self.tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
 
     def constant(self, name: str) -> Any:
-        """Literal assigned to a module-level name, None when there is none."""
-        node = self._bound.get(name)
-        value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
-        return None if value is None else literal(value)
+        """Value of a module-level name, ``UNKNOWN`` where the text does not tell it, None when there is no such name.
+
+        In a tuple or list, other names stand for their values, wherever they are imported from.
+        """
+        return value_of(ast.Name(name), self.find) if name in self else None
 
     def signature(self, name: str, *, skip_first: bool = False) -> Signature | None:
         """Knobs of a function here, or None when nothing of this name is.
@@ -258,7 +259,8 @@ def _names(node: ast.stmt) -> list[str]:
         return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         return [alias.asname or alias.name for alias in node.names]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    single = (ast.AnnAssign, ast.AugAssign)  # what is added to later is not what it was at first
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, single) else []
     return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
 
 

@@ -18,7 +18,7 @@ def test_classification_metrics_equal_scikit_learns(classes: int, rows: int, see
     probabilities = raw / raw.sum(axis=1, keepdims=True)
     predicted = probabilities.argmax(axis=1)
     found = scores.classification(y, predicted, classes, probabilities=probabilities)
-    assert tuple(found) == scores.CLASSIFICATION
+    assert tuple(f"val_{name}" for name in found) == scores.CLASSIFICATION
     ranks = probabilities[:, 1] if classes == 2 else probabilities
     one_hot = np.eye(classes)[y]
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(y, predicted, average="macro", zero_division=0)
@@ -42,7 +42,7 @@ def test_regression_metrics_equal_scikit_learns(rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y, predicted = rng.normal(5, 3, rows), rng.normal(5, 3, rows)
     found = scores.regression(y, predicted)
-    assert tuple(found) == scores.REGRESSION
+    assert tuple(f"val_{name}" for name in found) == scores.REGRESSION
     assert found["rmse"] == pytest.approx(metrics.root_mean_squared_error(y, predicted))
     assert found["mae"] == pytest.approx(metrics.mean_absolute_error(y, predicted))
     assert found["median_absolute_error"] == pytest.approx(metrics.median_absolute_error(y, predicted))
