@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 SCORERS = (
+    "val_accuracy",
     "val_adjusted_mutual_info_score",
     "val_adjusted_rand_score",
+    "val_average_precision",
+    "val_balanced_accuracy",
     "val_brier_score",
     "val_completeness_score",
     "val_d2_absolute_error_score",
@@ -12,6 +15,7 @@ SCORERS = (
     "val_d2_log_loss_score",
     "val_explained_variance",
     "val_f1",
+    "val_f1_macro",
     "val_f1_micro",
     "val_f1_samples",
     "val_f1_weighted",
@@ -22,6 +26,8 @@ SCORERS = (
     "val_jaccard_micro",
     "val_jaccard_samples",
     "val_jaccard_weighted",
+    "val_log_loss",
+    "val_matthews_corrcoef",
     "val_max_error",
     "val_mean_absolute_error",
     "val_mean_absolute_percentage_error",
@@ -29,19 +35,24 @@ SCORERS = (
     "val_mean_poisson_deviance",
     "val_mean_squared_error",
     "val_mean_squared_log_error",
+    "val_median_absolute_error",
     "val_mutual_info_score",
     "val_negative_likelihood_ratio",
     "val_normalized_mutual_info_score",
     "val_positive_likelihood_ratio",
     "val_precision",
+    "val_precision_macro",
     "val_precision_micro",
     "val_precision_samples",
     "val_precision_weighted",
+    "val_r2",
     "val_rand_score",
     "val_recall",
+    "val_recall_macro",
     "val_recall_micro",
     "val_recall_samples",
     "val_recall_weighted",
+    "val_roc_auc",
     "val_roc_auc_ovo",
     "val_roc_auc_ovo_weighted",
     "val_roc_auc_ovr",
@@ -51,7 +62,7 @@ SCORERS = (
     "val_top_k_accuracy",
     "val_v_measure_score",
 )
-"""What further scorers report, as a curve names it: the scorer without its ``neg_``."""
+"""What its scorers report, as a curve names it: the scorer without its ``neg_``."""
 
 
 def metric(scoring: str) -> str:

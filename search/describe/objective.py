@@ -206,7 +206,7 @@ def _file(target: str, folder: Path) -> Path:
 def _from_source(source: Source, canonical: str, kind: str, function: str) -> Objective:
     metrics = source.constant("METRICS")
     listed = isinstance(metrics, (list, tuple)) and all(isinstance(metric, str) for metric in metrics)
-    known = tuple(metrics) if listed else ()
+    known = tuple(dict.fromkeys(metrics)) if listed else ()
     if not function and "train" not in source and "build" in source:
         if "data" not in source:
             raise UserError(f"{source.path.name} defines build but not data: the suite needs both to train it")
