@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "build", "data"]
 
+TRIED = (
+    {"epochs": 3, "width": 8, "data": "iris"},
+    {"epochs": 2, "width": 8, "data": "diabetes", "depth": 1},
+    {"epochs": 2, "width": 8, "data": "iris", "batch_size": 8, "accumulation_steps": 2, "batch_schedule": "noise"},
+    {"epochs": 2, "width": 8, "data": "iris", "batch_size": "auto", "effective_batch": 32},
+)
+
 
 def build(
     *,

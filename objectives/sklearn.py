@@ -41,6 +41,13 @@ if TYPE_CHECKING:
 
 __all__ = ["METRICS", "attempt", "doubtful", "estimators", "horizon", "open_knobs", "settle", "train"]
 
+DISCLAIMS = ("every metric",)  # most are of scorers, one at a time
+TRIED = (
+    {"estimator": "SGDClassifier", "epochs": 3, "loss": "log_loss", "data": "iris"},
+    {"estimator": "RandomForestClassifier", "epochs": 2, "n_estimators": 4, "data": "iris", "scoring": "f1_weighted"},
+    {"estimator": "HistGradientBoostingRegressor", "epochs": 2, "max_iter": 4, "data": "diabetes"},
+    {"estimator": "SVC", "folds": 2, "data": "iris"},
+)
 METRICS = (*CLASSIFICATION, *REGRESSION, *SCORERS)  # the last where scoring names them
 
 OWN = (

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -53,6 +57,23 @@ def mistakes(tmp_path: Path) -> Callable[..., list[str]]:
         return shown
 
     return of
+
+
+@pytest.fixture
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Any]:
+    """Evaluates an expression of the test's own module in a fresh process, in which sets and dicts are hashed anew."""
+
+    def evaluate(expression: str) -> Any:
+        path = request.path
+        code = f"import json, sys, {path.stem} as t; json.dump(eval({expression!r}, vars(t)), sys.stderr)"
+        folders = [str(path.parent), str(Path(__file__).parent), *filter(None, sys.path)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONHASHSEED": "7"}
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stderr.splitlines()[-1])
+
+    return evaluate
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ CONTRACTS = {
     "search/samplers": ["tests/samplers/test_samplers.py"],
     "search/pruners": ["tests/pruners/test_pruners.py"],
     "search/executors": ["tests/executors/test_executors.py", "tests/executors/test_executors_together.py"],
+    "objectives": ["tests/objectives/test_contract.py"],
     "studies": ["tests/objectives/test_studies.py"],
 }
 """The tests of each kind beside those of tests/house, where its files have any that need no heavy training."""
@@ -83,8 +84,7 @@ def test_each_works(file: str, copy: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", USES)
 def test_the_tests_of_its_kind_run_on_each_and_pass(file: str, copy: Path, tmp_path: Path) -> None:
-    kind = next((kind for kind in CONTRACTS if file.startswith(kind)), "")
-    tests = ["tests/house/test_registry_contracts.py", *CONTRACTS.get(kind, [])]
+    tests = ["tests/house/test_registry_contracts.py", *CONTRACTS.get(str(Path(file).parent), [])]
     paths = f"pythonpath={ROOT / 'tests'} {ROOT / 'docs'}"
     chosen = ["-k", Path(file).stem, "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests")]
     shown = python(copy, "-m", "pytest", "-o", paths, *chosen, *(str(ROOT / test) for test in tests), cwd=ROOT)
