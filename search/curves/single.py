@@ -172,11 +172,10 @@ def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int, ceiling: 
 
 
 def _thinned(points: Array) -> Array:
-    """At most ``POINTS`` points: the first, the last, and the rest in equal ratios."""
-    if len(points) <= POINTS:
-        return points
-    kept = np.unique(np.round(np.geomspace(1, len(points), POINTS)).astype(np.int64)) - 1
-    return points[kept]
+    """At most ``POINTS`` points: the first, the last, and the rest in equal ratios; none before step 1."""
+    if len(points) > POINTS:
+        points = points[np.unique(np.round(np.geomspace(1, len(points), POINTS)).astype(np.int64)) - 1]
+    return np.column_stack([np.maximum(points[:, 0], 1.0), points[:, 1]])  # scripts of plain Optuna may count from 0
 
 
 def _units(values: Array, library: Library) -> tuple[float, float]:

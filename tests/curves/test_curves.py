@@ -57,6 +57,18 @@ def test_the_falling_part_ends_at_zero_and_the_growing_part_begins_there() -> No
 
 
 @settings(max_examples=25, deadline=None)
+@given(points=st.integers(1, 40), horizon=st.integers(41, 200), others=st.integers(0, 3))
+def test_steps_may_be_counted_from_zero(points: int, horizon: int, others: int) -> None:
+    def counted(steps: int) -> list[tuple[int, float]]:
+        return [(step - 1, value) for step, value in falling(0.3, 1.0, steps)]
+
+    seen = forecast(counted(points), horizon, Library.of([counted(horizon)] * others, horizon))
+    assert math.isfinite(seen.final(0.1))
+    assert seen.final(0.1) <= seen.final(0.9)
+    assert math.isfinite(prospect(counted(points), horizon))
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.floats(1e-6, 1e6), st.floats(-1e3, 1e3), st.integers(1, 20), st.integers(0, 12))
 def test_a_forecast_moves_with_scale_and_shift(scale: float, shift: float, points: int, others: int) -> None:
     curve, known = falling(0.3, 1.0, points), library(count=others)

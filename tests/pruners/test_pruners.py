@@ -26,7 +26,7 @@ from hpo.search.terms.errors import UserError
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 OPTIONS: dict[str, dict[str, Any]] = {"threshold": {"upper": 50.0, "lower": -50.0}}
-NAMES = [name for name in registry.names("pruner") if name != "learning-curve"]
+NAMES = registry.names("pruner")
 
 
 def make(name: str, horizon: int | None = None, **options: Any) -> Pruner:
