@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from executing import ways
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import promises
 
 import hpo
-from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms import registry
 from hpo.search.terms.trial import Trial
 
 EPOCHS = 12
+WAYS = {str(plugin): plugin for name in registry.names("executor") for plugin in ways(name)}
 
 
-def several(name: str) -> Any:
-    """An executor with a few lanes, where it takes a number of them."""
-    known = options_of("executor", name).knobs
-    return {name: {"lanes": 3} if "lanes" in known else {"workers": 2} if "workers" in known else None}
+def marked(chosen: Iterable[str]) -> list[Any]:
+    """Those with workers take seconds to start."""
+    return [pytest.param(way, marks=pytest.mark.slow) if "workers" in WAYS[way].options else way for way in chosen]
 
 
-WAYS: dict[str, Any] = {
-    **{name: several(name) for name in registry.names("executor")},
-    "cohort of two workers": {"cohort": {"lanes": 2, "workers": 2}},
-}
-SLOW = [pytest.param(way, marks=pytest.mark.slow) if "workers" in str(WAYS[way]) else way for way in WAYS]
-IN_STEP = [  # a study does not depend on which trial was faster
-    slow
-    for way, slow in zip(WAYS, SLOW, strict=True)
-    if "same study" not in getattr(registry.load("executor", next(iter(WAYS[way]))), "DISCLAIMS", ())
-]
+SLOW = marked(WAYS)
+IN_STEP = marked(way for way in WAYS if promises("executor", WAYS[way].name, "same study"))
+"""A study does not depend on which trial was faster."""
 FREEZE_THAW = {"sampler": "freeze-thaw", "budget": {"steps": 40}}
 
 
@@ -49,10 +44,6 @@ def plain(trials: list[Trial]) -> list[Any]:
     return [(trial.point, trial.state, trial.curve, trial.reason) for trial in trials]
 
 
-def test_no_executor_is_left_out() -> None:
-    assert {next(iter(way)) for way in WAYS.values()} == set(registry.names("executor"))
-
-
 def check_stops(trials: list[Trial]) -> list[Trial]:
     """Every trial has ended as it should; returns those that were stopped."""
     pruned = [trial for trial in trials if trial.state == "pruned"]
@@ -66,7 +57,7 @@ def check_stops(trials: list[Trial]) -> list[Trial]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_learning_curve_says_what_it_expected_of_each_trial_it_stopped(way: str) -> None:
-    trials = search(WAYS[way], pruner="learning-curve")
+    trials = search(WAYS[way].plain(), pruner="learning-curve")
     best = min(value for trial in trials for _, value in trial.curve)
     for evidence in (trial.evidence for trial in check_stops(trials)):
         assert evidence["low"] <= evidence["predicted"] <= evidence["high"]
@@ -77,13 +68,13 @@ def test_learning_curve_says_what_it_expected_of_each_trial_it_stopped(way: str)
 
 @pytest.mark.parametrize("way", SLOW)
 def test_a_ranking_pruner_says_why_it_stopped_a_trial(way: str) -> None:
-    check_stops(search(WAYS[way], pruner="successive-halving"))
+    check_stops(search(WAYS[way].plain(), pruner="successive-halving"))
 
 
 @pytest.mark.parametrize("way", IN_STEP)
 @pytest.mark.parametrize("changes", [{"pruner": "learning-curve"}, FREEZE_THAW], ids=["learning-curve", "freeze-thaw"])
 def test_lanes_that_move_in_step_give_the_same_trials_again(way: str, changes: dict[str, Any]) -> None:
-    assert plain(search(WAYS[way], **changes)) == plain(search(WAYS[way], **changes))
+    assert plain(search(WAYS[way].plain(), **changes)) == plain(search(WAYS[way].plain(), **changes))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +94,7 @@ def test_with_one_lane_it_makes_no_difference_who_trains_and_what_is_held(way: d
 
 @pytest.mark.parametrize("way", WAYS)
 def test_freeze_thaw_spends_its_steps_to_the_last_and_not_one_more(way: str) -> None:
-    trials = search(WAYS[way], sampler="freeze-thaw", budget={"steps": 57, "trials": 12})
+    trials = search(WAYS[way].plain(), sampler="freeze-thaw", budget={"steps": 57, "trials": 12})
     assert sum(len(trial.curve) for trial in trials) == 57
     assert len(trials) <= 12
     assert {trial.state for trial in trials} <= {"complete", "pruned"}

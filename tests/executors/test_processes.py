@@ -1,4 +1,4 @@
-"""The contract of executors that train by the objective's own code, and what is special about processes."""
+"""What is special about executor processes: workers that die, hang, or cannot start, and time that is up."""
 
 from __future__ import annotations
 
@@ -8,60 +8,38 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.executors import inline, processes
-from hpo.search.studyfile.plugins import options_of
-from hpo.search.terms import registry
+from hpo.search.executors import processes
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
 OBJECTIVE = """
-import os, pathlib, random, sys, time
+import os, random, time
 
 def train(*, epochs: int = 4, mode: str = "", seed: int = 0):
     print("chatter")
     rng = random.Random(seed)
-    try:
-        for epoch in range(1, epochs + 1):
-            value = rng.random()
-            if epoch == 2 and mode == "raise":
-                raise RuntimeError("in the second epoch")
-            if epoch == 2 and mode == "exit":
-                sys.exit(1)
-            if epoch == 2 and mode == "die":
-                os._exit(7)
-            if epoch == 2 and mode == "helper" and os.fork() == 0:
-                time.sleep(600)
-            if epoch == 2 and mode == "helper":
-                os._exit(7)
-            if epoch == 2 and mode == "memory":
-                import resource
-                resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
-                bytearray(2**33)
-            if epoch == 2 and mode == "hang":
-                time.sleep(600)
-            yield {"loss": value, "pid": os.getpid()}
-    finally:
-        if mode == "tidy":
-            pathlib.Path("tidied").write_text(str(seed))
+    for epoch in range(1, epochs + 1):
+        value = rng.random()
+        if epoch == 2 and mode == "die":
+            os._exit(7)
+        if epoch == 2 and mode == "helper" and os.fork() == 0:
+            time.sleep(600)
+        if epoch == 2 and mode == "helper":
+            os._exit(7)
+        if epoch == 2 and mode == "memory":
+            import resource
+            resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+            bytearray(2**33)
+        if epoch == 2 and mode == "hang":
+            time.sleep(600)
+        yield {"loss": value, "pid": os.getpid()}
 """
-Make = Callable[[Task], Executor]
-NAMES = [
-    name
-    for name in registry.names("executor")
-    if "trained by suite" not in getattr(registry.load("executor", name), "REQUIRES", ())
-]
-
-
-def make(name: str, task: Task) -> Executor:
-    options = {"workers": 2} if "workers" in options_of("executor", name).knobs else {}
-    made: Executor = registry.load("executor", name).make(task, **options)
-    return made
 
 
 @pytest.fixture
@@ -69,14 +47,6 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
     (tmp_path / "model.py").write_text(OBJECTIVE)
     monkeypatch.chdir(tmp_path)
     return Task(str(tmp_path / "model.py"), folder=str(tmp_path))
-
-
-@pytest.fixture(params=NAMES)
-def executor(request: pytest.FixtureRequest, task: Task) -> Iterator[Executor]:
-    made = make(request.param, task)
-    yield made
-    made.close()
-    made.close()
 
 
 @pytest.fixture
@@ -118,93 +88,6 @@ def curve(executor: Executor, wanted: Job) -> list[float]:
         values.append(event.metrics["loss"])
     assert event == Finished(wanted.number)
     return values
-
-
-def test_a_curve_is_that_of_its_recipe_wherever_it_is_trained(executor: Executor, task: Task) -> None:
-    assert curve(executor, job(3)) == curve(inline.make(task), job(3))
-    assert len(curve(executor, job(4, epochs=7))) == 7
-
-
-def test_a_trial_catches_up_to_what_is_recorded(executor: Executor) -> None:
-    whole = curve(executor, job(1))
-    assert curve(executor, job(1, done=2)) == whole[2:]
-    assert curve(executor, job(1, done=4)) == []
-
-
-def test_a_kept_trial_goes_on_where_it_stopped(executor: Executor) -> None:
-    whole = curve(executor, job(1))
-    executor.admit(job(1))
-    seen = [next_of(executor, 1) for _ in range(2)]
-    executor.evict(1, keep=True)
-    assert len(curve(executor, job(2))) == 4
-    seen += [Point(1, 3 + i, {"loss": value}) for i, value in enumerate(curve(executor, job(1, done=2)))]
-    assert [event.metrics["loss"] for event in seen if isinstance(event, Point)] == whole
-
-
-@pytest.mark.parametrize("make", [inline.make, lambda task, paused: processes.make(task, workers=1, paused=paused)])
-def test_of_more_paused_trials_than_are_held_the_longest_paused_are_trained_again(
-    task: Task, tmp_path: Path, make: Callable[..., Executor]
-) -> None:
-    whole = [curve(inline.make(task), job(number)) for number in range(4)]
-    executor = make(task, paused=2)
-    for number in range(4):
-        executor.admit(job(number, mode="tidy"))
-        next_of(executor, number)
-        executor.evict(number, keep=True)
-    executor.admit(job(9))  # a worker has done what it was told before
-    next_of(executor, 9)
-    executor.evict(9)
-    assert (tmp_path / "tidied").read_text() == "1"  # 0 and 1 were closed, in this order
-    assert [curve(executor, job(number, done=1, mode="tidy")) for number in range(4)] == [own[1:] for own in whole]
-    executor.close()
-
-
-@pytest.mark.parametrize("make", [inline.make, processes.make])
-def test_what_is_held_is_a_number_of_trials(task: Task, make: Callable[..., Executor]) -> None:
-    with pytest.raises(UserError, match="paused is a number of trials"):
-        make(task, paused=-1)
-
-
-def test_it_has_as_many_lanes_as_it_says_and_each_has_news(executor: Executor) -> None:
-    for number in range(executor.lanes):
-        executor.admit(job(number))
-    heard = set[int]()
-    while len(heard) < executor.lanes:
-        heard |= {event.number for event in executor.advance()}
-    assert heard == set(range(executor.lanes))
-
-
-def test_an_evicted_trial_frees_its_lane_and_starts_afresh(executor: Executor) -> None:
-    executor.admit(job(1))
-    first = next_of(executor, 1)
-    executor.evict(1)
-    executor.evict(1)
-    executor.admit(job(1))
-    again = next_of(executor, 1)
-    assert isinstance(first, Point)
-    assert isinstance(again, Point)
-    assert again.metrics["loss"] == first.metrics["loss"]
-
-
-def test_a_dropped_trial_cleans_up_after_itself(executor: Executor, tmp_path: Path) -> None:
-    executor.admit(job(8, mode="tidy"))
-    next_of(executor, 8)
-    executor.evict(8)
-    executor.close()
-    assert (tmp_path / "tidied").read_text() == "8"
-
-
-@pytest.mark.parametrize(
-    ("mode", "reason"), [("raise", "RuntimeError: in the second epoch"), ("exit", "SystemExit: 1")]
-)
-def test_an_exception_ends_its_trial_and_nothing_else(executor: Executor, mode: str, reason: str) -> None:
-    executor.admit(job(1, mode=mode))
-    assert isinstance(next_of(executor, 1), Point)
-    end = next_of(executor, 1)
-    assert isinstance(end, Failed)
-    assert end.reason == reason
-    assert "model.py" in end.detail
-    assert len(curve(executor, job(2))) == 4
 
 
 def test_a_worker_that_runs_out_of_memory_says_so(workers: processes.Processes) -> None:
