@@ -38,9 +38,6 @@ def check(options: Mapping[str, Any], base: Path) -> list[str]:
     if found:
         return found
     path = base / Path(options["path"]).expanduser()
-    problem = missing_file(path)
-    if problem:
-        return [f"data npz: {problem}"]
     try:
         with _archive(path) as archive:
             arrays = _names(archive)
@@ -104,6 +101,9 @@ def read(options: Mapping[str, Any]) -> Source:
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
+    problem = missing_file(path)
+    if problem:
+        raise DataError(problem)
     try:
         return zipfile.ZipFile(path)
     except BROKEN:
