@@ -134,7 +134,10 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the words of a command without repeating a password among them."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(without_secrets(message))
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+        hint = did_you_mean(unknown[0].partition("=")[0], flags) if unknown and unknown[0].startswith("--") else ""
+        super().error(without_secrets(message) + (f"; {hint}" if hint else ""))
 
 
 def _help(known: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""List the shipped studies, objectives, samplers, pruners and executors."""
+"""List the shipped studies, objectives, samplers, pruners, executors and kinds of data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _KINDS = {
     "samplers": "sampler",
     "pruners": "pruner",
     "executors": "executor",
+    "data": "data",
 }
 
 

@@ -35,7 +35,8 @@ def study_name(arguments: argparse.Namespace) -> str:
     """
     given = arguments.study or arguments.given
     if not given:
-        raise UserError("which study? give its name, such as: --study lr-batch (see: hpo list)")
+        where = "stored ones: hpo status" if arguments._stored else "shipped ones: hpo list"
+        raise UserError(f"which study? give its name, such as: --study lr-batch ({where})")
     given = str(given)
     if arguments._stored and given.endswith((".yaml", ".yml")):
         return Path(given).stem
