@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Train the trial's recipe and compare point by point."""
     set_environment()  # before torch and sklearn are imported
+    from hpo.search.engine.definition import code_of, retrained
     from hpo.search.report import study as report
     from hpo.search.report.recipefile import stored_task
     from hpo.search.running.training import Trainer, failure, value_of
@@ -64,4 +65,6 @@ def main(arguments: argparse.Namespace) -> int:
         raise EverythingFailed(f"trial {trial.number} failed: {ended.reason}\n{ended.detail}") from error
     if recorded:
         say("the curve equals the recorded one" if not differ else f"{differ} of {len(recorded)} points differ")
+        if differ and retrained(found.definition, code_of(objective, Path(task.folder))):
+            say(f"{objective.label}, or what it imports, is not what the study trained")
     return 0

@@ -48,8 +48,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
         "judged": study.goals[judged_of(study)].metric,
-        "source": source_of(objective),
-        "imports": imports_of(objective, study.folder),
+        **code_of(objective, study.folder),
         "versions": versions(),
         "machine": machine(study.device),
     }
@@ -86,7 +85,8 @@ def compare(
     """What changed: first what makes old trials incomparable, then what is only worth saying."""
     breaks, notes = [], []
     for key, word in (("objective", "objective"), ("goals", "goal"), ("data", "data"), ("seed", "seed")):
-        if old.get(key) != new.get(key):
+        told = key != "goals" or any(trial.intermediate_values or trial.values for trial in trials)
+        if old.get(key) != new.get(key) and told:  # a goal that no trial has met yet was misspelt
             breaks.append(f"{word}: {_show(old.get(key))} -> {_show(new.get(key))}")
     before, after = old.get("fixed", {}), new["fixed"]
     for name in sorted({*before, *after}):
@@ -98,6 +98,11 @@ def compare(
         if before != after:
             notes.append(f"{key}: {before} before, {after} from now on")
     return breaks, notes
+
+
+def code_of(objective: Objective, folder: Path) -> dict[str, Any]:
+    """What tells the objective's code, as in a definition."""
+    return {"source": source_of(objective), "imports": imports_of(objective, folder)}
 
 
 def retrained(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

@@ -151,3 +151,10 @@ def test_starting_over_forgets_the_fresh_runs_too(place: str) -> None:
     assert "study (confirm)" in open_store(place).names()
     run(place, 2, fresh=True)
     assert open_store(place).names() == ["study"]
+
+
+def test_a_goal_that_no_trial_has_met_may_be_corrected(place: str) -> None:
+    with pytest.raises(UserError, match="has no metric 'los'"):
+        run(place, 4, goal="minimize los")
+    trials, _ = run(place, 4)
+    assert any(trial.value is not None for trial in trials)
