@@ -11,10 +11,10 @@ from hpo.search import studyfile
 from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
 from hpo.search.engine.context import Progress
-from hpo.search.engine.costs import CONFIRM
 from hpo.search.report import files, recipefile, text
 from hpo.search.report.study import StudyReport, report, table
 from hpo.search.store import Store, open_store
+from hpo.search.store.names import CONFIRM
 from hpo.search.studyfile.yaml12 import dump
 
 if TYPE_CHECKING:

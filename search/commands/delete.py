@@ -20,8 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
     from hpo.search.engine.checkpoints import drop_folders, drop_logs
-    from hpo.search.engine.costs import CONFIRM
     from hpo.search.report.study import report
+    from hpo.search.store.names import CONFIRM
 
     store, name = options.store_of(arguments), options.study_name(arguments)
     found = report(store, name)

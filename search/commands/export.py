@@ -64,9 +64,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
-    from hpo.search.engine.costs import CONFIRM
     from hpo.search.report import recipefile
     from hpo.search.report import study as report
+    from hpo.search.store.names import CONFIRM
 
     fresh_name = found.name + CONFIRM
     fresh = report.report(store, fresh_name) if fresh_name in store.names() else None

@@ -19,9 +19,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print one line a study."""
-    from hpo.search.engine.costs import CONFIRM
     from hpo.search.report import show, text
     from hpo.search.report import study as report
+    from hpo.search.store.names import CONFIRM
 
     store = options.store_of(arguments)
     given = arguments.study or arguments.given

@@ -12,9 +12,7 @@ from typing import Any
 
 from hpo.search.engine.ledger import Ledger
 from hpo.search.store import Store, attributes
-
-CONFIRM = " (confirm)"
-"""What is added to a study's name for the study that holds its fresh runs."""
+from hpo.search.store.names import CONFIRM
 
 FRESH, TEST = "fresh runs", "test"
 

@@ -34,6 +34,7 @@ from hpo.search.terms.budget import Spent
 from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point
 from hpo.search.terms.trial import State
+from hpo.search.terms.value import FOLD
 
 GIVE_UP = 5
 """A study in which this many trials failed and none succeeded stops."""
@@ -182,6 +183,12 @@ class Loop:
                 self._unknown_metric(entry, missing[0], metrics)
             self.ledger.miss(entry)  # measured every few steps only: not a point of the curve
             return
+        folds = FOLD in metrics
+        if entry.curve and folds != (FOLD in entry.metrics):
+            self.ledger.miss(entry)  # a summary after the folds, or a fold among epochs: unlike the points before it
+            return
+        if folds and not math.isfinite(metrics[FOLD]):
+            metrics[FOLD] = float(event.step)
         values = tuple(metrics[goal.metric] for goal in self.study.goals)
         for goal, value in zip(self.study.goals, values, strict=True):
             if not math.isfinite(value):

@@ -21,7 +21,7 @@ from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
 from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of
 from hpo.search.engine.context import Context, Progress
-from hpo.search.engine.costs import CONFIRM, Costs
+from hpo.search.engine.costs import Costs
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import (
@@ -40,6 +40,7 @@ from hpo.search.engine.watched import Watched
 from hpo.search.engine.winner import decide
 from hpo.search.running.consent import seal
 from hpo.search.store import Store, attributes, open_store
+from hpo.search.store.names import CONFIRM
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, OutOfTime, StoreError, UserError
 from hpo.search.terms.recipe import canonical, derive_seed
@@ -85,6 +86,9 @@ def run(
 
 
 def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Progress, watch: Watch) -> Store:
+    for name in (study.name, study.name + CONFIRM):
+        if fresh or name not in store.names():
+            drop_logs(store, name)  # of an earlier store in this place
     objective = describe(study.objective, study.folder)
     with _executor(study, objective, store, progress, watch) as executor:  # first, as its processes take time to start
         for note in (*study.notes, *_data_notes(study, objective)):
@@ -95,7 +99,6 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
             warmstart.require(study, earlier)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study
-                drop_logs(store, name)
                 if (stored := store.read(name)) is not None:
                     store.delete(name)
                     drop_folders(store, stored.system_attrs)
@@ -154,6 +157,8 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
         if old["space"] != new["space"]:
             session.rebase(defining.carry_over(trials, study.space))
             key = session.study._study_id
+    if old is not None and trials and "source" in old:  # which code the trials are of is told by the first of them
+        new |= {key: old.get(key) for key in ("source", "imports")}
     if old != new:
         storage.set_study_user_attr(key, attributes.DEFINITION, canonical(new))
     facts = {

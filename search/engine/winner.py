@@ -14,7 +14,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.engine.checkpoints import Folders, log_of
 from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
 from hpo.search.engine.context import Context
-from hpo.search.engine.costs import CONFIRM, Costs
+from hpo.search.engine.costs import Costs
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
@@ -22,6 +22,7 @@ from hpo.search.engine.plugins import build
 from hpo.search.engine.rules import Rules
 from hpo.search.running.training import scores_on_test
 from hpo.search.store import attributes
+from hpo.search.store.names import CONFIRM
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.errors import EverythingFailed, OutOfTime
 from hpo.search.terms.recipe import canonical

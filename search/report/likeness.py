@@ -103,6 +103,7 @@ def verdict(
         reasons.append(f"not recorded: {', '.join(unknown)}")
     if not reasons:
         reasons.append(
-            "machine, versions, data and source are as recorded, so it depends on more than they and the seed"
+            "machine, versions, data and source are as recorded, so it depends on more than they and the seed, or the "
+            "recipe in the file was changed"
         )
     return f"{told}: {'; '.join(reasons)}"

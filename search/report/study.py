@@ -139,12 +139,16 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
 
 
 def table(found: StudyReport) -> pandas.DataFrame:
-    """One row a trial: number, state, values, params_*, and what is known of each trial."""
+    """One row a trial: number, state, values, params_*, and what is known of each trial.
+
+    A goal that is called as one of the other columns has its value under ``goal_`` and its name.
+    """
     import pandas
 
-    rows = []
+    rows, names, taken = [], found.metrics, ("number", "state", "steps", "seconds", "seed", "reason")
     for trial in found.trials:
-        values = dict(zip(found.metrics, trial.values, strict=False))
+        columns = (f"goal_{name}" if name in taken or name.startswith(("params_", "last_")) else name for name in names)
+        values = dict(zip(columns, trial.values, strict=False))
         row: dict[str, Any] = {"number": trial.number, "state": trial.state, **values}
         row |= {f"params_{name}": value for name, value in trial.point.items()}
         row |= {"steps": len(trial.curve), "seconds": trial.seconds, "seed": trial.seed, "reason": trial.reason}

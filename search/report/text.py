@@ -46,7 +46,7 @@ def number(value: Any) -> str:
     if isinstance(value, float):
         text = f"{value:.6g}"
         return text if any(c in text for c in ".einf") else f"{text}.0"
-    return str(value)
+    return str(value).replace("\n", "\\n").replace("\r", "\\r")
 
 
 def short(value: float) -> str:

@@ -33,6 +33,8 @@ def from_callback(fit: Callable[[Callable[[Mapping[str, Any]], None]], Any]) -> 
     state: dict[str, Any] = {"stop": False}
 
     def report(point: Mapping[str, Any]) -> None:
+        if state["stop"]:  # nobody listens any more: also to what the loop's cleaning up reports
+            raise Stopped
         state["point"] = dict(point)
         news.release()
         turn.acquire()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from hpo.search.terms.errors import UserError
 
+CONFIRM = " (confirm)"
+"""What is added to a study's name for the study that holds its fresh runs."""
+
 _LONGEST = 200  # letters, and bytes in UTF-8: a file or folder is named after the study
 
 

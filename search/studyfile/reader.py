@@ -16,7 +16,7 @@ from typing import Any
 
 from hpo.search.describe.objective import Objective
 from hpo.search.store.location import parse_location
-from hpo.search.store.names import problem_with
+from hpo.search.store.names import CONFIRM, problem_with, shown
 from hpo.search.studyfile.budget import LIMITS, TRIALS, budget_of, check_limits, read_confirm, read_limits
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
@@ -263,6 +263,11 @@ class _Reader:
         given = self._text("name")
         name = stem if given is None else given
         wrong = problem_with(name)
+        if name.endswith(CONFIRM):
+            wrong = (
+                f"a study cannot be called {shown(name)}",
+                f"the fresh runs of {shown(name.removesuffix(CONFIRM))} lie there",
+            )
         if wrong is not None:
             self._wrong(self._at("name") or self.root, *wrong)
         return name

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from hpo.search.engine.confirm import FreshRuns
 from hpo.search.engine.context import Progress
-from hpo.search.engine.costs import CONFIRM
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.loop import Loop
 from hpo.search.report import out, text
 from hpo.search.report.plain import to_json
 from hpo.search.running import log
+from hpo.search.store.names import CONFIRM
 from hpo.search.terms.budget import Spent
 
 if TYPE_CHECKING:

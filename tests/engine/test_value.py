@@ -24,6 +24,7 @@ from hpo.search.engine.entry import Entry
 from hpo.search.pruners.common.stopper import curve_of
 from hpo.search.pruners.successive_halving import make as halving
 from hpo.search.report.study import report
+from hpo.search.terms.errors import HpoError
 from hpo.search.terms.study import Goal
 from hpo.search.terms.value import Tally, course
 
@@ -238,3 +239,40 @@ def test_a_metric_that_is_called_value_is_not_the_goals(tmp_path: Path) -> None:
     assert result.value is not None
     assert result.value >= 1
     assert all(len(trial.curve) == 2 for trial in result.report.trials)
+
+
+def summed(*, a: str = "steady", seed: int = 0) -> Iterator[dict[str, float]]:
+    folds = [4.0, 4.0, 4.0] if a == "steady" else [1.0, 9.0, 9.0]
+    for fold, loss in enumerate(folds):
+        yield {"loss": loss, "fold": math.nan if fold == 2 else fold}
+    yield {"loss": sum(folds) / 3}
+
+
+def test_a_summary_after_the_folds_changes_no_value() -> None:
+    result = hpo.run(
+        summed, search={"a": {"choice": ["wild", "steady"]}}, goal="minimize loss", sampler="grid", pruner="none",
+        storage=":memory:", name="summed",
+    )  # fmt: skip
+    assert result.recipe["a"] == "steady"
+    assert result.value == 4.0
+    assert all(len(trial.curve) == 3 for trial in result.report.trials)
+
+
+@pytest.mark.parametrize("metric", ["steps", "state", "seed", "seconds", "reason", "params_x"])
+def test_a_goal_called_like_a_column_keeps_its_value_in_the_table(metric: str) -> None:
+    def train(*, x: float = 0.0) -> Iterator[dict[str, float]]:
+        yield {metric: x + 7}
+
+    result = hpo.run(
+        train, search={"x": {"float": [0, 1]}}, goal=f"minimize {metric}", trials=3, confirm="none",
+        storage=":memory:", name="columns",
+    )  # fmt: skip
+    assert (result.trials[f"goal_{metric}"] >= 7).all()
+    assert set(result.trials["state"]) == {"complete"}
+
+
+def test_where_fresh_runs_lie_no_study_may_be() -> None:
+    with pytest.raises(HpoError, match="the fresh runs of 'q' lie there"):
+        hpo.run(
+            summed, search={"a": {"choice": ["wild"]}}, goal="minimize loss", name="q (confirm)", storage=":memory:"
+        )

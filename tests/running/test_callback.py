@@ -78,3 +78,20 @@ def test_a_loop_that_returns_nothing_is_not_trained_again_to_be_tested(
             search={"x": {"float": [0, 1]}}, trials=3, workers=workers, confirm={"top": 1, "seeds": 2}, storage="a.db",
         )  # fmt: skip
         assert Path("runs").read_text().split() == ["run"] * 5 * workers
+
+
+def test_what_a_loop_reports_while_it_is_stopped_is_heard_by_nobody() -> None:
+    said = []
+
+    def fit(report):
+        for step in range(5):
+            try:
+                report({"loss": step})
+            finally:
+                said.append(step)
+                report({"loss": -step})
+
+    points = hpo.from_callback(fit)
+    assert next(points) == {"loss": 0}
+    points.close()
+    assert said == [0]
