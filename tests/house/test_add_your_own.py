@@ -18,7 +18,9 @@ EXAMPLES = {Path(file): text for file, text in BLOCKS}
 CONTRACTS = {
     "search/samplers": ["tests/samplers/test_samplers.py"],
     "search/pruners": ["tests/pruners/test_pruners.py"],
+    "search/policies": ["tests/policies/test_contract.py"],
     "search/executors": ["tests/executors/test_contract.py", "tests/executors/test_executors_together.py"],
+    "search/commands": ["tests/commands/test_contract.py"],
     "objectives": ["tests/objectives/test_contract.py"],
     "studies": ["tests/objectives/test_studies.py"],
 }
