@@ -9,7 +9,10 @@ A policy is a function of the view: it sees what is recorded and keeps nothing t
 too expensive to work out anew at every decision (fitted hyperparameters) it hands over as ``memo`` with any
 answer; the loop stores the memo before it acts on the answer and shows it in every later view.
 
-Each file defines ``make(context, **options) -> Policy``.
+Each file defines ``make(context, **options) -> Policy``. It may say what it needs from a study, as a literal tuple that
+is read without importing it::
+
+    REQUIRES = ("one goal",)    a single goal
 """
 
 from __future__ import annotations

@@ -9,6 +9,10 @@ A file may say what it needs from a study, as a literal tuple that is read witho
 
     REQUIRES = ("one goal",)    with several goals the study must say which one to prune by
 
+and what it does not promise, which the contract tests leave out::
+
+    DISCLAIMS = ("ever prunes",)    there may be no curve at all that it stops
+
 Options are annotated with plain types. One annotated ``Pruner`` takes another pruner, written as in the study file,
 ready made.
 """

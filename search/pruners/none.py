@@ -13,6 +13,8 @@ from __future__ import annotations
 from hpo.search.contracts.policy import Continue, View
 from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
 
+DISCLAIMS = ("ever prunes",)
+
 
 class _Never(Pruner):
     def judge(self, view: View, number: int) -> Answer:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.pruners import BasePruner
 from optuna.trial import TrialState
+from promises import promises
 from pruning import AsOptunas, answer, prunes
 
 from hpo.search.contracts.policy import Continue, Prune, View
@@ -144,7 +145,7 @@ def test_it_does_not_prune_a_trial_that_has_come_to_its_end(name: str) -> None:
     assert replay(new_study(), make(name, horizon=9, **options), curves) == [None] * 30
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"none"}))
+@pytest.mark.parametrize("name", [name for name in NAMES if promises("pruner", name, "ever prunes")])
 def test_it_gives_its_reason_in_words_and_numbers(name: str) -> None:
     options = {"threshold": {"upper": 3.0}, "patient": {"patience": 2}}.get(name, {})
     pruner = make(name, **options)
@@ -160,6 +161,15 @@ def test_it_gives_its_reason_in_words_and_numbers(name: str) -> None:
     pruner.judge = listen  # type: ignore[method-assign]
     assert any(replay(new_study(), pruner, curves))
     assert all(prune.reason for prune in said)
+
+
+def one_process() -> dict[str, list[int | None]]:
+    """Where each pruner stops some trials."""
+    return {name: replay(new_study(), make(name, 12), learning_curves(30, 12), lanes=2) for name in NAMES}
+
+
+def test_another_process_decides_the_same(elsewhere: Callable[[str], Any]) -> None:
+    assert elsewhere("one_process()") == one_process()
 
 
 def shifted(curves: Sequence[Sequence[tuple[int, float]]], by: int) -> list[list[tuple[int, float]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,16 @@ def test_the_seed_decides_what_is_proposed(name: str) -> None:
     space, options = space_for(name, MIXED), OPTIONS.get(name, {})
     first, again, other = (run(new_study(), space, name, options, 9, seed=seed) for seed in (1, 1, 2))
     assert first == again != other
+
+
+def one_process() -> dict[str, str]:
+    """What each sampler proposes first, and after some trials, as text."""
+    spaces = {name: space_for(name, MIXED) for name in NAMES}
+    return {name: repr(run(new_study(), spaces[name], name, OPTIONS.get(name, {}), 9, seed=3)) for name in NAMES}
+
+
+def test_another_process_proposes_the_same(elsewhere: Callable[[str], Any]) -> None:
+    assert elsewhere("one_process()") == one_process()
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "one goal" not in requires(name)])
