@@ -22,7 +22,8 @@ class Watching(Progress):
             pages = int(open("/proc/self/statm").read().split()[1])
             mine = str(os.getpid())
             children = [p for p in os.listdir("/proc") if p.isdigit() and parent(p) == mine]
-            self.seen.append([pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(os.listdir("/proc/self/fd")), len(children)])
+            size = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+            self.seen.append([size, len(os.listdir("/proc/self/fd")), len(children)])
 
 def parent(pid):
     try:
