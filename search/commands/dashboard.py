@@ -6,6 +6,7 @@ import argparse
 
 from hpo.search.commands.common import arguments as options
 from hpo.search.report.out import say
+from hpo.search.terms.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,8 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.dashboard.server import serve
 
     store = options.store_of(arguments)
+    if store.missing:
+        raise UserError(f"there is no store {store.display} yet; start a study with: hpo run --study lr-batch")
     mode = "read and write" if arguments.write else "read-only"
 
     def ready(url: str) -> None:

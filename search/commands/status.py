@@ -34,7 +34,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise UserError(f"{store.display} holds no study; start one with: hpo run --study lr-batch")
     for one in found:
         counts = ", ".join(f"{count} {state}" for state, count in one.counts.items() if count) or "no trials"
-        rest = "fresh runs" if one.name.endswith(CONFIRM) else "done" if one.winner else "stopped"
+        open_ = one.counts["running"] + one.counts["paused"]
+        rest = "fresh runs" if one.name.endswith(CONFIRM) else "done" if one.winner and not open_ else "stopped"
         state = f"running ({one.running})" if one.running else rest
         best = one.ranked()[:1]
         value = f", best {', '.join(map(text.short, best[0].values))} (trial {best[0].number})" if best else ""

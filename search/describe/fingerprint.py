@@ -15,6 +15,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def _imported(path: Path, folder: Path) -> Iterator[Path]:
             near = [base, *(base / alias.name for alias in node.names)]
             yield from (f.resolve() for b in near for f in (b.with_suffix(".py"), b / "__init__.py") if _is_file(f))
         for name in names:
-            if name.partition(".")[0] in sys.stdlib_module_names:
+            if name.partition(".")[0] in (*sys.stdlib_module_names, "hpo"):  # whose version is recorded
                 continue
             found = module_file(name, [str(path.parent), str(folder)])
             if found is not None and not _installed(found):
@@ -96,8 +97,14 @@ def _imported(path: Path, folder: Path) -> Iterator[Path]:
 
 
 def _installed(path: Path) -> bool:
-    libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), sysconfig.get_path("stdlib")}
-    return any(path.is_relative_to(library) for library in libraries)
+    return any(path.is_relative_to(library) for library in _libraries())
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    """Folders of Python's own and of installed packages."""
+    paths = sysconfig.get_paths()
+    return tuple({paths["purelib"], paths["platlib"], paths["stdlib"]})
 
 
 def _portable(path: Path, roots: set[Path]) -> str:

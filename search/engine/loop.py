@@ -320,6 +320,10 @@ class Loop:
         for entry in self.ledger.entries:
             if entry.state in ("running", "paused"):
                 self.executor.evict(entry.number)
+                horizon = self.rules.horizon(entry.recipe)
+                if horizon is not None and entry.step >= horizon:
+                    self._end(entry, "complete")  # with its last point, which was the budget's last
+                    continue
                 self._end(entry, "pruned", reason)
 
     def _target_reached(self) -> bool:

@@ -56,6 +56,11 @@ class Store:
         self._opened: Backend | None = None
 
     @property
+    def missing(self) -> bool:
+        """Whether it is a file that is not there yet."""
+        return self._location.path is not None and not self._location.path.exists()
+
+    @property
     def keeps_files(self) -> bool:
         """Whether what lies beside it outlives this object."""
         return self._location.kind != "memory"

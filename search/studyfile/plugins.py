@@ -124,10 +124,11 @@ def check_requirements(
             if not endless and space.size(fixed) is None:
                 problem = f"{needs['finite']} would have to enumerate more than a million recipes"
                 mistakes.append(node.mistake(problem, "give ranges longer steps, or use tpe, qmc or random"))
-        if "number" in needs and all(isinstance(parameter.domain, Choice) for parameter in space):
+        numbers = [p for p in space if not isinstance(p.domain, Choice) and p.domain.count() != 1]
+        if "number" in needs and not numbers:
             problem = f"{needs['number']} searches numbers, and this space has choices only"
             mistakes.append(node.mistake(problem, "use tpe, or grid"))
-        elif "number" in needs and all(isinstance(p.domain, Choice) or p.when for p in space):
+        elif "number" in needs and all(p.when for p in numbers):
             problem = f"{needs['number']} needs a number without a condition, and every one here has one"
             mistakes.append(node.mistake(problem, "use tpe"))
     if "one goal" in needs and len(metrics) > 1:
