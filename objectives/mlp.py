@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hpo.objectives.trainer.metrics import METRICS
-from hpo.objectives.trainer.training_recipe import AT_LEAST_0, AT_LEAST_1, BELOW_1
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential

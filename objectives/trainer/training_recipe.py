@@ -16,13 +16,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.knobs import Range
-
-POSITIVE = Range(0, open_low=True)
-AT_LEAST_0 = Range(0)
-AT_LEAST_1 = Range(1)
-FRACTION = Range(0, 1)
-BELOW_1 = Range(0, 1, open_high=True)
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, POSITIVE, Range
 
 DECOUPLED = frozenset({"adamw", "lion", "muon"})
 """Optimizers under which weight decay is decoupled from the gradient."""

@@ -11,7 +11,7 @@ Cost: one thread per process on the CPU; memory grows with the lanes, by four ro
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.spread import LANES, Spread
@@ -19,11 +19,18 @@ from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 REQUIRES = ("trained by suite",)
 
 
-def make(task: Task, *, lanes: int | Literal["auto"] = "auto", workers: int = 1, paused_memory: int = 512) -> Executor:
+def make(
+    task: Task,
+    *,
+    lanes: Annotated[int | Literal["auto"], AT_LEAST_1] = "auto",
+    workers: Annotated[int, AT_LEAST_1] = 1,
+    paused_memory: Annotated[int, AT_LEAST_0] = 512,
+) -> Executor:
     """Open a cohort for an objective that the suite trains, or one in each of several worker processes.
 
     Args:

@@ -9,10 +9,13 @@ Cost: none beyond the training itself.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from hpo.search.contracts.executor import Executor
 from hpo.search.running.training import Run, Trainer
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Job, Point, Task
+from hpo.search.terms.knobs import AT_LEAST_0
 
 
 class Inline(Executor):
@@ -63,7 +66,7 @@ class Inline(Executor):
             self.evict(number)
 
 
-def make(task: Task, *, paused: int = 128) -> Inline:
+def make(task: Task, *, paused: Annotated[int, AT_LEAST_0] = 128) -> Inline:
     """Make the executor.
 
     Args:

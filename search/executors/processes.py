@@ -14,11 +14,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
+from typing import Annotated
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.worker import GRACE, Reply, Worker, WorkerDied
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Job, Lost, Point, Task
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 REQUIRES = ("other processes",)
 
@@ -135,7 +137,7 @@ class Processes(Executor):
         return list(reply.news)
 
 
-def make(task: Task, *, workers: int = 2, paused: int = 64) -> Processes:
+def make(task: Task, *, workers: Annotated[int, AT_LEAST_1] = 2, paused: Annotated[int, AT_LEAST_0] = 64) -> Processes:
     """Make the executor.
 
     Args:

@@ -16,12 +16,14 @@ from __future__ import annotations
 import bisect
 import math
 from itertools import accumulate
+from typing import Annotated
 
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.halving import Halving
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_1, AT_LEAST_2
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.trial import Trial
 
@@ -29,7 +31,11 @@ REQUIRES = ("one goal",)
 
 
 def make(
-    context: PrunerContext, *, min_resource: int = 1, max_resource: int | None = None, reduction_factor: int = 3
+    context: PrunerContext,
+    *,
+    min_resource: Annotated[int, AT_LEAST_1] = 1,
+    max_resource: Annotated[int | None, AT_LEAST_1] = None,
+    reduction_factor: Annotated[int, AT_LEAST_2] = 3,
 ) -> Pruner:
     """Make the pruner.
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
@@ -26,13 +27,20 @@ from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of, points_of
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, INSIDE_1
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
-def make(context: PrunerContext, *, threshold: float = 0.05, top: int = 1, n_warmup_steps: int = 0) -> Pruner:
+def make(
+    context: PrunerContext,
+    *,
+    threshold: Annotated[float, INSIDE_1] = 0.05,
+    top: Annotated[int, AT_LEAST_1] = 1,
+    n_warmup_steps: Annotated[int, AT_LEAST_0] = 0,
+) -> Pruner:
     """Make the pruner.
 
     Raises:

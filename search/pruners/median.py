@@ -13,8 +13,11 @@ Reference: Golovin et al., Google Vizier, KDD 2017, section 3.2; Optuna's Median
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.percentile import Percentile
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 REQUIRES = ("one goal",)
 
@@ -22,10 +25,10 @@ REQUIRES = ("one goal",)
 def make(
     context: PrunerContext,
     *,
-    n_startup_trials: int = 5,
-    n_warmup_steps: int = 0,
-    interval_steps: int = 1,
-    n_min_trials: int = 1,
+    n_startup_trials: Annotated[int, AT_LEAST_0] = 5,
+    n_warmup_steps: Annotated[int, AT_LEAST_0] = 0,
+    interval_steps: Annotated[int, AT_LEAST_1] = 1,
+    n_min_trials: Annotated[int, AT_LEAST_1] = 1,
 ) -> Pruner:
     """Make the pruner."""
     return Percentile(context.horizon, 50.0, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials)

@@ -12,17 +12,25 @@ Reference: Prechelt, Early stopping - but when?, 1998; Optuna's PatientPruner.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stopper, points_of
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_0
 from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
-def make(context: PrunerContext, *, of: Pruner | None = None, patience: int = 5, min_delta: float = 0.0) -> Pruner:
+def make(
+    context: PrunerContext,
+    *,
+    of: Pruner | None = None,
+    patience: Annotated[int, AT_LEAST_0] = 5,
+    min_delta: Annotated[float, AT_LEAST_0] = 0.0,
+) -> Pruner:
     """Make the pruner.
 
     Raises:

@@ -15,15 +15,22 @@ SuccessiveHalvingPruner, whose defaults (first rung guessed from the first trial
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.halving import Halving
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, AT_LEAST_2
 
 REQUIRES = ("one goal",)
 
 
 def make(
-    context: PrunerContext, *, min_resource: int = 1, reduction_factor: int = 3, bootstrap_count: int = 0
+    context: PrunerContext,
+    *,
+    min_resource: Annotated[int, AT_LEAST_1] = 1,
+    reduction_factor: Annotated[int, AT_LEAST_2] = 3,
+    bootstrap_count: Annotated[int, AT_LEAST_0] = 0,
 ) -> Pruner:
     """Make the pruner.
 

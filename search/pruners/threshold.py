@@ -11,11 +11,13 @@ Reference: Optuna's ThresholdPruner.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stopper, due
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
@@ -26,8 +28,8 @@ def make(
     *,
     lower: float | None = None,
     upper: float | None = None,
-    n_warmup_steps: int = 0,
-    interval_steps: int = 1,
+    n_warmup_steps: Annotated[int, AT_LEAST_0] = 0,
+    interval_steps: Annotated[int, AT_LEAST_1] = 1,
 ) -> Pruner:
     """Make the pruner.
 

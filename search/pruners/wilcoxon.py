@@ -13,6 +13,7 @@ Reference: Wilcoxon, Individual comparisons by ranking methods, Biometrics Bulle
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 from scipy.stats import wilcoxon
 
@@ -20,12 +21,18 @@ from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, points_of
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_0, FRACTION
 from hpo.search.terms.trial import Trial
 
 REQUIRES = ("one goal",)
 
 
-def make(context: PrunerContext, *, p_threshold: float = 0.1, n_startup_steps: int = 2) -> Pruner:
+def make(
+    context: PrunerContext,
+    *,
+    p_threshold: Annotated[float, FRACTION] = 0.1,
+    n_startup_steps: Annotated[int, AT_LEAST_0] = 2,
+) -> Pruner:
     """Make the pruner.
 
     Raises:

@@ -15,7 +15,7 @@ evolution strategy with increasing population size, CEC 2005.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
 import cmaes
@@ -31,6 +31,7 @@ from hpo.search.samplers.common.history import table_of
 from hpo.search.store.distributions import single
 from hpo.search.terms.domain import Choice, Domain, Scalar
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import AT_LEAST_2, POSITIVE
 from hpo.search.terms.recipe import derive_seed
 
 REQUIRES = ("number", "one goal")
@@ -40,7 +41,12 @@ _COLLAPSED = 1e-3  # of each range, all of a generation
 _evolutions: WeakKeyDictionary[BaseStorage, dict[str, _Evolution]] = WeakKeyDictionary()
 
 
-def make(context: SamplerContext, *, population_size: int | None = None, sigma0: float = 0.17) -> BaseSampler:
+def make(
+    context: SamplerContext,
+    *,
+    population_size: Annotated[int | None, AT_LEAST_2] = None,
+    sigma0: Annotated[float, POSITIVE] = 0.17,
+) -> BaseSampler:
     """Make the sampler.
 
     Raises:

@@ -13,14 +13,17 @@ Reference: Jones et al., J. Global Optim. 1998; Ament et al., Unexpected improve
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from optuna.samplers import BaseSampler, GPSampler
 
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
 from hpo.search.samplers.common.indexed import Indexed
+from hpo.search.terms.knobs import AT_LEAST_0
 
 
-def make(context: SamplerContext, *, n_startup_trials: int = 10) -> BaseSampler:
+def make(context: SamplerContext, *, n_startup_trials: Annotated[int, AT_LEAST_0] = 10) -> BaseSampler:
     """Make the sampler."""
     sampler = GPSampler(seed=context.seed, n_startup_trials=n_startup_trials, warn_independent_sampling=False)
     return Declared(Indexed(sampler, context.space), distributions(context.space, conditional=False))

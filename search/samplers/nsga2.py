@@ -12,20 +12,23 @@ Reference: Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from optuna.samplers import BaseSampler, NSGAIISampler
 
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.samplers.common.declared import Declared, distributions
 from hpo.search.samplers.common.indexed import Indexed
+from hpo.search.terms.knobs import AT_LEAST_2, FRACTION
 
 
 def make(
     context: SamplerContext,
     *,
-    population_size: int = 50,
-    crossover_prob: float = 0.9,
-    swapping_prob: float = 0.5,
-    mutation_prob: float | None = None,
+    population_size: Annotated[int, AT_LEAST_2] = 50,
+    crossover_prob: Annotated[float, FRACTION] = 0.9,
+    swapping_prob: Annotated[float, FRACTION] = 0.5,
+    mutation_prob: Annotated[float | None, FRACTION] = None,
 ) -> BaseSampler:
     """Make the sampler."""
     sampler = NSGAIISampler(

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
@@ -32,13 +32,14 @@ from hpo.search.samplers.common.declared import Declared, distributions
 from hpo.search.samplers.common.history import Rows, Table, table_of
 from hpo.search.samplers.common.indexed import Indexed
 from hpo.search.samplers.common.parzen import Parzen, value_at
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 
 def make(
     context: SamplerContext,
     *,
-    n_startup_trials: int = 10,
-    n_ei_candidates: int = 24,
+    n_startup_trials: Annotated[int, AT_LEAST_0] = 10,
+    n_ei_candidates: Annotated[int, AT_LEAST_1] = 24,
     multivariate: bool | None = None,
 ) -> BaseSampler:
     """Make the sampler."""

@@ -12,11 +12,16 @@ Reference: Jones, Schonlau and Welch, Efficient global optimization of expensive
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from optuna.samplers import BaseSampler
 
 from hpo.search.contracts.sampler import SamplerContext
+from hpo.search.terms.knobs import AT_LEAST_0
 
 
-def make(context: SamplerContext, *, first: BaseSampler, then: BaseSampler, trials: int = 10) -> BaseSampler:
+def make(
+    context: SamplerContext, *, first: BaseSampler, then: BaseSampler, trials: Annotated[int, AT_LEAST_0] = 10
+) -> BaseSampler:
     """Choose between the two by the trial's number."""
     return first if context.number < trials else then

@@ -47,6 +47,16 @@ class Range:
         return f"{low} and {high}" if self.open_low or self.open_high else f"from {self.low:g} to {self.high:g}"
 
 
+POSITIVE = Range(0, open_low=True)
+AT_LEAST_0 = Range(0)
+AT_LEAST_1 = Range(1)
+AT_LEAST_2 = Range(2)
+FRACTION = Range(0, 1)
+BELOW_1 = Range(0, 1, open_high=True)
+INSIDE_1 = Range(0, 1, open_low=True, open_high=True)
+PERCENT = Range(0, 100)
+
+
 @dataclass(frozen=True)
 class Knob:
     """One keyword of an objective or plug-in.
