@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,10 @@ from hpo.search.terms.study import Study
 from hpo.search.terms.threads import REPRODUCIBLE, set_environment
 
 set_environment(REPRODUCIBLE)
+
+# Tests started under nohup or in the background would hand ignored signals on to the commands that they try.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _state = tempfile.TemporaryDirectory(prefix="hpo-state-")
 os.environ["XDG_STATE_HOME"] = _state.name  # the key of the user who runs the tests stays as it is
