@@ -11,7 +11,7 @@ from hpo.search.describe.objective import describe
 from hpo.search.report import text
 from hpo.search.report.out import say
 from hpo.search.running.scratch import fresh_scratch
-from hpo.search.terms.errors import EverythingFailed, UserError
+from hpo.search.terms.errors import EverythingFailed, HpoError, UserError
 from hpo.search.terms.threads import set_environment
 
 
@@ -58,7 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
                     "" if known is None else "  as recorded" if known == value else f"  recorded {text.number(known)}"
                 )
                 say(f"  step {step}: {metric} {text.number(value)}{note}", flush=True)
-    except (KeyboardInterrupt, UserError):
+    except (KeyboardInterrupt, HpoError):
         raise
     except BaseException as error:  # sys.exit() included
         ended = failure(trial.number, error, trainer.objective)
