@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hpo.objectives.networks.layers import Activation, Dropout, Flatten, Layer, Linear, Sequential, Stack
+from hpo.objectives.networks.layers import Activation, Dropout, Flatten, Flow, Layer, Linear, Sequential, Stack
 from hpo.objectives.networks.network import Network
 
 
@@ -97,7 +97,7 @@ class _Activation(_Link):
 
     def forward(self, x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
         self._x = x
-        self._y = self._layer.forward(_NOTHING, x, None)
+        self._y = self._layer.forward(_NOTHING, x, _ALONE)
         return self._y
 
     def backward(self, gradient: Tensor) -> Tensor:
@@ -105,6 +105,7 @@ class _Activation(_Link):
 
 
 _NOTHING: Iterator[Tensor] = iter(())
+_ALONE = Flow()
 
 _aten = torch.ops.aten
 
@@ -130,7 +131,7 @@ class _Dropout(_Link):
 
 def _plain(network: Stack) -> Sequence[Layer]:
     """The layers, where they are such a chain over samples that are vectors; else nothing."""
-    if not isinstance(network.model, Sequential):
+    if network.documents or not isinstance(network.model, Sequential):
         return ()
     first, *rest = layers = network.model.layers
     known = all(

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hpo.objectives.networks.initialization import Init, initialize
-from hpo.objectives.networks.layers import Layer
+from hpo.objectives.networks.layers import Flow, Layer
 from hpo.objectives.networks.network import Parameter, Shape
 from hpo.search.terms.errors import UserError
 
@@ -43,7 +43,7 @@ class Conv2d(Layer):
         weight = (self.channels, shape[0], self.kernel, self.kernel)
         return list(initialize(weight, prod(weight[1:]), self.init, self.gain, generator))
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Convolve all lanes in one kernel."""
         weight, bias = next(values), next(values)
         y = F.conv2d(_grouped(x), weight.flatten(0, 1), bias.flatten(), padding=self.kernel // 2, groups=len(x))
@@ -58,7 +58,7 @@ class MaxPool2d(Layer):
         """Half the height and width, at least 1."""
         return (shape[0], *(max(1, side // 2) for side in shape[1:]))
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Pool all lanes in one kernel."""
         window = [min(2, side) for side in x.shape[-2:]]
         return _lanes(F.max_pool2d(_grouped(x), window), len(x))
@@ -81,7 +81,7 @@ class GroupNorm(Layer):
         """Gain 1, bias 0."""
         return [torch.ones(shape[0]), torch.zeros(shape[0])]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Normalize all lanes in one kernel."""
         gain, bias = next(values).flatten(), next(values).flatten()
         return _lanes(F.group_norm(_grouped(x), self.groups * len(x), gain, bias, self.epsilon), len(x))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -27,6 +27,27 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "tanh": torch.tanh,
 }
+
+
+class Flow:
+    """What goes through the layers beside the values, in one forward pass.
+
+    Attributes:
+        masks: one for each place where activations are dropped, in order of use; None where nothing is dropped.
+        documents: int64 [K, B, T], which document each position belongs to, -1 for padding; a document's positions lie
+            next to one another. None where all positions of a sample belong together.
+        kept: what layers hand to later ones, by name, such as a table that the last layer reads too.
+    """
+
+    def __init__(self, masks: Iterator[Tensor] | None = None, documents: Tensor | None = None) -> None:
+        self.masks, self.documents = masks, documents
+        self.kept: dict[Hashable, Tensor] = {}
+
+    def once(self, name: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """What was made under this name in this forward pass; made now where it was not."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]
 
 
 class Layer(abc.ABC):
@@ -53,10 +74,13 @@ class Layer(abc.ABC):
         return []
 
     @abc.abstractmethod
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
-        """Map [K, B, ...] to [K, B, ...], taking the layer's own parameters and masks from the iterators.
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
+        """Map [K, B, ...] to [K, B, ...].
 
-        ``masks`` is None where nothing is dropped.
+        Args:
+            values: the layer takes its own parameters from here.
+            x: what the layer before it gave.
+            flow: its own masks, and what else goes with this forward pass.
         """
 
 
@@ -88,7 +112,7 @@ class Linear(Layer):
         weight, bias = initialize((self._width, shape[-1]), shape[-1], self.init, self.gain, generator)
         return [weight.t().contiguous(), bias] if self.bias else [weight.t().contiguous()]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Multiply lane by lane in one batched kernel."""
         weight = next(values)
         flat = x.flatten(1, -2) if x.dim() > 3 else x
@@ -107,7 +131,7 @@ class Activation(Layer):
 
     name: str = "relu"
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Apply it."""
         return _ACTIVATIONS[self.name](x)
 
@@ -122,9 +146,9 @@ class Dropout(Layer):
         """All that comes in."""
         return ((shape, self.rate),)
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Multiply by the mask, which already holds the factor 1/(1 - rate)."""
-        return x if masks is None else x * next(masks)
+        return x if flow.masks is None else x * next(flow.masks)
 
 
 @dataclass(frozen=True)
@@ -141,7 +165,7 @@ class LayerNorm(Layer):
         """Gain 1, bias 0."""
         return [torch.ones(shape[-1]), torch.zeros(shape[-1])]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Normalize in one kernel, then scale lane by lane."""
         between = (1,) * (x.dim() - 2)
         gain, bias = (value.view(value.shape[0], *between, value.shape[1]) for value in (next(values), next(values)))
@@ -156,7 +180,7 @@ class Flatten(Layer):
         """One dimension."""
         return (math.prod(shape),)
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Keep lanes and samples apart."""
         return x.flatten(2)
 
@@ -193,10 +217,10 @@ class _Chain(Layer):
         """Draw layer by layer from one generator, so that equal layers of equal seeds start equal."""
         return [value for layer, own in self._along(shape) for value in layer.initial(own, generator)]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Run the layers."""
         for layer in self.layers:
-            x = layer.forward(values, x, masks)
+            x = layer.forward(values, x, flow)
         return x
 
     def _along(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
@@ -230,15 +254,17 @@ class Residual(_Chain):
             raise UserError(f"Residual cannot add its input to its output: {list(shape)} became {list(after)}")
         return shape
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Run the layers and add."""
-        return x + super().forward(values, x, masks)
+        return x + super().forward(values, x, flow)
 
 
 class Stack(Network):
     """A ``Sequential`` bound to the data."""
 
-    def __init__(self, model: Sequential, inputs: Shape, outputs: Shape, symbols: int = 0) -> None:
+    def __init__(
+        self, model: Sequential, inputs: Shape, outputs: Shape, symbols: int = 0, *, documents: bool = False
+    ) -> None:
         """Find the sizes.
 
         Args:
@@ -246,30 +272,38 @@ class Stack(Network):
             inputs: shape of a sample.
             outputs: shape that the data needs per sample.
             symbols: how many different ones the inputs hold; 0 where they are real numbers.
+            documents: whether a sample is int64 [2, T], symbols and the numbers of their documents (-1 for padding);
+                the layers are given the symbols, of shape [T], and find the numbers in ``Flow.documents``.
 
         Raises:
             UserError: layers do not fit the data or one another.
         """
+        if documents and (len(inputs) != 2 or inputs[0] != 2):
+            raise UserError(f"a sample must be [2, T], symbols and the numbers of their documents, got {list(inputs)}")
         self.model = model.sized(outputs[-1], symbols)
-        self.inputs = inputs
-        if (given := self.model.shape(inputs)) != outputs:
+        self.inputs, self.documents = inputs, documents
+        self._shape = shape = inputs[1:] if documents else inputs
+        if (given := self.model.shape(shape)) != outputs:
             raise UserError(f"the last layer gives {list(given)} per sample, the data needs {list(outputs)}")
-        named = self.model.parameters(inputs)
+        named = self.model.parameters(shape)
         # rows hold matrices first; `places` has, for each parameter in the layers' order, where it stands in a row
         self._ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
         self.places = [self._ranked.index(i) for i in range(len(named))]
-        self.key = (self.model, inputs)
+        self.key = (self.model, inputs, documents)
         self.parameters = tuple(named[i] for i in self._ranked)
-        dropouts = self.model.dropouts(inputs)
+        dropouts = self.model.dropouts(shape)
         self.sites = tuple(shape for shape, _ in dropouts)
         self.rates = tuple(rate for _, rate in dropouts)
 
     def initial(self, seed: int) -> list[Tensor]:
         """Draw from one generator."""
-        drawn = self.model.initial(self.inputs, torch.Generator().manual_seed(seed))
+        drawn = self.model.initial(self._shape, torch.Generator().manual_seed(seed))
         return [drawn[i] for i in self._ranked]
 
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Run the layers."""
         ordered = (values[place] for place in self.places)
-        return self.model.forward(ordered, inputs, None if masks is None else iter(masks))
+        numbers = None
+        if self.documents:
+            inputs, numbers = inputs.unbind(2)
+        return self.model.forward(ordered, inputs, Flow(None if masks is None else iter(masks), numbers))

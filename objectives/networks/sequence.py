@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hpo.objectives.networks.initialization import Init, initialize
-from hpo.objectives.networks.layers import Layer
+from hpo.objectives.networks.layers import Flow, Layer
 from hpo.objectives.networks.network import Parameter, Shape
 from hpo.search.terms.errors import UserError
 
@@ -66,7 +66,7 @@ class Embedding(Layer):
         """Draw."""
         return [_table((self._rows, self.width), self.gain, generator)]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Look up in all lanes' tables as one, each lane in its own part of it."""
         tables = next(values)
         starts = torch.arange(0, len(x) * self._rows, self._rows, device=x.device)
@@ -92,7 +92,7 @@ class Positions(Layer):
         """Draw."""
         return [_table(shape, self.gain, generator)]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Add."""
         return x + next(values).unsqueeze(1)
 
@@ -137,7 +137,7 @@ class Attention(Layer):
         out, _ = initialize((width, width), width, self.init, self.gain, generator)
         return [into.t().contiguous(), zeros, out.t().contiguous(), torch.zeros(width)]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Attend in one kernel, to which lanes are more samples."""
         lanes, count, positions, width = x.shape
         into, into_bias, out, out_bias = (next(values) for _ in range(4))
@@ -156,7 +156,7 @@ class MeanPool(Layer):
         """Drop the positions."""
         return shape[-1:]
 
-    def forward(self, values: Iterator[Tensor], x: Tensor, masks: Iterator[Tensor] | None) -> Tensor:
+    def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Average."""
         return x.mean(dim=-2)
 
