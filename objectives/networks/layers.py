@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -26,6 +26,7 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "silu": F.silu,
     "tanh": torch.tanh,
+    "relu2": lambda x: F.relu(x).square(),  # So et al. 2021 (Primer), section 4.1
 }
 
 
@@ -42,6 +43,12 @@ class Flow:
     def __init__(self, masks: Iterator[Tensor] | None = None, documents: Tensor | None = None) -> None:
         self.masks, self.documents = masks, documents
         self.kept: dict[Hashable, Tensor] = {}
+
+    def part(self, masks: Iterable[Tensor] | None) -> Flow:
+        """The same pass with some of its masks, for layers that may be run again."""
+        found = Flow(None if masks is None else iter(masks), self.documents)
+        found.kept = self.kept
+        return found
 
     def once(self, name: Hashable, make: Callable[[], Tensor]) -> Tensor:
         """What was made under this name in this forward pass; made now where it was not."""
@@ -86,12 +93,23 @@ class Layer(abc.ABC):
 
 @dataclass(frozen=True)
 class Linear(Layer):
-    """Affine map of the last dimension; weights are kept [in, out] for one batched multiplication."""
+    """Affine map of the last dimension; weights are kept [in, out] for one batched multiplication.
+
+    Attributes:
+        width: number of outputs; None takes as many as the data needs.
+        bias: whether there is one.
+        init: distribution of the first weights.
+        gain: multiplies the first weights.
+        bias_gain: multiplies the first bias.
+        scale: multiplies the input, as the readout of muP does (see ``transformer``).
+    """
 
     width: int | None = None
     bias: bool = True
     init: Init = "torch"
     gain: float = 1.0
+    bias_gain: float = 1.0
+    scale: float = 1.0
 
     def sized(self, outputs: int, symbols: int) -> Layer:
         """Take the number of outputs as width where none is given."""
@@ -110,11 +128,15 @@ class Linear(Layer):
     def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
         """Draw [out, in] as torch.nn.Linear does and transpose."""
         weight, bias = initialize((self._width, shape[-1]), shape[-1], self.init, self.gain, generator)
+        if self.bias_gain != 1:
+            bias.mul_(self.bias_gain)
         return [weight.t().contiguous(), bias] if self.bias else [weight.t().contiguous()]
 
     def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Multiply lane by lane in one batched kernel."""
         weight = next(values)
+        if self.scale != 1:
+            x = x * self.scale
         flat = x.flatten(1, -2) if x.dim() > 3 else x
         y = torch.baddbmm(next(values).unsqueeze(1), flat, weight) if self.bias else torch.bmm(flat, weight)
         return y.view(*x.shape[:-1], y.shape[-1]) if x.dim() > 3 else y
@@ -153,23 +175,30 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class LayerNorm(Layer):
-    """Normalize each sample over its last dimension, with gain and bias (Ba et al. 2016)."""
+    """Normalize each sample over its last dimension, with gain and, unless told otherwise, bias (Ba et al. 2016)."""
 
     epsilon: float = 1e-5
+    bias: bool = True
 
     def parameters(self, shape: Shape) -> tuple[Parameter, ...]:
         """Gain and bias per feature."""
-        return (Parameter("weight", shape[-1:], matrix=False), Parameter("bias", shape[-1:], matrix=False))
+        gain = Parameter("weight", shape[-1:], matrix=False)
+        return (gain, Parameter("bias", shape[-1:], matrix=False)) if self.bias else (gain,)
 
     def initial(self, shape: Shape, generator: torch.Generator) -> list[Tensor]:
         """Gain 1, bias 0."""
-        return [torch.ones(shape[-1]), torch.zeros(shape[-1])]
+        return [torch.ones(shape[-1]), torch.zeros(shape[-1])] if self.bias else [torch.ones(shape[-1])]
 
     def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Normalize in one kernel, then scale lane by lane."""
-        between = (1,) * (x.dim() - 2)
-        gain, bias = (value.view(value.shape[0], *between, value.shape[1]) for value in (next(values), next(values)))
-        return torch.addcmul(bias, F.layer_norm(x, x.shape[-1:], eps=self.epsilon), gain)
+        normed = F.layer_norm(x, x.shape[-1:], eps=self.epsilon)
+        gain = along(next(values), x)
+        return torch.addcmul(along(next(values), x), normed, gain) if self.bias else normed * gain
+
+
+def along(value: Tensor, x: Tensor) -> Tensor:
+    """A vector of each lane, [K, features], such that it meets the last dimension of [K, B, ..., features]."""
+    return value.view(value.shape[0], *(1,) * (x.dim() - 2), value.shape[1])
 
 
 @dataclass(frozen=True)
@@ -186,7 +215,7 @@ class Flatten(Layer):
 
 
 @dataclass(frozen=True)
-class _Chain(Layer):
+class Chain(Layer):
     """Layers one after another; parameters are named by the layer's place, as in ``torch.nn.Sequential``."""
 
     layers: tuple[Layer, ...]
@@ -231,18 +260,29 @@ class _Chain(Layer):
 
 
 @dataclass(frozen=True)
-class Sequential(_Chain):
-    """Layers one after another, as ``torch.nn.Sequential``; what ``build`` returns, or a part of another."""
+class Sequential(Chain):
+    """Layers one after another, as ``torch.nn.Sequential``; what ``build`` returns, or a part of another.
+
+    Attributes:
+        parametrization: ``mup`` where rates and first weights follow muP with Adam's rules (see ``transformer``).
+    """
+
+    parametrization: str = "standard"
 
 
 @dataclass(frozen=True)
-class Residual(_Chain):
+class Residual(Chain):
     """Layers around which their input is added to their output (He et al. 2016).
 
     A pre-LN transformer block is two of them (Xiong et al. 2020): ``Residual((LayerNorm(), Attention()))`` and
     ``Residual((LayerNorm(), Linear(4 * width), Activation("gelu"), Linear(width)))``, each with a ``Dropout`` at its
     end where the recipe has one.
+
+    Attributes:
+        scale: multiplies the layers' output.
     """
+
+    scale: float = 1.0
 
     def shape(self, shape: Shape) -> Shape:
         """Keep the shape.
@@ -256,7 +296,8 @@ class Residual(_Chain):
 
     def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Run the layers and add."""
-        return x + super().forward(values, x, flow)
+        branch = super().forward(values, x, flow)
+        return x + branch if self.scale == 1 else torch.add(x, branch, alpha=self.scale)
 
 
 class Stack(Network):
@@ -290,6 +331,7 @@ class Stack(Network):
         self._ranked = sorted(range(len(named)), key=lambda i: not named[i].matrix)
         self.places = [self._ranked.index(i) for i in range(len(named))]
         self.key = (self.model, inputs, documents)
+        self.parametrization = model.parametrization
         self.parameters = tuple(named[i] for i in self._ranked)
         dropouts = self.model.dropouts(shape)
         self.sites = tuple(shape for shape, _ in dropouts)

@@ -28,12 +28,22 @@ class Parameter:
         matrix: whether weight decay and L1 apply: true for weights, false for biases, normalization gains and tables of
             embeddings.
         transposed: whether ``state_dict`` has it with its two dimensions exchanged.
+        hidden: whether it is a matrix between others, which Muon trains; None leaves that to the order of the matrices,
+            where no parameter of the network says.
+        rate: multiplies the learning rate; 0 freezes it.
+        entry_rate: multiplies it too where each value is stepped by its own gradients: everywhere but under Muon, whose
+            steps have a given spectral norm instead.
+        steady_decay: whether weight decay and L1 go by the recipe's learning rate instead of its own.
     """
 
     name: str
     shape: Shape
     matrix: bool
     transposed: bool = False
+    hidden: bool | None = None
+    rate: float = 1.0
+    entry_rate: float = 1.0
+    steady_decay: bool = False
 
     @property
     def size(self) -> int:
@@ -52,6 +62,7 @@ class Network(abc.ABC):
         alone: why lanes of this network cannot share kernels; empty when they can.
         ragged: whether a micro-batch must hold real samples only, because samples influence one another.
         held: bytes that this object itself keeps in memory.
+        parametrization: ``mup`` where its rates are meant for optimizers that step by normalized gradients.
     """
 
     key: Hashable
@@ -61,6 +72,7 @@ class Network(abc.ABC):
     alone: str = ""
     ragged: bool = False
     held: int = 0
+    parametrization: str = "standard"
 
     def mode(self, training: bool) -> None:  # noqa: B027  most networks are told by the masks alone
         """Announce training or evaluation to layers that behave differently."""
