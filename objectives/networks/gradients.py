@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -42,7 +42,8 @@ class _Taped:
 
     def __init__(self, network: Network, values: Sequence[Tensor], bfloat16: bool) -> None:
         self._network = network
-        self._values = [value.detach().requires_grad_() for value in values]
+        trained = [parameter.rate != 0 for parameter in network.parameters]
+        self._values = [value.detach().requires_grad_(own) for value, own in zip(values, trained, strict=True)]
         self._bfloat16 = bfloat16
 
     def forward(self, inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
@@ -53,10 +54,30 @@ class _Taped:
 
     def backward(self, gradient: Tensor, slots: Sequence[Tensor]) -> None:
         weights = gradient.to(self._outputs.dtype).view(self._outputs.shape)
-        with torch.enable_grad():  # of a sum: torch loads much that is not needed to check a gradient given to it
-            total = (self._outputs * weights).sum()
-        for slot, found in zip(slots, torch.autograd.grad(total, self._values), strict=True):
-            slot.copy_(found)
+        with torch.enable_grad():
+            total = _Pulled.apply(self._outputs, weights)
+        trained = [value for value in self._values if value.requires_grad]
+        found = iter(torch.autograd.grad(total, trained) if trained else ())
+        for slot, value in zip(slots, self._values, strict=True):
+            slot.copy_(next(found)) if value.requires_grad else slot.zero_()
+
+
+class _Pulled(torch.autograd.Function):
+    """A number whose gradient at the outputs is the one that is given.
+
+    ``torch.autograd.grad(outputs, values, gradient)`` does the same, but loads hundreds of modules to check what is
+    given to it; the sum of the product takes three passes over the outputs.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, outputs: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return outputs.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient, None
 
 
 class _Link(abc.ABC):
@@ -130,8 +151,10 @@ class _Dropout(_Link):
 
 
 def _plain(network: Stack) -> Sequence[Layer]:
-    """The layers, where they are such a chain over samples that are vectors; else nothing."""
+    """The layers, where they are such a chain over samples that are vectors, and none is frozen; else nothing."""
     if network.documents or not isinstance(network.model, Sequential):
+        return ()
+    if not all(parameter.rate for parameter in network.parameters):
         return ()
     first, *rest = layers = network.model.layers
     known = all(

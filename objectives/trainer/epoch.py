@@ -49,7 +49,7 @@ class Epoch:
         self._loss = losses.Loss(recipes, data.task, device)
         self._meter = NoiseMeter(layouts, device)
         self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
-        self._penalties = Penalties(lanes, self._rates, self._network.decayed)
+        self._penalties = Penalties(lanes, self._rates)
         self._updates = [self._update(at) for at in range(len(lanes))]
         self._bfloat16 = recipes[0].precision == "bfloat16"
         rates = [lane.setup.network.rates for lane in lanes]

@@ -6,7 +6,8 @@ On the CPU a row is updated by torch's fused kernels, which keep it in the cache
 elementwise operation after another over all lanes. They are private functions of torch, so each has a plain
 counterpart that is used where they are missing and on other devices.
 
-Weight decay is not among them: see ``penalties``.
+A parameter's own multiple of the learning rate is honoured; all that lies next to one another at the same multiple is
+one call. Weight decay is not among them: see ``penalties``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from hpo.objectives.networks.network import Parameter
 from hpo.objectives.trainer import muon
+from hpo.objectives.trainer.stretches import steps
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
 Rows = Mapping[str, Tensor]
@@ -78,17 +80,20 @@ def memory(recipe: TrainingRecipe) -> tuple[str, ...]:
 
 def bind(rows: Rows, recipe: TrainingRecipe, parameters: Sequence[Parameter]) -> Callable[[float], None]:
     """The update of one lane's row, which holds these parameters, as a function of the learning rate."""
-    if recipe.optimizer != "muon":
+    found = steps(parameters, recipe)
+    if found == [(slice(0, len(rows["weights"])), 1.0)]:
         return _bind(rows, recipe)
-    first, left = muon.bind(rows, recipe, parameters), []
-    for place in muon.spans(parameters)[1]:
-        part = {name: row if name == "count" else row[place] for name, row in rows.items()}
-        left.append(_bind(part, recipe))
+    first = [muon.bind(rows, recipe, parameters)] if recipe.optimizer == "muon" else []
+    parts = [
+        (_bind({name: row if name == "count" else row[place] for name, row in rows.items()}, recipe), share)
+        for place, share in found
+    ]
 
     def step(rate: float) -> None:
-        first(rate)
-        for update in left:
-            update(rate * recipe.adam_share)
+        for update in first:
+            update(rate)
+        for update, share in parts:
+            update(rate * share)
 
     return step
 

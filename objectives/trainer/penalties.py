@@ -1,6 +1,7 @@
 """What happens to gradients and weights around the optimizer's step, each lane by its own recipe.
 
-Under Muon the decay and L1 of what it leaves to AdamW go by AdamW's learning rate.
+Decoupled decay and L1 of a parameter go by its own learning rate, under Muon that of AdamW where Muon leaves it that,
+unless the parameter says that they go by the recipe's (``Parameter.steady_decay``).
 
 In order, as with torch.nn.utils.clip_grad_norm_ and torch.optim: the gradient's norm is clipped; an L2 term is added
 (weight decay of SGD, Adam and RMSprop); decoupled weight decay shrinks the matrices; noise is added to the gradient;
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpo.objectives.trainer import muon
+from hpo.objectives.trainer import stretches
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.order import generator
 from hpo.objectives.trainer.training_recipe import DECOUPLED
@@ -27,15 +28,13 @@ from hpo.objectives.trainer.training_recipe import DECOUPLED
 class Penalties:
     """Tables [ticks, lanes] of one epoch, applied tick by tick."""
 
-    def __init__(self, lanes: Sequence[Lane], rates: NDArray[np.float64], decayed: int) -> None:
+    def __init__(self, lanes: Sequence[Lane], rates: NDArray[np.float64]) -> None:
         """Prepare.
 
         Args:
             lanes: in the order of the rows.
             rates: [ticks, lanes] learning rate of the step after the tick; 0 where there is none.
-            decayed: values of a row, from its start, that weight decay and L1 apply to.
         """
-        self._decayed = decayed
         self._lanes = lanes
         recipes, data = [lane.setup.recipe for lane in lanes], lanes[0].setup.data
         steps = rates > 0
@@ -45,7 +44,12 @@ class Penalties:
         self._own = np.where([recipe.optimizer == "muon" for recipe in recipes], decays, 0.0)  # at rates of its own
         self._clips = _table(np.where(steps, clips, np.inf), np.inf, data.device)
         self._l2 = _table(np.where(steps, np.where(decoupled, 0.0, decays), 0.0), 0.0, data.device)
-        self._shrink = _table(1 - rates * np.where(decoupled, decays - self._own, 0.0), 1.0, data.device)
+        shrinks = [
+            (place, _table(1 - rates * share * np.where(decoupled, decays - self._own, 0.0), 1.0, data.device))
+            for place, share in stretches.decays(lanes[0].setup.network.parameters)
+        ]
+        self._shrinks = [(place, table) for place, table in shrinks if table is not None]
+        self._decayed = [place for place, _ in shrinks]
 
     def before(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         """Clip, decay; rows are [lanes, size], the first lanes of the epoch."""
@@ -54,9 +58,10 @@ class Penalties:
             norms = torch.linalg.vector_norm(gradient, dim=1)
             gradient.mul_((self._clips[tick, :lanes] / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1))
         if self._l2 is not None:
-            gradient[:, : self._decayed].addcmul_(weights[:, : self._decayed], self._l2[tick, :lanes, None])
-        if self._shrink is not None:
-            weights[:, : self._decayed].mul_(self._shrink[tick, :lanes, None])
+            for place in self._decayed:
+                gradient[:, place].addcmul_(weights[:, place], self._l2[tick, :lanes, None])
+        for place, table in self._shrinks:
+            weights[:, place].mul_(table[tick, :lanes, None])
 
     def around(
         self, at: int, update: Callable[[float], None], weights: Tensor, gradient: Tensor
@@ -67,12 +72,8 @@ class Penalties:
         decay = float(self._own[at])
         if not recipe.gradient_noise and not recipe.l1 and not decay:
             return update
-        random = generator(recipe.seed, "gradient noise", lane.epoch)
-        matrices = [(weights[: self._decayed], 1.0)]
-        if recipe.optimizer == "muon":
-            own, left = muon.spans(lane.setup.network.parameters)
-            places = [(own, 1.0), *((place, recipe.adam_share) for place in left)]
-            matrices = [(weights[: self._decayed][place], share) for place, share in places]
+        random, parameters = generator(recipe.seed, "gradient noise", lane.epoch), lane.setup.network.parameters
+        matrices = [(weights[place], share) for place, share in stretches.decays(parameters, recipe)]
 
         def penalized(rate: float) -> None:
             if recipe.gradient_noise:  # Neelakantan et al. 2015, eq. 1 with gamma 0.55

@@ -17,7 +17,7 @@ from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer import memory
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Data, Splits
-from hpo.objectives.trainer.training_recipe import TrainingRecipe
+from hpo.objectives.trainer.training_recipe import MUP_OPTIMIZERS, TrainingRecipe
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import derive_seed
@@ -75,7 +75,9 @@ class Problem:
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
         data = self._load(filled)
         _fits(recipe, data)
-        setup = Setup(recipe, self._network(filled, data), data, getattr(self._module, "loss", None), dict(knobs))
+        network = self._network(filled, data)
+        _suits(recipe, network)
+        setup = Setup(recipe, network, data, getattr(self._module, "loss", None), dict(knobs))
         if recipe.batch_size != "auto":
             return setup
         return dataclasses.replace(setup, capacity=self._capacity(setup, filled))
@@ -142,6 +144,19 @@ def _fits(recipe: TrainingRecipe, data: Data) -> None:
         moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]
     ):
         raise UserError(f"{moved[0]} needs images [channels, height, width], and a sample here is {list(data.shape)}")
+
+
+def _suits(recipe: TrainingRecipe, network: Network) -> None:
+    """Refuse an optimizer for which a network's rates are not meant.
+
+    Raises:
+        UserError: muP meets an optimizer that its table of rates does not cover; SGD's steps grow with the gradient.
+    """
+    if network.parametrization == "mup" and recipe.optimizer not in MUP_OPTIMIZERS:
+        raise UserError(
+            f"parametrization: mup has rates for {', '.join(MUP_OPTIMIZERS)}, not for {recipe.optimizer}: take one of "
+            "these optimizers, or parametrization: standard"
+        )
 
 
 def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

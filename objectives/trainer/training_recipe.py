@@ -20,6 +20,8 @@ from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, PO
 
 DECOUPLED = frozenset({"adamw", "lion", "muon"})
 """Optimizers under which weight decay is decoupled from the gradient."""
+MUP_OPTIMIZERS = ("adam", "adamw", "lion", "muon")
+"""Those whose steps do not grow with the gradient, so that one table of rates serves all (see networks/transformer)."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,10 @@ from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.order import generator
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.schedules import rates
+from hpo.objectives.trainer.stretches import decays, steps
 from hpo.objectives.trainer.tensors import Splits
 from hpo.objectives.trainer.together import Cohort
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.job import Task
 
 WIDTHS = (12, 20, 9)
@@ -119,6 +121,9 @@ def test_an_orthogonalized_matrix_keeps_its_directions_and_has_singular_values_n
     assert torch.equal(muon.orthogonalized(torch.zeros(shape)), torch.zeros(shape))
 
 
+MUON = TrainingRecipe(optimizer="muon", learning_rate=0.02, adam_rate=3e-3)
+
+
 def parameter(name: str, *shape: int, matrix: bool = True) -> Parameter:
     return Parameter(name, shape, matrix)
 
@@ -127,8 +132,8 @@ def test_the_first_and_the_last_matrix_embeddings_and_vectors_are_left_to_adamw(
     first, middle, last = parameter("0", 6, 12), parameter("1", 12, 12), parameter("2", 12, 3)
     vectors = [parameter("0.bias", 12, matrix=False)]
     assert muon.hidden([first, middle, last, *vectors]) == [(middle, slice(72, 216))]
-    assert muon.spans([first, middle, last, *vectors]) == (slice(72, 216), [slice(0, 72), slice(216, 264)])
-    assert muon.spans([first, last, *vectors]) == (slice(0, 0), [slice(0, 120)])
+    assert steps([first, middle, last, *vectors], MUON) == [(slice(0, 72), 0.15), (slice(216, 264), 0.15)]
+    assert steps([first, last, *vectors], MUON) == [(slice(0, 120), 0.15)]
     table = parameter("tokens", 50, 6, matrix=False)
     assert [own.name for own, _ in muon.hidden([first, middle, last, table])] == ["0", "1"]
 
@@ -146,8 +151,8 @@ def test_l1_under_muon_thresholds_every_matrix_by_its_own_rate() -> None:
     for lane in (plain, sparse):
         Cohort().advance([lane])
     assert plain.step == 1
-    own, left = muon.spans(plain.setup.network.parameters)
-    decayed = plain.setup.network.decayed
-    for place, rate in ((own, 0.02), (left[0], 3e-3)):
-        before, after = plain.rows["weights"][:decayed][place], sparse.rows["weights"][:decayed][place]
-        torch.testing.assert_close(after, F.softshrink(before, rate * 0.5), atol=1e-7, rtol=1e-6)
+    places = decays(plain.setup.network.parameters, plain.setup.recipe)
+    assert [share for _, share in places] == pytest.approx([0.15, 1.0, 0.15])
+    for place, share in places:
+        before, after = plain.rows["weights"][place], sparse.rows["weights"][place]
+        torch.testing.assert_close(after, F.softshrink(before, share * 0.02 * 0.5), atol=1e-7, rtol=1e-6)
