@@ -35,7 +35,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/report": "what a study tells: data, text, tables, files, plots",
     },
     {
-        "objectives/data": "tables, arrays and bundled sets: read, split, prepared",
+        "objectives/text": "the data of language models: documents, tokens, packing, masks",
         "objectives/networks": "layers and models that run all lanes of a cohort at a time",
         "search/running": "one trial as an iterator over its curve, whatever the objective is",
         "search/studyfile": "from YAML to a checked study, every mistake with its place",
@@ -44,6 +44,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/policies": "what decides which trial trains next, one file per policy",
     },
     {
+        "objectives/data": "tables, arrays and bundled sets: read, split, prepared; which files are text",
         "search/samplers/common": "parts that several samplers share",
         "search/pruners/common": "parts that several pruners share",
         "search/curves": "models of learning curves",

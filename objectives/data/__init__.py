@@ -5,6 +5,7 @@ A specification is the name of a bundled set (``digits``) or ``{kind: options}``
     {table: {path: patients.csv, target: outcome, groups: patient}}
     {npz: {path: images.npz}}
     {openml: {name: adult, version: 2}}
+    {text: {path: [books/*.txt, mails.jsonl.gz]}}
 
 A kind is one file of ``kinds``, with three functions of the options as the study gives them::
 
@@ -13,7 +14,10 @@ A kind is one file of ``kinds``, with three functions of the options as the stud
     read(options) -> Source              the rows in their own order; imports what it needs in its body
 
 A kind with the option ``path`` reads another file of the same form for ``hpo train --data``. The same options and
-content give the same rows in any process.
+content give the same rows in any process. A kind that gives something else than rows says so, and its ``read`` raises a
+DataError with what to do; the text of language models is opened by ``objectives.text.open_corpus``::
+
+    DISCLAIMS = ("rows",)
 
 ``bundled`` reads the sets known by name; ``target`` encodes, ``split`` splits, ``columns`` decides how columns are
 read, ``prepare`` makes arrays, ``scores`` measures. Importing this package imports none of numpy, pandas and
@@ -29,7 +33,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data import bundled
+from hpo.objectives.data import bundled, texts
 from hpo.objectives.data.bundled import NAMES
 from hpo.objectives.data.dataset import Dataset, Part, Source, Task
 from hpo.objectives.data.fitted import Fitted
@@ -70,9 +74,11 @@ def check(spec: Any, base: Path = Path()) -> list[str]:
         base: folder that relative paths start from.
     """
     if isinstance(spec, str):
-        return [] if spec in NAMES else [_unknown_name(spec)]
+        return [] if spec in (*NAMES, *texts.BUNDLED) else [_unknown_name(spec)]
     if not isinstance(spec, Mapping) or len(spec) != 1:
-        return [f"data must be one of {', '.join(NAMES)}, or one of {', '.join(KINDS)} with its options"]
+        return [
+            f"data must be one of {', '.join((*NAMES, *texts.BUNDLED))}, or one of {', '.join(KINDS)} with its options"
+        ]
     ((kind, options),) = spec.items()
     if kind not in KINDS:
         return [f"there is no kind of data called {kind!r}: {did_you_mean(str(kind), KINDS)}"]
@@ -96,15 +102,21 @@ def doubtful(spec: Any) -> bool:
 
 
 def resolve(spec: Any, base: Path) -> Any:
-    """The same specification with its path made absolute, relative to ``base``."""
+    """The same specification with its path, or each of its paths, made absolute, relative to ``base``."""
     if not isinstance(spec, Mapping):
         return spec
     return {
-        kind: {**options, "path": str((base / Path(options["path"]).expanduser()).resolve())}
-        if isinstance(options, Mapping) and isinstance(options.get("path"), str)
+        kind: {**options, "path": _absolute(options["path"], base)}
+        if isinstance(options, Mapping) and "path" in options
         else options
         for kind, options in spec.items()
     }
+
+
+def _absolute(path: Any, base: Path) -> Any:
+    if isinstance(path, (list, tuple)):
+        return [_absolute(one, base) for one in path]
+    return str((base / Path(path).expanduser()).resolve()) if isinstance(path, str) else path
 
 
 def digest(spec: Any) -> str:
@@ -129,6 +141,8 @@ def load(spec: Any, split_seed: int = 0) -> Dataset:
         DataError: a mistake in the specification, or data that cannot be trained on.
     """
     kind, options = _parse(spec)
+    if "rows" in getattr(_module(kind), "DISCLAIMS", ()):
+        _module(kind).read(options)  # says what to do instead
     try:
         return _load(kind, options, split_seed, spec)
     except OSError as error:
@@ -181,10 +195,12 @@ def _module(kind: str) -> ModuleType:
 
 
 def _unknown_name(name: str) -> str:
+    if name.lower().removesuffix(".gz").endswith((".txt", ".md", ".jsonl")):
+        return f"data {name!r} is no bundled set; for a file of text write {{text: {{path: {name}}}}}"
     if "." in name or "/" in name:
         kind = "npz: {path: " + name + "}" if name.endswith(".npz") else "table: {path: " + name + ", target: COLUMN}"
         return f"data {name!r} is no bundled set; for a file write {{{kind}}}"
-    return f"there is no bundled data set called {name!r}: {did_you_mean(name, NAMES)}"
+    return f"there is no bundled data set called {name!r}: {did_you_mean(name, (*NAMES, *texts.BUNDLED))}"
 
 
 def _build(source: Source, options: Mapping[str, Any], split_seed: int, content: str, spec: Any) -> Dataset:

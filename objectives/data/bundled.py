@@ -1,4 +1,7 @@
-"""The data sets that come with scikit-learn: digits, breast_cancer, wine, iris (classes), diabetes (regression)."""
+"""The data sets that come with scikit-learn: digits, breast_cancer, wine, iris (classes), diabetes (regression).
+
+Beside them stands ``stdlib``, which is text: it has a digest and no rows.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hpo.objectives.data import texts
 from hpo.objectives.data.dataset import Source
 from hpo.objectives.data.options import text_digest
+from hpo.search.terms.errors import DataError
 
 NAMES = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
@@ -17,15 +22,23 @@ DIGITS_PEAK = 16.0
 
 
 def digest(options: Mapping[str, Any]) -> str:
-    """Digest of the name and of the library's version."""
+    """Digest of the name and of the library's version; of a text, of what it holds."""
+    if options["name"] in texts.BUNDLED:
+        return texts.digest(texts.texts(options["name"]))
     from importlib.metadata import version
 
     return text_digest("bundled", options["name"], version("scikit-learn"))
 
 
 def read(options: Mapping[str, Any]) -> Source:
-    """Load one by name; digits become images [1, 8, 8] with pixels in [0, 1]."""
+    """Load one by name; digits become images [1, 8, 8] with pixels in [0, 1].
+
+    Raises:
+        DataError: it is text.
+    """
     name = options["name"]
+    if name in texts.BUNDLED:
+        raise DataError(texts.no_rows(name))
     if name == "digits":
         return _digits()
     from sklearn import datasets

@@ -19,14 +19,25 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value))
 
 
+def _is_paths(value: Any) -> bool:
+    return bool(value) and _is_names(value) and all(names(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1
+    return _is_number(value) and 0 < value < 1
 
 
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "text": (lambda value: isinstance(value, str) and bool(value), "text"),
     "names": (_is_names, "a name or a list of names"),
+    "paths": (_is_paths, "a path or a list of paths"),
     "share": (_is_share, "a share between 0 and 1"),
+    "share or 0": (lambda value: _is_number(value) and 0 <= value < 1, "0 or a share between 0 and 1"),
+    "documents": (lambda value: value in ("file", "line", "blank"), "file, line or blank"),
     "task": (lambda value: value in ("classification", "regression"), "classification or regression"),
     "decimal": (lambda value: value in (",", "."), "',' or '.'"),
     "whole": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number"),
@@ -46,8 +57,14 @@ VALIDATION, TEST = 0.2, 0.2
 """Shares of all rows that go into validation and test unless the options say otherwise."""
 
 
-def mistakes(kind: str, options: Mapping[str, Any], known: Mapping[str, str], required: tuple[str, ...]) -> list[str]:
-    """Unknown, missing and ill-typed options, and shares that leave no training rows."""
+def mistakes(
+    kind: str,
+    options: Mapping[str, Any],
+    known: Mapping[str, str],
+    required: tuple[str, ...],
+    usual: tuple[float, float] = (VALIDATION, TEST),
+) -> list[str]:
+    """Unknown, missing and ill-typed options, and shares that leave no training rows; ``usual`` as for ``shares``."""
     found = []
     for name, value in options.items():
         if name not in known:
@@ -56,16 +73,16 @@ def mistakes(kind: str, options: Mapping[str, Any], known: Mapping[str, str], re
             found.append(f"data {kind}: {name} must be {VALUES[known[name]][1]}, got {value!r}")
     found += [f"data {kind} needs the option {name!r}" for name in required if options.get(name) is None]
     if not found and "validation" in known:
-        validation, test = shares(options)
+        validation, test = shares(options, usual)
         if validation + test >= 1:
             found.append(f"data {kind}: validation {validation:g} and test {test:g} leave no rows to train on")
     return found
 
 
-def shares(options: Mapping[str, Any]) -> tuple[float, float]:
-    """Validation and test share."""
+def shares(options: Mapping[str, Any], usual: tuple[float, float] = (VALIDATION, TEST)) -> tuple[float, float]:
+    """Validation and test share; the usual ones where the options give none."""
     validation, test = options.get("validation"), options.get("test")
-    return (VALIDATION if validation is None else validation), (TEST if test is None else test)
+    return (usual[0] if validation is None else validation), (usual[1] if test is None else test)
 
 
 def names(value: Any) -> tuple[str, ...]:

@@ -1,0 +1,315 @@
+"""Where the documents of files lie: found in one pass, checked on the way, as arrays of byte offsets on disk.
+
+Plain files stay where they are; what is gzipped or JSON Lines is written out once as flat UTF-8. Lines end in ``\\n``
+or ``\\r\\n``. A document is never empty and never white space only.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.objectives.data.texts import Texts, is_json_lines
+from hpo.objectives.text import cache
+from hpo.search.terms.errors import DataError
+
+CHUNK = 4 << 20
+"""Bytes that are read at a time."""
+
+_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
+
+
+class NotText(DataError):
+    """A file whose bytes are not UTF-8 text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Documents of a corpus.
+
+    Attributes:
+        paths: flat UTF-8 files.
+        first: [files + 1] documents before each file.
+        starts: [documents] byte offset of each in its file.
+        ends: [documents] offset after its last byte.
+        left_out: files that were no text.
+    """
+
+    paths: tuple[Path, ...]
+    first: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    left_out: int
+
+
+def index(found: Texts, contents: list[str]) -> tuple[str, Index]:
+    """Name in the cache and index of the documents, read from there or made.
+
+    Args:
+        found: the files.
+        contents: digest of each.
+
+    Raises:
+        DataError: a file is no UTF-8, is damaged, or lacks the field; or there is no document at all.
+    """
+    kinds = [_flat_name(number, path) for number, path in enumerate(found.paths)]
+    name = f"index-{cache.key(contents, kinds, found.documents, found.field)}"
+    folder, header = cache.folder(name, lambda aside: _build(found, aside))
+    starts, ends = (np.memmap(folder / f"{what}.i64", np.int64, "r") for what in ("starts", "ends"))
+    paths = tuple(folder / kind if kind else path for kind, path in zip(kinds, found.paths, strict=True))
+    return name, Index(paths, np.array(header["first"], np.int64), starts, ends, header["left_out"])
+
+
+def _flat_name(number: int, path: Path) -> str:
+    """Name of what a file is written out to; empty where it is read as it is."""
+    if is_json_lines(path):
+        return f"{number}.json.utf8"
+    return f"{number}.utf8" if path.suffix.lower() == ".gz" else ""
+
+
+def _build(found: Texts, aside: Path) -> dict[str, Any]:
+    first, left_out = [0], 0
+    progress = cache.Progress(f"reading {found.name}", sum(path.stat().st_size for path in found.paths))
+    with (aside / "starts.i64").open("wb") as starts, (aside / "ends.i64").open("wb") as ends:
+        for number, path in enumerate(found.paths):
+            blocks = _documents(path, aside / _flat_name(number, path), found, progress)
+            count = 0
+            try:
+                for block in list(blocks) if found.doubtful else blocks:
+                    count += len(block[0])
+                    starts.write(block[0].astype(np.int64).tobytes())
+                    ends.write(block[1].astype(np.int64).tobytes())
+            except NotText:
+                if not found.doubtful:
+                    raise
+                left_out += 1
+            first.append(first[-1] + count)
+    progress.end()
+    if not first[-1]:
+        raise DataError(f"{found.name} holds no document: there is nothing in it but white space")
+    return {"first": first, "left_out": left_out}
+
+
+Block = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Starts and ends of documents."""
+
+
+def _documents(path: Path, flat: Path, found: Texts, progress: cache.Progress) -> Iterator[Block]:
+    """Starts and ends of a file's documents, in order, in blocks."""
+    try:
+        with _opened(path) as file:
+            if is_json_lines(path):
+                yield from _json_lines(path, file, flat, found.field, progress)
+                return
+            kinds: dict[str, type[_Finder]] = {"file": _Whole, "line": _LineByLine, "blank": _Between}
+            finder = kinds[found.documents]()
+            check, out = _Checked(path), None
+            if path.suffix.lower() == ".gz":
+                out = flat.open("wb")
+            try:
+                while chunk := file.read(CHUNK):
+                    check.add(chunk)
+                    if out is not None:
+                        out.write(chunk)
+                    yield finder.add(chunk)
+                    progress.add(len(chunk))
+            finally:
+                if out is not None:
+                    out.close()
+            check.end()
+            yield finder.end()
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is damaged or cut off ({error}): copy or download it again") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+class _Checked:
+    """Whether bytes are UTF-8 text, a chunk at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._before, self._pending = path, 0, b""
+
+    def add(self, chunk: bytes) -> None:
+        if not self._before and chunk[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise NotText(f"{self._path} is UTF-16: convert it with iconv -f UTF-16 -t UTF-8")
+        if (place := chunk.find(b"\0")) >= 0:
+            raise NotText(
+                f"{self._path} has a NUL byte at byte {self._before + place}: it is no plain text; "
+                "export it as UTF-8, or remove such bytes with tr -d '\\000'"
+            )
+        if self._pending or not chunk.isascii():
+            self._decode(self._pending + chunk, final=False)
+        self._before += len(chunk)
+
+    def end(self) -> None:
+        self._decode(self._pending, final=True)
+
+    def _decode(self, data: bytes, *, final: bool) -> None:
+        try:
+            consumed = codecs.utf_8_decode(data, "strict", final)[1]
+        except UnicodeDecodeError as error:
+            place = self._before - len(self._pending) + error.start
+            raise NotText(
+                f"{self._path} is not UTF-8 at byte {place} (0x{data[error.start]:02x}): convert it with "
+                "iconv -f LATIN1 -t UTF-8 or from what it is, or drop such bytes with iconv -c -f UTF-8 -t UTF-8"
+            ) from None
+        self._pending = data[consumed:]
+
+
+class _Finder(Protocol):
+    """Finds documents in a file that it is given a chunk at a time."""
+
+    def add(self, chunk: bytes) -> Block:
+        """Documents that end in the chunk."""
+
+    def end(self) -> Block:
+        """Those that the file ends."""
+
+
+def _block(starts: Any = (), ends: Any = ()) -> Block:
+    return np.asarray(starts, np.int64), np.asarray(ends, np.int64)
+
+
+class _Whole:
+    """The file is one document."""
+
+    def __init__(self) -> None:
+        self._start, self._size, self._filled = 0, 0, False
+
+    def add(self, chunk: bytes) -> Block:
+        if not self._size and chunk.startswith(codecs.BOM_UTF8):
+            self._start = len(codecs.BOM_UTF8)
+        self._filled = self._filled or not chunk[self._start if not self._size else 0 :].isspace()
+        self._size += len(chunk)
+        return _block()
+
+    def end(self) -> Block:
+        return _block([self._start], [self._size]) if self._filled and self._size > self._start else _block()
+
+
+class _LineByLine:
+    """Each line that is not blank is a document."""
+
+    def __init__(self) -> None:
+        self._start, self._size, self._filled, self._last = 0, 0, False, 0
+
+    def add(self, chunk: bytes) -> Block:
+        starts, ends, filled = self.lines(chunk)
+        return starts[filled], ends[filled]
+
+    def end(self) -> Block:
+        starts, ends, filled = self.rest()
+        return starts[filled], ends[filled]
+
+    def lines(self, chunk: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Start and end of each line that ends in the chunk, and whether it is not blank."""
+        data = np.frombuffer(chunk, np.uint8)
+        before = 0
+        if not self._size and chunk.startswith(codecs.BOM_UTF8):
+            self._start = before = len(codecs.BOM_UTF8)
+        breaks = np.flatnonzero(data == ord("\n"))
+        letters = np.concatenate([[0], np.cumsum(~_SPACE[data], dtype=np.int32)])
+        inside = np.concatenate([[before], breaks + 1])
+        counts = letters[np.append(breaks, len(data))] - letters[inside]
+        filled = counts > 0
+        filled[0] |= self._filled
+        starts = self._size + inside
+        starts[0] = self._start
+        returned = (breaks > 0) & (data[breaks - 1] == ord("\r"))
+        if breaks.size and breaks[0] == 0:
+            returned[0] = self._last == ord("\r")
+        ends = self._size + breaks - returned
+        self._start, self._filled, self._last = int(starts[-1]), bool(filled[-1]), int(data[-1])
+        self._size += len(chunk)
+        return starts[:-1], ends, filled[:-1]
+
+    def rest(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """The last line where nothing ends it."""
+        starts, ends = _block([self._start], [self._size])
+        return starts, ends, np.array([self._filled])
+
+
+class _Between:
+    """What stands between blank lines is a document."""
+
+    def __init__(self) -> None:
+        self._lines, self._open, self._end = _LineByLine(), False, 0
+
+    def add(self, chunk: bytes) -> Block:
+        return self._runs(*self._lines.lines(chunk))
+
+    def end(self) -> Block:
+        starts, ends = self._runs(*self._lines.rest())
+        return _block(starts, np.append(ends, self._end) if self._open else ends)
+
+    def _runs(self, starts: NDArray[np.int64], ends: NDArray[np.int64], filled: NDArray[np.bool_]) -> Block:
+        """Starts of runs that begin in these lines, ends of those that end in them: they pair up over the file."""
+        if not len(starts):
+            return _block()
+        before = np.concatenate([[self._open], filled[:-1]])
+        previous = np.concatenate([[self._end], ends[:-1]])
+        self._open = bool(filled[-1])
+        self._end = int(ends[-1])
+        return starts[filled & ~before], previous[~filled & before]
+
+
+def _json_lines(path: Path, file: IO[bytes], flat: Path, field: str, progress: cache.Progress) -> Iterator[Block]:
+    """Write out the text of each line; each is a document."""
+    starts, ends, size = list[int](), list[int](), 0
+    with flat.open("wb") as out:
+        for number, line in enumerate(file, 1):
+            progress.add(len(line))
+            text = _text(path, number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, field)
+            if not text.isspace() and text:
+                out.write(text)
+                starts.append(size)
+                size += len(text)
+                ends.append(size)
+            if len(starts) >= 1 << 16:
+                yield _block(starts, ends)
+                starts, ends = [], []
+    yield _block(starts, ends)
+
+
+def _text(path: Path, number: int, line: bytes, field: str) -> bytes:
+    """Text of a JSON line in UTF-8; nothing for a blank line."""
+    if not line or line.isspace():
+        return b""
+    try:
+        value = json.loads(line.decode())
+    except UnicodeDecodeError:
+        raise NotText(f"{path}:{number} is not UTF-8: JSON Lines are UTF-8 text") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}:{number} is no JSON ({error}): each line must be an object with the field {field!r}"
+        ) from None
+    if not isinstance(value, dict) or not isinstance(value.get(field), str):
+        there = ", ".join(map(repr, list(value)[:8])) if isinstance(value, dict) else type(value).__name__
+        what = "is no text" if isinstance(value, dict) and field in value else "is missing"
+        raise DataError(
+            f"{path}:{number}: the field {field!r} {what}; the line has {there}: name another with field: ..."
+        )
+    text: str = value[field]
+    if "\0" in text:
+        raise NotText(f"{path}:{number}: the text has a NUL character (\\u0000): remove it")
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise NotText(
+            f"{path}:{number}: the text has half of a surrogate pair (\\ud800 to \\udfff): remove it"
+        ) from None

@@ -1,0 +1,231 @@
+"""A corpus as numbers: tokens of training and validation in memory-mapped files, fitted to the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpo.objectives.text import cache, encoders
+from hpo.objectives.text.corpus import Corpus, PartName
+from hpo.search.terms.errors import DataError, UserError, did_you_mean
+
+TOKENIZERS = encoders.TOKENIZERS
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """One part of a corpus as numbers.
+
+    Attributes:
+        ids: [n] of uint8, uint16 or uint32, memory-mapped: separator, first document, separator, ..., last document,
+            separator; so there are n - 1 targets.
+        starts: [documents + 1] places of the separators, memory-mapped.
+        bytes: of the text in UTF-8; separators have none.
+    """
+
+    ids: NDArray[Any]
+    starts: NDArray[np.int64]
+    bytes: int
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return len(self.starts) - 1
+
+
+class Tokenized:
+    """A tokenizer and what it makes of a corpus.
+
+    Attributes:
+        tokenizer: ``bytes``, ``char`` or ``bpe``.
+        symbols: ids are in 0 .. symbols - 1; separator and mask are the last two.
+        separator: stands before, between and behind documents.
+        mask: of masked language models.
+        lengths: [symbols] bytes of text that each stands for, 0 for separator and mask. Over a part they sum to its
+            ``bytes`` exactly: of characters there is an unknown one for each length of UTF-8.
+        digest: twelve hex digits that name corpus, split and tokenizer.
+        notes: what the user should know, the corpus' own among them.
+        train: tokens of the training part.
+        validation: tokens of the validation part.
+    """
+
+    def __init__(self, corpus: Corpus, tokenizer: str, name: str, folder: Path, header: dict[str, Any]) -> None:
+        """Open what ``tokenize`` has made."""
+        self.tokenizer, self._corpus, self._name = tokenizer, corpus, name
+        self._encoder = encoders.loaded(tokenizer, folder)
+        found = self._encoder.symbols
+        self._spelled, self.lengths = found.spelled, found.lengths
+        self.symbols = len(found.spelled)
+        self.separator, self.mask = self.symbols - 2, self.symbols - 1
+        self.digest = name.rpartition("-")[2][:12]
+        self.notes: tuple[str, ...] = (*corpus.notes, *header["notes"])
+        self.train = self._opened(folder, "train", header["train"])
+        self.validation = self._opened(folder, "validation", header["validation"])
+        spaces = [(text[:1].isspace(), text[-1:].isspace()) for text in found.spelled]
+        self._begins_blank, self._ends_blank = np.array(spaces, bool).T
+
+    def test(self) -> Tokens:
+        """Tokens of the test part, made when first asked for.
+
+        Raises:
+            DataError: the corpus has none.
+        """
+        if not self._corpus.documents["test"]:
+            raise DataError(f"{self._corpus.name} has no test part: leave out test: 0, or name a share")
+        return self._part("test", 0)
+
+    def scored(self, most_bytes: int) -> Tokens:
+        """The beginning of the validation text, the same text for every tokenizer.
+
+        Args:
+            most_bytes: it is cut at a line end at or before so many bytes, but after one line at least; a document's
+            end
+                is one. 0, or more than there is: all of it.
+        """
+        if not 0 < most_bytes < self.validation.bytes:
+            return self.validation
+        return self._part("validation", most_bytes)
+
+    def encode(self, text: str) -> NDArray[Any]:
+        """Ids of a text, without separators.
+
+        Args:
+            text: any; empty gives no ids.
+        """
+        found: NDArray[Any] = self._encoder.encode([text.encode()])[0].astype(_kind(self.symbols))
+        return found
+
+    def decode(self, ids: ArrayLike) -> str:
+        """Text of ids; separators and masks have none, what is no UTF-8 becomes U+FFFD, as unknown characters do."""
+        spelled = self._spelled
+        return b"".join([spelled[number] for number in np.asarray(ids).ravel().tolist()]).decode("utf-8", "replace")
+
+    def word_starts(self, ids: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each token begins a word: a run of ASCII white space with what follows up to the next.
+
+        So words are the same stretches of text for every tokenizer. A token begins one if it begins with white space
+        and the token before does not end with such, or if it comes first in its row or after a separator. Separators
+        and masks begin none.
+
+        Args:
+            ids: [..., n].
+        """
+        found = np.asarray(ids)
+        starts: NDArray[np.bool_] = self._begins_blank[found]
+        starts[..., 1:] &= ~self._ends_blank[found[..., :-1]]
+        starts[..., 1:] |= found[..., :-1] == self.separator
+        starts[..., :1] = True
+        starts &= found < self.separator
+        return starts
+
+    def _part(self, part: PartName, most_bytes: int) -> Tokens:
+        name = f"{self._name}-{part}-{most_bytes}"
+
+        def make(aside: Path) -> dict[str, Any]:
+            return _write(aside, part, self._corpus, self._encoder, most_bytes, self._corpus.name)
+
+        folder, header = cache.folder(name, make)
+        return self._opened(folder, part, header)
+
+    def _opened(self, folder: Path, part: str, header: dict[str, Any]) -> Tokens:
+        ids = np.memmap(folder / f"{part}.ids", _kind(self.symbols), "r")
+        return Tokens(ids, np.memmap(folder / f"{part}.starts", np.int64, "r"), header["bytes"])
+
+
+def tokenize(corpus: Corpus, tokenizer: str, vocabulary: int) -> Tokenized:
+    """Fit a tokenizer to the training part and number training and validation with it; kept under ``.hpo/text``.
+
+    Args:
+        corpus: the documents.
+        tokenizer: ``bytes``; ``char``, the characters of the training part; ``bpe``, byte-level pairs.
+        vocabulary: symbols of ``bpe`` in all, at least 258; the others have as many as they need.
+
+    Raises:
+        UserError: there is no such tokenizer, the vocabulary is too small, or a package is missing.
+        DataError: the text cannot be read, or the tokens cannot be kept.
+    """
+    if tokenizer not in TOKENIZERS:
+        raise UserError(f"there is no tokenizer called {tokenizer!r}: {did_you_mean(str(tokenizer), TOKENIZERS)}")
+    parts: list[object] = [corpus.key, tokenizer]
+    if tokenizer == "bpe":
+        encoders.needs_package()
+        if vocabulary < encoders.FEWEST_PAIRS:
+            raise UserError(
+                f"vocabulary {vocabulary} is too small for bpe: "
+                f"256 bytes, separator and mask take {encoders.FEWEST_PAIRS}"
+            )
+        parts += [vocabulary, version("tokenizers")]
+    name = f"tokens-{cache.key(*parts)}"
+
+    def make(aside: Path) -> dict[str, Any]:
+        notes = encoders.fit(tokenizer, corpus, vocabulary, aside)
+        encoder = encoders.loaded(tokenizer, aside)
+        train = _write(aside, "train", corpus, encoder, 0, corpus.name)
+        validation = _write(aside, "validation", corpus, encoder, 0, "")
+        if validation["unknown"]:
+            notes.append(
+                f"{validation['unknown']:,} of {validation['ids']:,} characters of validation do not occur in training "
+                "and are unknown"
+            )
+        return {"notes": notes, "train": train, "validation": validation}
+
+    folder, header = cache.folder(name, make)
+    return Tokenized(corpus, tokenizer, name, folder, header)
+
+
+def _kind(symbols: int) -> type[np.unsignedinteger[Any]]:
+    """The smallest type that holds the ids."""
+    return np.uint8 if symbols <= 1 << 8 else np.uint16 if symbols <= 1 << 16 else np.uint32
+
+
+def _write(
+    aside: Path, part: PartName, corpus: Corpus, encoder: encoders.Encoder, most_bytes: int, told: str
+) -> dict[str, Any]:
+    """Write the tokens of a part, a few MB at a time."""
+    symbols = len(encoder.symbols.spelled)
+    separator, kind = symbols - 2, _kind(symbols)
+    unknown = getattr(encoder, "unknown", range(0))
+    count = size = unknowns = 0
+    progress = cache.Progress(f"tokenizing {told}", corpus.bytes[part]) if told else None
+    with (aside / f"{part}.ids").open("wb") as ids, (aside / f"{part}.starts").open("wb") as starts:
+        for batch, goes_on in corpus.batches(part, most_bytes):
+            found, counts = encoder.encode(batch)
+            found, places = _separated(found.astype(kind, copy=False), counts, goes_on, separator)
+            ids.write(found.tobytes())
+            starts.write((count + places).astype(np.int64).tobytes())
+            count += len(found)
+            size += sum(map(len, batch))
+            if unknown:
+                unknowns += int(((found >= unknown.start) & (found < unknown.stop)).sum())
+            if progress:
+                progress.add(sum(map(len, batch)))
+        ids.write(np.array([separator], kind).tobytes())
+        starts.write(np.array([count], np.int64).tobytes())
+    if progress:
+        progress.end()
+    return {"bytes": size, "ids": count + 1, "unknown": unknowns}
+
+
+def _separated(
+    ids: NDArray[Any], counts: NDArray[np.int64], goes_on: bool, separator: int
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Ids with a separator before each document, and the places of the separators."""
+    if goes_on:
+        return ids, np.empty(0, np.int64)
+    before = np.cumsum(counts) - counts
+    places: NDArray[np.int64] = before + np.arange(len(counts))
+    found = np.empty(len(ids) + len(counts), ids.dtype)
+    inside = np.ones(len(found), bool)
+    inside[places] = False
+    found[inside] = ids
+    found[places] = separator
+    return found, places
+
+
+__all__: Sequence[str] = ["TOKENIZERS", "Tokenized", "Tokens", "tokenize"]
