@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from hpo.objectives.networks.layers import Activation, Linear, Sequential
+from hpo.objectives.networks.layers import Activation, Flatten, Linear, Sequential
+from hpo.objectives.networks.sequence import Embedding
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.tensors import Splits
@@ -16,9 +17,9 @@ from hpo.objectives.trainer.together import Cohort
 from hpo.search.terms.job import Task
 
 
-def build(*, width: int = 8) -> Sequential:
-    from hpo.objectives.networks.layers import Flatten
-
+def build(*, width: int = 8, kind: str = "classes") -> Sequential:
+    if kind == "tokens":
+        return Sequential((Embedding(width), Linear(width), Activation("tanh"), Linear()))
     return Sequential((Flatten(), Linear(width), Activation("tanh"), Linear()))
 
 
@@ -26,6 +27,17 @@ def data(*, kind: str = "classes") -> Splits:
     random = np.random.default_rng(1)
     x = random.normal(size=(60, 1, 4, 4)).astype("float32")
     y = (x[:, 0, 0, 0] > 0.5).astype(int) + (x[:, 0, 1, 1] > 0)
+    if kind == "tokens":
+        walk = random.integers(1, 3, (60, 9)).cumsum(axis=1) % 5
+        walk[::3, 4:] = -1  # of which every third has fewer targets
+        return Splits(
+            (walk[:40, :-1].clip(0), walk[:40, 1:]),
+            (walk[40:, :-1].clip(0), walk[40:, 1:]),
+            None,
+            "classification",
+            5,
+            5,
+        )
     if kind == "values":
         return Splits((x[:40], 2 * x[:40, 0, 0, 0]), (x[40:], 2 * x[40:, 0, 0, 0]), None, "regression")
     return Splits((x[:40], y[:40]), (x[40:], y[40:]), None, "classification", 3)

@@ -55,7 +55,7 @@ class _Taped:
     def backward(self, gradient: Tensor, slots: Sequence[Tensor]) -> None:
         weights = gradient.to(self._outputs.dtype).view(self._outputs.shape)
         with torch.enable_grad():
-            total = _Pulled.apply(self._outputs, weights)
+            total = _Pulled.apply(self._outputs, weights)  # type: ignore[no-untyped-call]
         trained = [value for value in self._values if value.requires_grad]
         found = iter(torch.autograd.grad(total, trained) if trained else ())
         for slot, value in zip(slots, self._values, strict=True):

@@ -77,9 +77,9 @@ class Stream:
         """Windows in a pass that starts at a phase."""
         return max(0, self._targets - phase) // self.context
 
-    def offsets(self, index: ArrayLike, phase: int | None = None) -> NDArray[np.int64]:
+    def offsets(self, index: ArrayLike, phase: ArrayLike | None = None) -> NDArray[np.int64]:
         """Places [m] at which the windows start."""
-        start = self.phase if phase is None else phase
+        start = np.asarray(self.phase if phase is None else phase, np.int64)
         found: NDArray[np.int64] = start + np.asarray(index, np.int64) * self.context
         return found
 

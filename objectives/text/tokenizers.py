@@ -70,15 +70,19 @@ class Tokenized:
         spaces = [(text[:1].isspace(), text[-1:].isspace()) for text in found.spelled]
         self._begins_blank, self._ends_blank = np.array(spaces, bool).T
 
-    def test(self) -> Tokens:
+    def test(self, most_bytes: int = 0) -> Tokens:
         """Tokens of the test part, made when first asked for.
+
+        Args:
+            most_bytes: of the beginning only, cut as ``scored`` does; 0 for all of it.
 
         Raises:
             DataError: the corpus has none.
         """
         if not self._corpus.documents["test"]:
             raise DataError(f"{self._corpus.name} has no test part: leave out test: 0, or name a share")
-        return self._part("test", 0)
+        whole = not 0 < most_bytes < self._corpus.bytes["test"]
+        return self._part("test", 0 if whole else most_bytes)
 
     def scored(self, most_bytes: int) -> Tokens:
         """The beginning of the validation text, the same text for every tokenizer.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hpo.objectives.trainer.lane import Lane
-from hpo.objectives.trainer.metrics import predict, score
+from hpo.objectives.trainer.metrics import predict
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Part, as_tensor
@@ -122,7 +122,7 @@ class Fitted:
 
     def _report(self, part: Part) -> dict[str, Any]:
         data = self.setup.data
-        scores: dict[str, Any] = dict(score(self._outputs(part.inputs).unsqueeze(0), part, data)[0])
+        scores: dict[str, Any] = dict(data.score(self._forward(), part, 1, self.setup.rows)[0])
         if data.splits.report is not None:
             targets = part.targets.cpu().numpy()
             if data.task == "regression":
@@ -131,8 +131,16 @@ class Fitted:
         return scores
 
     def _outputs(self, inputs: Tensor) -> Tensor:
+        return predict(self._forward(), inputs, 1, self.setup.rows)[0]
+
+    def _forward(self) -> Callable[[Tensor], Tensor]:
+        """The model as it is used, inputs [1, B, ...] to outputs."""
         network = self.setup.network
         values = network.views(self.weights.unsqueeze(0))
-        network.mode(training=False)
-        with torch.no_grad():
-            return predict(lambda x: network.forward(values, x, None), inputs, 1, self.setup.rows)[0]
+
+        def forward(inputs: Tensor) -> Tensor:
+            network.mode(training=False)
+            with torch.no_grad():
+                return network.forward(values, inputs, None)
+
+        return forward

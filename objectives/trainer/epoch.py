@@ -13,12 +13,13 @@ from torch import Tensor
 from hpo.objectives.networks import gradients
 from hpo.objectives.trainer import losses, optimizers
 from hpo.objectives.trainer.augment import Augmentation
-from hpo.objectives.trainer.feed import Feed
+from hpo.objectives.trainer.feed import Feed, TokenFeed
 from hpo.objectives.trainer.gradient_noise import NoiseMeter
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.noise import Masks
 from hpo.objectives.trainer.penalties import Penalties
 from hpo.objectives.trainer.samples import draw
+from hpo.objectives.trainer.tensors import IGNORED
 from hpo.search.terms.recipe import derive_seed
 
 
@@ -41,13 +42,15 @@ class Epoch:
         self._data = data = lanes[0].setup.data
         self._own_loss = lanes[0].setup.loss
         recipes, device = [lane.setup.recipe for lane in lanes], data.device
+        self._tokens = data.tokens > 1
+        self._length = lanes[0].length if self._tokens and lanes[0].length < data.context else 0
         self._layouts = layouts = [lane.layout() for lane in lanes]
-        self._plan(recipes)
+        self._plan()
         self._record = torch.zeros_like(self._share)
-        self._counts = torch.tensor([float(lane.step) for lane in lanes], device=device)
+        self._done = torch.tensor([float(lane.step) for lane in lanes], device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
         self._loss = losses.Loss(recipes, data.task, device)
-        self._meter = NoiseMeter(layouts, device)
+        self._meter = NoiseMeter(layouts, self._counts, device)
         self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
         self._penalties = Penalties(lanes, self._rates)
         self._updates = [self._update(at) for at in range(len(lanes))]
@@ -57,6 +60,14 @@ class Epoch:
         if any(any(own) for own in rates):
             seeds = [(lane.setup.recipe.seed, lane.epoch) for lane in lanes]
             self._masks = Masks(seeds, rates, self._network.sites, lanes[0].micro, device)
+
+    @property
+    def counted(self) -> list[NDArray[np.float64]]:
+        """What each lane's optimizer steps count: their samples, or their tokens, [steps]."""
+        if not self._tokens:
+            return [cut.items[cut.ends].astype(np.float64) for cut in self._layouts]
+        pairs = zip(self._layouts, self._counts, strict=True)
+        return [np.bincount(cut.window, weights=own).astype(np.float64) for cut, own in pairs]
 
     def train(self) -> list[NDArray[np.float64]]:
         """Run all ticks; return each lane's loss per optimizer step."""
@@ -74,22 +85,27 @@ class Epoch:
             found if unweighted else found[:0] for found, unweighted in zip(self._meter.estimates(), plain, strict=True)
         ]
 
-    def _plan(self, recipes: Sequence[object]) -> None:
+    def _plan(self) -> None:
         """Tables [ticks, lanes, ...] of samples, shares and rates, and lists of what happens at each tick."""
         ticks, lanes, micro = self._layouts[0].ticks, len(self._lanes), self._lanes[0].micro
-        count, classes = len(self._data.train), self._data.classes
+        train, classes = self._data.train, self._data.classes
         index = np.zeros((ticks, lanes, micro), dtype=np.int64)
-        target, share = index.copy(), np.zeros(index.shape)
+        target, share, keys = index.copy(), np.zeros(index.shape), index.copy()
         partner, part = index.copy(), np.ones(index.shape)
         self._rates, goes_on = np.zeros((ticks, lanes)), np.ones((ticks, lanes, 1))
         self._steps: list[list[tuple[int, float]]] = [[] for _ in range(ticks)]
-        mixed = False
+        self._counts: list[NDArray[np.float64]] = []
+        mixed = keyed = False
         for at, (lane, cut) in enumerate(zip(self._lanes, self._layouts, strict=True)):
-            drawn = draw(lane.setup.recipe, lane.epoch, cut, classes, count)
+            start = lane.place.samples if lane.plan.across_passes else None
+            drawn = draw(lane.setup.recipe, lane.epoch, cut, classes, train, start)
             index[: cut.ticks, at], target[: cut.ticks, at] = drawn.index, drawn.target
             share[: cut.ticks, at] = drawn.share
+            self._counts.append(drawn.counts.sum(axis=1))
             if drawn.partner is not None and drawn.part is not None:
                 partner[: cut.ticks, at], part[: cut.ticks, at], mixed = drawn.partner, drawn.part, True
+            if drawn.keys is not None:
+                keys[: cut.ticks, at], keyed = drawn.keys.view(np.int64), True
             goes_on[np.flatnonzero(cut.begins), at] = 0.0
             self._rates[np.flatnonzero(cut.ends), at] = rates = lane.rates(cut.steps)
             for tick, rate in zip(np.flatnonzero(cut.ends).tolist(), rates, strict=True):
@@ -99,9 +115,14 @@ class Epoch:
         device, kind = self._data.device, self._weights.dtype
         self._goes_on = torch.from_numpy(goes_on).to(device, kind)
         self._share = torch.from_numpy(share).to(device, kind)
+        places = torch.from_numpy(index).to(device)
+        if self._tokens:
+            words = torch.from_numpy(keys).to(device) if keyed else None
+            self._sequences = TokenFeed(train.read, places, words, self._length)
+            return
         pairs = (torch.from_numpy(partner).to(device), torch.from_numpy(part).to(device, kind)) if mixed else None
-        train, wanted = self._data.train, torch.from_numpy(target).to(device)
-        self._inputs = Feed(partial(torch.index_select, train.inputs, 0), torch.from_numpy(index).to(device), pairs)
+        wanted = torch.from_numpy(target).to(device)
+        self._inputs = Feed(partial(torch.index_select, train.inputs, 0), places, pairs)
         if self._own_loss is None:
             self._wanted = Feed(train.wanted, wanted, pairs)
         else:
@@ -110,7 +131,7 @@ class Epoch:
     def _update(self, at: int) -> Callable[[float], None]:
         """One lane's optimizer step on its own rows, as a function of the rate."""
         lane, gradient = self._lanes[at], self._gradient[at]
-        rows = {**lane.rows, "gradient": gradient, "count": self._counts[at]}
+        rows = {**lane.rows, "gradient": gradient, "count": self._done[at]}
         step = optimizers.bind(rows, lane.setup.recipe, self._network.parameters)
         return self._penalties.around(at, step, lane.rows["weights"], gradient)
 
@@ -139,31 +160,48 @@ class Epoch:
 
     def _at_outputs(self, tick: int, lanes: int, network: gradients.Pass) -> Tensor:
         """Record the tick's losses; return the gradient at the outputs of their share in the window's mean."""
-        inputs = self._inputs.at(tick, lanes)
+        if self._tokens:
+            inputs, wanted = self._sequences.at(tick, lanes)
+        else:
+            inputs, wanted = self._inputs.at(tick, lanes), self._wanted.at(tick, lanes)
         if self._augmentation:
             self._augmentation.apply(inputs)
         masks = self._masks.at(tick, lanes) if self._masks is not None else None
-        wanted, share = self._wanted.at(tick, lanes), self._share[tick, :lanes]
+        if masks and self._length:  # of shorter sequences
+            masks = [mask[:, :, : self._length] for mask in masks]
+        share = self._share[tick, :lanes]
         real = share.shape[1]
         if self._network.ragged:  # such networks have one lane only, and take no padding
             real = int((share > 0).sum())
             inputs, wanted, share = inputs[:, :real], wanted[:, :real], share[:, :real]
             masks = masks and [mask[:, :real] for mask in masks]
         outputs = network.forward(inputs, masks).flatten(1, -2)
-        tokens = outputs.shape[1] // real  # of each sample, where each has a target
-        if tokens > 1:
-            share = share.repeat_interleave(tokens, dim=1) / tokens
+        outputs = outputs.float() if self._bfloat16 else outputs
+        if self._tokens:
+            return self._at_tokens(tick, outputs, wanted.flatten(1), share)
         if self._own_loss is not None:
             each, gradient = losses.users(outputs, wanted.flatten(1), self._own_loss)
         else:
-            each, gradient = self._loss(outputs.float() if self._bfloat16 else outputs, wanted.flatten(1, -2))
-        self._record[tick, :lanes, :real] = each if tokens == 1 else each.view(lanes, real, tokens).mean(dim=2)
+            each, gradient = self._loss(outputs, wanted)
+        self._record[tick, :lanes, :real] = each
         return gradient.mul_(share.unsqueeze(2))
+
+    def _at_tokens(self, tick: int, outputs: Tensor, targets: Tensor, share: Tensor) -> Tensor:
+        """The same where each token of a sample [K, B * positions] may have a target."""
+        lanes, real = share.shape
+        if self._own_loss is not None:
+            each, gradient = losses.users(outputs, targets.clamp(min=0), self._own_loss)
+        else:
+            each, gradient = self._loss.of_tokens(outputs, targets)
+        has = targets != IGNORED
+        self._record[tick, :lanes, :real] = each.masked_fill(~has, 0.0).view(lanes, real, -1).sum(dim=2)
+        weight = share.repeat_interleave(targets.shape[1] // real, dim=1) * has
+        return gradient.mul_(weight.unsqueeze(2))
 
     def _step(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         if self._meter.needed:
             self._meter.window(tick, gradient)
-        self._counts[: len(weights)].add_(self._stepping[tick, : len(weights)])
+        self._done[: len(weights)].add_(self._stepping[tick, : len(weights)])
         self._penalties.before(tick, weights, gradient)
         for at, rate in self._steps[tick]:
             self._updates[at](rate)

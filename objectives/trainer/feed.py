@@ -47,3 +47,41 @@ class Feed:
     def _read(self, index: Tensor) -> Tensor:
         rows = self._source(index.flatten())
         return rows.view(*index.shape, *rows.shape[1:])
+
+
+class TokenFeed:
+    """Sequences and the targets of their tokens, [lanes, micro, ...] for each tick; asked for in order."""
+
+    def __init__(
+        self, read: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]], index: Tensor, keys: Tensor | None,
+        length: int,
+    ) -> None:  # fmt: skip
+        """Nothing is gathered yet.
+
+        Args:
+            read: gives the inputs [m, ..., positions] and targets [m, positions] of samples [m].
+            index: samples, [ticks, lanes, micro].
+            keys: what decides what is random in them, of the same shape; None where nothing is.
+            length: positions to keep, from the first; 0 for all.
+        """
+        self._read, self._index, self._keys, self._length = read, index, keys, length
+        self._ahead = max(1, _CHUNK // read(index[0, 0], None if keys is None else keys[0, 0])[1].numel())
+        self._start = self._stop = 0
+        self._rows: tuple[Tensor, Tensor] | None = None
+
+    def at(self, tick: int, lanes: int) -> tuple[Tensor, Tensor]:
+        """Inputs [lanes, micro, ..., positions] and targets [lanes, micro, positions] of a tick."""
+        if self._rows is None or tick >= self._stop:
+            self._start, self._stop = tick, tick + self._ahead
+            self._rows = self._gather(lanes)
+        inputs, targets = (rows[tick - self._start, :lanes] for rows in self._rows)
+        return inputs, targets
+
+    def _gather(self, lanes: int) -> tuple[Tensor, Tensor]:
+        now = slice(self._start, self._stop), slice(lanes)
+        index = self._index[now]
+        found = self._read(index.flatten(), None if self._keys is None else self._keys[now].flatten())
+        inputs, targets = (
+            rows[..., : self._length or None].reshape(*index.shape, *rows.shape[1:-1], -1) for rows in found
+        )
+        return inputs, targets

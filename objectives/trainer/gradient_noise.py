@@ -1,7 +1,7 @@
 """Gradient noise scale of lanes that accumulate, from the norms of their micro-batches' gradients.
 
-McCandlish et al. 2018, appendix A.1, for micro-batches of unequal size: with mean gradients g_i of n_i samples each,
-i = 1..A, N = sum of n_i, and the window's mean gradient g,
+McCandlish et al. 2018, appendix A.1, for micro-batches of unequal size: with mean gradients g_i of n_i samples (on
+text: target tokens) each, i = 1..A, N = sum of n_i, and the window's mean gradient g,
 
     S = sum(n_i |g_i - g|^2) / (A - 1)        unbiased for the trace of the per-sample gradients' covariance
     G = |g|^2 - S / N                         unbiased for the squared norm of the true gradient
@@ -28,9 +28,15 @@ from hpo.objectives.trainer.order import Layout
 class NoiseMeter:
     """Collects norms over one epoch, for lanes whose windows hold several micro-batches."""
 
-    def __init__(self, layouts: Sequence[Layout], device: torch.device) -> None:
-        """Prepare; a layout of one tick per window is measured not at all."""
-        self._layouts = layouts
+    def __init__(self, layouts: Sequence[Layout], counts: Sequence[NDArray[np.float64]], device: torch.device) -> None:
+        """Prepare; a layout of one tick per window is measured not at all.
+
+        Args:
+            layouts: how each lane's samples are cut.
+            counts: what each tick counts in its window, [ticks] of each lane: its samples, or their tokens.
+            device: where gradients are.
+        """
+        self._layouts, self._counts = layouts, counts
         shape = (layouts[0].ticks, len(layouts))
         self.needed = any(cut.ticks > cut.steps for cut in layouts)
         self._micro = torch.zeros(shape, device=device)
@@ -47,7 +53,10 @@ class NoiseMeter:
     def estimates(self) -> list[NDArray[np.float64]]:
         """S and G of each lane's windows with several micro-batches, [windows, 2]."""
         micro, window = (norms.double().square().cpu().numpy() for norms in (self._micro, self._window))
-        return [_estimate(cut, micro[: cut.ticks, at], window[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
+        return [
+            _estimate(cut, self._counts[at], micro[: cut.ticks, at], window[: cut.ticks, at])
+            for at, cut in enumerate(self._layouts)
+        ]
 
 
 @dataclass
@@ -86,13 +95,14 @@ class NoiseRecord:
         return found
 
 
-def _estimate(cut: Layout, micro: NDArray[np.float64], window: NDArray[np.float64]) -> NDArray[np.float64]:
+def _estimate(
+    cut: Layout, own: NDArray[np.float64], micro: NDArray[np.float64], window: NDArray[np.float64]
+) -> NDArray[np.float64]:
     count = np.bincount(cut.window)
-    several = count > 1
-    items = cut.items[cut.ends].astype(float)
-    own = cut.real.sum(axis=1)
+    items = np.bincount(cut.window, weights=own)
+    several = (count > 1) & (np.bincount(cut.window, weights=own == 0) == 0)
     # a tick's gradient is n_i / N times its mean gradient
-    scattered = np.bincount(cut.window, weights=micro * cut.items.astype(float) ** 2 / own)
+    scattered = np.bincount(cut.window, weights=micro * items[cut.window] ** 2 / np.maximum(own, 1))
     mean = window[cut.ends]
     spread = (scattered - items * mean)[several] / (count[several] - 1)
     signal = mean[several] - spread / items[several]

@@ -12,11 +12,14 @@ from torch import Tensor
 from hpo.objectives.trainer import optimizers
 from hpo.objectives.trainer.gradient_noise import NoiseRecord
 from hpo.objectives.trainer.growth import Growth
-from hpo.objectives.trainer.order import Layout, layout
-from hpo.objectives.trainer.plan import Plan
+from hpo.objectives.trainer.order import Layout
+from hpo.objectives.trainer.plan import Place
 from hpo.objectives.trainer.schedules import rates
 from hpo.objectives.trainer.setup import Setup
 from hpo.search.terms.recipe import derive_seed
+
+_SHORTEST = 1 / 8
+"""Share of the context with which a growing length begins."""
 
 
 @dataclass(eq=False)
@@ -38,6 +41,7 @@ class Lane:
         noise: gradient noise of the run so far.
         growth: how far the effective batch has followed it, where the recipe asks for that.
         plan: how long the run is.
+        place: how far it had come at the last point.
         batch: most samples in a micro-batch of the coming epoch.
         micro: rows of a kernel call in it.
     """
@@ -57,9 +61,9 @@ class Lane:
 
     def __post_init__(self) -> None:
         network, recipe, device = self.setup.network, self.setup.recipe, self.setup.data.device
-        self.plan = Plan(recipe, len(self.setup.data.train))
+        self.plan = self.setup.plan()
+        self.place = Place()
         self.batch, self.micro = self.setup.cut(self.window)
-        self._begun = 0  # steps before this epoch
         weights = [value.reshape(-1).to(device) for value in network.initial(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
         kept = [*optimizers.memory(recipe)]
@@ -72,14 +76,14 @@ class Lane:
     def key(self) -> Hashable:
         """Lanes with equal keys can be trained as one in the coming epoch."""
         alone = self.number if self.setup.network.alone else None
-        return (self.setup.network.key, self.setup.key, self.micro, alone)
+        return (self.setup.network.key, self.setup.key, self.micro, self.length, alone)
 
     @property
     def done(self) -> bool:
         """Whether the curve is complete."""
         recipe = self.setup.recipe
         patient = not recipe.patience or self.epoch - self.lowest[1] < recipe.patience
-        return self.plan.share(self.epoch, self.step) >= 1 or not patient
+        return self.plan.share(self.place) >= 1 or not patient
 
     @property
     def scored(self) -> Tensor:
@@ -96,16 +100,22 @@ class Lane:
         """Samples of one optimizer step in the coming epoch: the effective batch."""
         return self.plan.window(self.epoch, self.growth.factor)
 
+    @property
+    def length(self) -> int:
+        """Tokens of a sequence up to the next point: the whole context unless the recipe lets it grow to that."""
+        context, warmup = self.setup.data.context, self.setup.recipe.length_warmup
+        share = self.plan.share(self.place)
+        if not warmup or share >= warmup:
+            return context
+        return max(1, round(context * (_SHORTEST + (1 - _SHORTEST) * share / warmup)))
+
     def layout(self) -> Layout:
-        """How the coming epoch is cut."""
-        cut = layout(len(self.setup.data.train), self.window, self.batch, self.micro)
-        left = self.plan.left(self._begun)
-        return cut.first(left) if 0 < left < cut.steps else cut
+        """How the samples up to the next point are cut."""
+        return self.plan.layout(self.place, self.window, self.batch, self.micro)
 
     def rates(self, steps: int) -> list[float]:
-        """Learning rates of the coming epoch's steps."""
-        places = self.plan.places(self.epoch, self._begun, steps, self.window)
-        return rates(self.setup.recipe, places, self.plan.total)
+        """Learning rates of the steps up to the next point."""
+        return rates(self.setup.recipe, self.plan.places(self.place, steps, self.window), self.plan.total)
 
     def measured(self) -> dict[str, float]:
         """What the epoch just trained tells of its batch, beside its scores."""
@@ -125,13 +135,13 @@ class Lane:
     def ended_epoch(self) -> None:
         """Let the even average follow an epoch's end, before the scores are taken."""
         recipe = self.setup.recipe
-        if recipe.average == "swa" and self.plan.share(self.epoch + 1, self.step) > recipe.average_start:
+        if recipe.average == "swa" and self.plan.share(self._next()) > recipe.average_start:
             self._average(1 / (self.averaged + 1))
 
     def scored_at(self, loss: float) -> None:
         """Count an epoch, and remember its weights if they are the best so far."""
+        self.place = self._next()
         self.epoch += 1
-        self._begun = self.step
         if self.setup.recipe.batch_schedule == "noise":
             self.growth.follow(self.setup.recipe, self.noise)
         self.batch, self.micro = self.setup.cut(self.window)
@@ -145,6 +155,11 @@ class Lane:
     def detach(self) -> None:
         """Take the weights out of the cohort's matrix, so that this can be freed."""
         self.rows["weights"] = self.rows["weights"].clone()
+
+    def _next(self) -> Place:
+        """Where the run stands at the next point, once its steps are done."""
+        cut = self.layout()
+        return Place(self.epoch + 1, self.step, self.place.samples + int(cut.items[cut.ends].sum()))
 
     def _average(self, share: float) -> None:
         self.averaged += 1

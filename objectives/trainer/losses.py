@@ -46,6 +46,34 @@ class Loss:
             return (near * (off - 0.5 * near)).squeeze(2), near
         return off.square().squeeze(2), off.mul_(2)
 
+    def of_tokens(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for classes by number, without a table of what is wanted, which would be as large as the outputs.
+
+        Args:
+            outputs: [K, B, classes].
+            targets: class numbers [K, B]; those below 0 give numbers without meaning.
+        """
+        lanes, classes = len(outputs), outputs.shape[2]
+        logs = torch.log_softmax(outputs, dim=2)
+        own = targets.clamp(min=0).unsqueeze(2)
+        each = -logs.gather(2, own).squeeze(2)
+        if self._smoothing is None:
+            gradient = logs.exp_().scatter_add_(2, own, logs.new_tensor(-1.0).expand_as(own))
+        else:
+            smoothing = self._smoothing[:lanes].to(logs.dtype)
+            each = each * (1 - smoothing[..., 0]) - smoothing[..., 0] * logs.mean(dim=2)
+            gradient = logs.exp_().sub_(smoothing / classes).scatter_add_(2, own, (smoothing - 1).expand_as(own))
+        if self._gamma is None:
+            return each, gradient
+        factor, slope = self._focus(each, self._gamma[:lanes, :, 0])
+        return factor * each, gradient.mul_(slope.unsqueeze(2))
+
+    def _focus(self, each: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+        """(1 - p)^gamma with p = exp(-entropy), the class's probability, and the factor on the entropy's gradient."""
+        rest = -torch.expm1(-each)
+        focus = rest.pow(gamma)
+        return focus, focus + gamma * rest.clamp(min=1e-12).pow(gamma - 1) * (1 - rest) * each
+
     def _entropy(self, outputs: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
         lanes = len(outputs)
         if self._smoothing is not None:
@@ -56,11 +84,7 @@ class Loss:
         gradient = logs.exp_().sub_(wanted)
         if self._gamma is None:
             return each, gradient
-        # (1 - p)^gamma x entropy with p = exp(-entropy), which is the class's probability for a single class
-        gamma = self._gamma[:lanes, :, 0]
-        rest = -torch.expm1(-each)
-        focus = rest.pow(gamma)
-        slope = focus + gamma * rest.clamp(min=1e-12).pow(gamma - 1) * (1 - rest) * each
+        focus, slope = self._focus(each, self._gamma[:lanes, :, 0])
         return focus * each, gradient.mul_(slope.unsqueeze(2))
 
 

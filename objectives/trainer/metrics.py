@@ -34,7 +34,9 @@ def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int, mos
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 
 
-def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
+def score(
+    forward: Callable[[Tensor], Tensor], part: Part, data: Data, lanes: int, most: int | None
+) -> list[dict[str, float]]:
     """Scores of each lane; where each token has a target, tokens count as samples.
 
     Classification: ``loss`` (mean cross-entropy), ``accuracy``, ``balanced_accuracy`` (mean recall over the classes
@@ -43,7 +45,13 @@ def score(outputs: Tensor, part: Part, data: Data) -> list[dict[str, float]]:
     """
     import torch
 
-    outputs, targets = outputs.flatten(1, -2), part.targets.flatten()
+    if part.targets.dim() > 1:
+        from hpo.objectives.trainer.token_scores import ClassSums, rows_at_once, score_tokens
+
+        sums = ClassSums(lanes, part.classes, part.targets.device)
+        score_tokens(forward, part.inputs, part.targets, sums, rows_at_once(data.tokens, part.classes, most))
+        return sums.scores()
+    outputs, targets = predict(forward, part.inputs, lanes, most), part.targets
     columns = _classes(outputs, targets) if data.task == "classification" else _values(outputs, targets, data)
     names = list(columns)
     table = torch.stack([columns[name].double() for name in names], dim=1).tolist()

@@ -1,7 +1,8 @@
 """Which samples a lane sees when: its own order of each epoch, cut into windows and micro-batches.
 
 A window is the samples of one optimizer step, the effective batch, fewer at the epoch's end. Every sample of an epoch
-is used once; none is dropped.
+is used once; none is dropped. Where points of the curve go by steps, windows go on across the passes over the data, and
+a pass's order is computed place by place, so that a corpus of any size needs no memory for it.
 """
 
 from __future__ import annotations
@@ -13,15 +14,41 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.objectives.text.mixing import mixed
 from hpo.search.terms.recipe import derive_seed
 
 _LARGEST = 64  # more rows than this per lane make no kernel faster
 _OVERHEAD = 8  # what one more micro-batch costs, in samples
+_MOST_TOKENS = 8192  # per lane in a kernel call: more make none faster, and take memory
+_ROUNDS = 6  # of the network that shuffles; four suffice for a pseudorandom order
 
 
 def generator(seed: int, purpose: str, epoch: int) -> np.random.Generator:
     """Random numbers for one purpose in one epoch of one run, the same whenever and wherever it trains."""
     return np.random.Generator(np.random.SFC64(derive_seed(seed, purpose, epoch)))
+
+
+def shuffled(seed: int, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """What stands at some places of a random order of 0 .. count - 1: a Feistel network (Luby and Rackoff 1988).
+
+    The network permutes the numbers below a power of four; one that is not below ``count`` is sent through again.
+
+    >>> sorted(shuffled(7, np.arange(10), 10).tolist()) == list(range(10))
+    True
+    """
+    half = np.uint64(max(1, (int(count - 1).bit_length() + 1) // 2))
+    low = np.uint64((1 << int(half)) - 1)
+    keys = np.random.SFC64(seed).random_raw(_ROUNDS)
+    found = places.astype(np.uint64)
+    left = np.arange(found.size)
+    flat = found.reshape(-1)
+    while left.size:
+        upper, lower = flat[left] >> half, flat[left] & low
+        for key in keys:
+            upper, lower = lower, upper ^ (mixed(int(key), lower) & low)
+        flat[left] = (upper << half) | lower
+        left = left[flat[left] >= count]
+    return flat.reshape(places.shape).astype(np.int64)
 
 
 def micro_size(batch_size: int) -> int:
@@ -36,6 +63,21 @@ def micro_size(batch_size: int) -> int:
     sizes = [1 << i for i in range(_LARGEST.bit_length())]
     allowed = [size for size in sizes if size < 2 * batch_size]
     return min(allowed, key=lambda size: (-(-batch_size // size) * (size + _OVERHEAD), -size))
+
+
+def batch_rows(batch_size: int, tokens: int) -> int:
+    """Samples per kernel call for a batch of samples of so many tokens; 1 where a sample is a single thing.
+
+    Sequences are bound by multiplications, so a padded one costs what a real one does: a batch of them is cut into
+    equal pieces, of at most ``_MOST_TOKENS`` tokens where it has more.
+
+    >>> batch_rows(12, 1), batch_rows(12, 64), batch_rows(300, 64)
+    (16, 12, 100)
+    """
+    if tokens == 1:
+        return micro_size(batch_size)
+    pieces = -(-batch_size * tokens // _MOST_TOKENS)
+    return -(-batch_size // max(1, min(pieces, batch_size)))
 
 
 @dataclass(frozen=True)

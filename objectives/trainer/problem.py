@@ -71,16 +71,25 @@ class Problem:
             DataError: the data cannot be trained on.
         """
         self._check(knobs)
+        knobs = {**self._defaults(knobs), **knobs}
         recipe = TrainingRecipe.take(knobs)
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
         data = self._load(filled)
         _fits(recipe, data)
+        recipe = recipe.on_text(data.context) if data.context else recipe
         network = self._network(filled, data)
         _suits(recipe, network)
         setup = Setup(recipe, network, data, getattr(self._module, "loss", None), dict(knobs))
         if recipe.batch_size != "auto":
             return setup
         return dataclasses.replace(setup, capacity=self._capacity(setup, filled))
+
+    def _defaults(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
+        """What the objective's file says of the trainer's knobs, but for the run's length where the recipe says it."""
+        own = dict(getattr(self._module, "DEFAULTS", {}))
+        if any(knobs.get(name) for name in ("epochs", "max_tokens")):
+            own.pop("max_steps", None)
+        return own
 
     def _capacity(self, setup: Setup, filled: Mapping[str, Any]) -> int:
         """Most samples of a micro-batch; counted once for trials that take the same memory."""
@@ -99,7 +108,8 @@ class Problem:
                 return data
         found, read = call(self._module.data, filled)
         # where every trial has data of its own, old data must not pile up; a lane keeps what it trains on
-        self._data = [*self._data[1 - _LOADED :], (read, Data(Splits.of(found), self.device))]
+        ready = found.on(self.device) if hasattr(found, "on") else Splits.of(found).on(self.device)
+        self._data = [*self._data[1 - _LOADED :], (read, ready)]
         return self._data[-1][1]
 
     def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
@@ -107,9 +117,9 @@ class Problem:
             torch.manual_seed(derive_seed(filled["seed"], "weights"))
             made, _ = call(self._module.build, filled)
         if isinstance(made, Sequential):
-            return Stack(made, data.shape, data.output_shape, data.symbols)
+            return Stack(made, data.shape, data.output_shape, data.symbols, documents=data.documents)
         if isinstance(made, torch.nn.Module):
-            return ModuleNetwork(made.to(self.device), data.train.inputs[:2], data.output_shape, self._alone)
+            return ModuleNetwork(made.to(self.device), data.sample, data.output_shape, self._alone)
         raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
 
     def _check(self, knobs: Mapping[str, Any]) -> None:
@@ -133,12 +143,15 @@ def _fits(recipe: TrainingRecipe, data: Data) -> None:
     if data.task == "classification" and recipe.loss != "auto":
         raise UserError(f"loss: {recipe.loss} is for regression, and the data has classes: leave it auto")
     blended = [n for n in ("mixup", "input_noise", "feature_masking") if getattr(recipe, n)]
-    real = data.train.inputs.is_floating_point()
+    real = data.sample.is_floating_point()
+    lengths = [n for n in ("tokens_per_step", "max_tokens", "length_warmup") if getattr(recipe, n)]
+    if lengths and not data.context:
+        raise UserError(f"{lengths[0]} is for text and other sequences of tokens, and a sample here is none")
     if blended and not real:
         raise UserError(f"{blended[0]} needs inputs that are real numbers, and these are whole ones, such as token ids")
     balanced = [n for n in ("class_weight", "resample") if getattr(recipe, n) != "none"]
     balanced += ["label_noise"] if recipe.label_noise else []
-    if balanced and data.train.targets.dim() > 1:
+    if balanced and data.tokens > 1:
         raise UserError(f"{balanced[0]} needs one target per sample, and here each token has one")
     if (len(data.shape) != 3 or not real) and (
         moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]

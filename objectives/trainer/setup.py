@@ -10,8 +10,8 @@ from torch import Tensor
 
 from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer.metrics import ROWS
-from hpo.objectives.trainer.order import micro_size
-from hpo.objectives.trainer.plan import Plan
+from hpo.objectives.trainer.order import batch_rows
+from hpo.objectives.trainer.plan import Plan, plan_of
 from hpo.objectives.trainer.tensors import Data
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.errors import UserError
@@ -57,7 +57,12 @@ class Setup:
                 "averaged weights are scored with the running statistics of BatchNorm of the weights in training; "
                 "GroupNorm or LayerNorm have none"
             )
-        return found + Plan(self.recipe, len(self.data.train)).notes
+        return found + list(self.data.notes) + self.plan().notes
+
+    def plan(self) -> Plan:
+        """How long the run is, and where its points stand."""
+        data = self.data
+        return plan_of(self.recipe, len(data.train), data.context, by_steps=data.by_steps)
 
     def cut(self, window: int) -> tuple[int, int]:
         """What a step of so many samples is cut into.
@@ -84,8 +89,8 @@ class Setup:
                     "forbids to split: give accumulation_steps: 2 or more, or use GroupNorm or LayerNorm"
                 )
             return batch, batch
-        rows = micro_size(batch)
-        return batch, micro_size(-(-window // 2)) if measured and batch == window <= rows else rows
+        rows = batch_rows(batch, self.data.tokens)
+        return batch, batch_rows(-(-window // 2), self.data.tokens) if measured and batch == window <= rows else rows
 
     @property
     def key(self) -> Hashable:

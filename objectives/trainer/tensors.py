@@ -13,11 +13,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo.objectives.trainer.metrics import score
 from hpo.search.terms.errors import DataError
 
 Task: TypeAlias = Literal["classification", "regression"]
 
 Array: TypeAlias = NDArray[Any]
+
+IGNORED = -1
+"""Target of a token that has none: it is neither learnt nor scored."""
 
 _NAMES = ("train", "validation", "test")
 
@@ -29,7 +33,8 @@ class Splits:
     """Arrays that an objective's ``data`` returns.
 
     Attributes:
-        train, validation: (inputs [n, ...], targets [n]); classes may also be [n, positions], one per token.
+        train, validation: (inputs [n, ...], targets [n]); classes may also be [n, positions], one per token, -1 for
+            none.
         test: a function that returns the same for the test part, called when it is scored; None when there is none.
         task: ``classification`` (whole-number targets from 0) or ``regression``.
         classes: number of classes; 0 for regression.
@@ -51,6 +56,10 @@ class Splits:
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Any], tuple[Any, Any]] | None = None
     report: Callable[[Array, Array], Mapping[str, Any]] | None = None
+
+    def on(self, device: torch.device) -> Data:
+        """The same as tensors on a device; see ``Data``."""
+        return Data(self, device)
 
     @classmethod
     def of(cls, found: Any) -> Splits:
@@ -87,7 +96,7 @@ class Part:
     Attributes:
         inputs: [n, ...], float32, or int64 where they were whole numbers.
         targets: class numbers (int64) or standardized values (float32), [n]; or the class of each token,
-            [n, positions].
+            [n, positions], ``IGNORED`` where it has none.
         classes: how many; 0 for values.
     """
 
@@ -98,18 +107,29 @@ class Part:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def locate(self, seed: int, passes: Array, index: Array) -> tuple[Array, None]:
+        """Samples are where they are, and nothing in them is random."""
+        return index, None
+
+    def weights(self, index: Array, keys: Array | None) -> Array | None:
+        """Targets of each of these samples; None where it is one."""
+        return None if self.targets.dim() == 1 else self._counts[index]
+
+    def read(self, index: Tensor, keys: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of samples [m]."""
+        return self.inputs.index_select(0, index), self.targets.index_select(0, index)
+
     def wanted(self, index: Tensor) -> Tensor:
         """The outputs that a perfect network gives for samples [m]: 1 for the class and 0 else, or the value."""
-        if self.targets.dim() > 1:  # a table of all samples would be as large as tokens x classes
-            return self._one_hot(self.targets.index_select(0, index))
         return self._table.index_select(0, index)
 
     @cached_property
     def _table(self) -> Tensor:
-        return self._one_hot(self.targets) if self.classes else self.targets.unsqueeze(1)
+        return F.one_hot(self.targets, self.classes).float() if self.classes else self.targets.unsqueeze(1)
 
-    def _one_hot(self, targets: Tensor) -> Tensor:
-        return F.one_hot(targets, self.classes).float()
+    @cached_property
+    def _counts(self) -> Array:
+        return (self.targets != IGNORED).sum(dim=1).cpu().numpy()
 
 
 class Data:
@@ -128,10 +148,32 @@ class Data:
         if splits.task == "regression":
             raw = np.asarray(splits.train[1], dtype=np.float64)
             self.mean, self.deviation = float(raw.mean()), float(raw.std()) or 1.0
+        self.notes: tuple[str, ...] = ()
         self.symbols = splits.symbols
         self.train = self.part("train", *splits.train)
         self.validation = self.part("validation", *splits.validation)
         self.symbols = self.symbols or _symbols([self.train.inputs, self.validation.inputs])
+
+    by_steps = False
+    """Whether points of the curve go by optimizer steps unless the recipe says otherwise."""
+
+    documents = False
+    """Whether a sample is symbols and the number of the document that each belongs to, [2, positions]."""
+
+    @property
+    def tokens(self) -> int:
+        """Targets per sample; 1 where it has one."""
+        return self.train.targets.shape[1] if self.train.targets.dim() > 1 else 1
+
+    @property
+    def context(self) -> int:
+        """Positions of a sequence of symbols; 0 where samples are no such sequences."""
+        return self.shape[0] if self.symbols and len(self.shape) == 1 else 0
+
+    @property
+    def sample(self) -> Tensor:
+        """Two inputs, to try a model on."""
+        return self.train.inputs[:2]
 
     @property
     def classes(self) -> Array | None:
@@ -164,6 +206,19 @@ class Data:
             raise DataError("the data has no test part")
         return self.part("test", *self.splits.test())
 
+    def score(
+        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
+    ) -> list[dict[str, float]]:
+        """Scores of each lane on a part.
+
+        Args:
+            forward: maps inputs [lanes, B, ...] to outputs.
+            part: one of this data.
+            lanes: how many.
+            most: samples that the model is run on at a time at most; None for as many as is fast.
+        """
+        return score(forward, part, self, lanes, most)
+
     def part(self, name: str, inputs: Any, targets: Any) -> Part:
         """Check and move one part."""
         x, y = as_tensor(inputs), as_tensor(targets)
@@ -188,8 +243,9 @@ class Data:
                 raise DataError(f"the {name} part's targets hold NaN or infinite values")
         else:
             y = y.long()
-            if int(y.min()) < 0 or int(y.max()) >= self.splits.classes:
-                raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}")
+            if int(y.min()) < (IGNORED if y.dim() > 1 else 0) or int(y.max()) >= self.splits.classes:
+                ignored = f", or {IGNORED} for tokens without one" if y.dim() > 1 else ""
+                raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}{ignored}")
         return Part(x.to(self.device).contiguous(), y.to(self.device), self.splits.classes)
 
 

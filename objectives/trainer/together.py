@@ -22,7 +22,6 @@ from torch import Tensor
 
 from hpo.objectives.trainer.epoch import Epoch
 from hpo.objectives.trainer.lane import Lane
-from hpo.objectives.trainer.metrics import predict, score
 
 
 class Cohort:
@@ -43,10 +42,9 @@ class Cohort:
         for lane in lanes:
             lane.ended_epoch()
         scores = self._score(lanes)
-        for lane, by_step, measured, scored in zip(lanes, trained, noise, scores, strict=True):
+        for lane, by_step, counted, measured, scored in zip(lanes, trained, epoch.counted, noise, scores, strict=True):
             lane.failure = _divergence(lane, by_step, scored["loss"])
-            cut = lane.layout()
-            mean = float(np.average(by_step, weights=cut.items[cut.ends]))
+            mean = float(np.average(by_step, weights=counted)) if counted.any() else 0.0
             lane.noise.add(measured)
             scores_now = {f"val_{name}": value for name, value in scored.items()}
             lane.metrics = {"train_loss": mean, **scores_now, **lane.measured()}
@@ -70,11 +68,8 @@ class Cohort:
         values = setup.network.views(torch.stack([lane.scored for lane in lanes]) if averaged else self._weights)
         setup.network.mode(training=False)
         with torch.no_grad():
-            part = setup.data.validation
-            return score(
-                predict(lambda x: setup.network.forward(values, x, None), part.inputs, len(lanes), setup.rows),
-                part,
-                setup.data,
+            return setup.data.score(
+                lambda x: setup.network.forward(values, x, None), setup.data.validation, len(lanes), setup.rows
             )
 
 

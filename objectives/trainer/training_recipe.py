@@ -9,12 +9,11 @@ Pure: no torch.
 from __future__ import annotations
 
 import math
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
+from hpo.objectives.trainer.field_values import values_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, POSITIVE, Range
 
@@ -30,7 +29,7 @@ class TrainingRecipe:
 
     # --- how long, and how many samples a step ---------------------------------------------------------------------
     epochs: Annotated[int, AT_LEAST_1] = 20
-    """Passes over the training part, each one point of the learning curve. [epochs]"""
+    """Passes over the training part, each one point of the learning curve unless points go by steps. [epochs]"""
 
     patience: Annotated[int, AT_LEAST_0] = 0
     """Epochs without a lower validation loss after which training ends, keeping the best weights. [epochs; 0: never]"""
@@ -38,6 +37,14 @@ class TrainingRecipe:
     max_steps: Annotated[int, AT_LEAST_0] = 0
     """Optimizer steps after which the run ends, within an epoch if need be, unless its epochs end before; schedules
     spread over whichever comes first. [steps; 0: epochs alone]"""
+
+    max_tokens: Annotated[int, AT_LEAST_0] = 0
+    """Tokens after which a run on text ends, as ``max_steps``: recipes of any batch and context see as much. [tokens;
+    0: no limit]"""
+
+    eval_every: Annotated[int, AT_LEAST_0] = 0
+    """Optimizer steps between points of the curve, in place of epochs. [steps; 0: a point an epoch, and on text
+    twenty points evenly over the run]"""
 
     batch_size: Annotated[int | Literal["auto"], AT_LEAST_1] = 32
     """Samples in one micro-batch; ``auto`` is the largest that fits the study's memory limit, and needs
@@ -50,6 +57,10 @@ class TrainingRecipe:
     """Samples of one optimizer step, in place of ``accumulation_steps``: as many micro-batches of at most
     ``batch_size`` as it takes, the last of them with what is left. [samples; 0: batch_size x accumulation_steps]"""
 
+    tokens_per_step: Annotated[int, AT_LEAST_0] = 0
+    """Tokens of one optimizer step on text, in place of ``effective_batch``, which becomes this over ``context``,
+    rounded. [tokens; 0: effective_batch or accumulation_steps says]"""
+
     batch_schedule: Literal["fixed", "step", "linear", "noise"] = "fixed"
     """Growth of the effective batch over the epochs, by accumulation: none, doubling at even spaces, even growth, or
     doubling while the gradient noise scale measured in the run allows it (see ``growth``). [fixed; Smith et al. 2018;
@@ -58,6 +69,10 @@ class TrainingRecipe:
     batch_growth: Annotated[float, AT_LEAST_1] = 4.0
     """The last epoch's effective batch relative to the first one's, unless ``batch_schedule`` is fixed; under noise
     the most it may become. [factor; 1]"""
+
+    length_warmup: Annotated[float, BELOW_1] = 0.0
+    """Share of the run on text in which sequences grow evenly to the whole ``context``, an eighth at first. [fraction;
+    0; Li et al. 2022, arXiv 2108.06084]"""
 
     # --- learning rate ---------------------------------------------------------------------------------------------
     learning_rate: Annotated[float, POSITIVE] = 3e-3
@@ -198,7 +213,7 @@ class TrainingRecipe:
     """Seed of the initial weights, the order of samples and everything else random in the run."""
 
     def __post_init__(self) -> None:
-        for name, values in _values().items():
+        for name, values in values_of(type(self)).items():
             values.check(name, getattr(self, name))
         if self.nesterov and self.optimizer == "sgd" and self.momentum == 0:
             raise UserError("nesterov: true needs a momentum above 0")
@@ -213,10 +228,16 @@ class TrainingRecipe:
                 f"effective_batch: {self.effective_batch} and accumulation_steps: {self.accumulation_steps} both say "
                 "how many samples make a step: drop accumulation_steps, which follows from the other and batch_size"
             )
-        if self.batch_size == "auto" and not self.effective_batch:
+        if self.tokens_per_step and (self.effective_batch or self.accumulation_steps != 1):
+            said = "effective_batch" if self.effective_batch else "accumulation_steps"
+            raise UserError(
+                f"tokens_per_step: {self.tokens_per_step} and {said}: {getattr(self, said)} both say how much makes a "
+                f"step: drop {said}"
+            )
+        if self.batch_size == "auto" and not self.effective_batch and not self.tokens_per_step:
             raise UserError(
                 "batch_size: auto chooses only how a step is cut, so the samples of a step must be said: "
-                "add effective_batch, such as effective_batch: 128"
+                "add effective_batch, such as effective_batch: 128, or on text tokens_per_step"
             )
         if self.batch_schedule != "noise":
             return
@@ -229,6 +250,16 @@ class TrainingRecipe:
                 "batch_schedule: noise cannot measure under class_weight, which changes what a sample's gradient is: "
                 "use resample: balanced, or another batch_schedule"
             )
+
+    def on_text(self, context: int) -> TrainingRecipe:
+        """The same with ``tokens_per_step`` as the samples of a step that it amounts to.
+
+        >>> TrainingRecipe(tokens_per_step=1000).on_text(context=64).effective_batch
+        16
+        """
+        if not self.tokens_per_step:
+            return self
+        return replace(self, effective_batch=max(1, round(self.tokens_per_step / context)), tokens_per_step=0)
 
     @property
     def first_batch(self) -> int:
@@ -295,44 +326,9 @@ class TrainingRecipe:
         >>> TrainingRecipe.take({"learning_rate": 0.1, "width": 64}).learning_rate
         0.1
         """
-        whole = {name for name, values in _values().items() if values.number is int}
+        whole = {name for name, values in values_of(cls).items() if values.number is int}
         chosen = {name: knobs[name] for name in cls.names() & set(knobs)}
         for name, value in chosen.items():
             if name in whole and isinstance(value, float) and value.is_integer():
                 chosen[name] = int(value)
         return cls(**chosen)
-
-
-@dataclass(frozen=True)
-class _Values:
-    """What a field takes: numbers of a type within limits, and single values."""
-
-    number: type[int] | type[float] | None
-    limits: Range | None
-    options: tuple[Any, ...]
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise a UserError for a value that the field does not take."""
-        if value in self.options:
-            return
-        kinds = (int, float) if self.number is float else (int,)
-        if self.number is None or isinstance(value, bool) or not isinstance(value, kinds):
-            words = {int: ["a whole number"], float: ["a number"], None: []}[self.number]
-            options = "one of " * (len(self.options) > 1) + ", ".join(self.options)
-            raise UserError(f"{name}: {value!r} is not {' or '.join([*words, options] if options else words)}")
-        if self.limits is not None and value not in self.limits:
-            raise UserError(f"{name} must be {self.limits}, got {value!r}")
-
-
-@cache
-def _values() -> dict[str, _Values]:
-    found = {}
-    for name, hint in typing.get_type_hints(TrainingRecipe, include_extras=True).items():
-        annotated = typing.get_origin(hint) is Annotated
-        plain, limits = (hint.__origin__, hint.__metadata__[0]) if annotated else (hint, None)
-        members = [plain] if typing.get_origin(plain) in (None, Literal) else typing.get_args(plain)
-        number = next((member for member in members if member in (int, float)), None)
-        options = [value for m in members if typing.get_origin(m) is Literal for value in typing.get_args(m)]
-        if number or options:
-            found[name] = _Values(number, limits, tuple(options))
-    return found

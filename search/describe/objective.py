@@ -20,7 +20,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -212,7 +212,9 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
             raise UserError(f"{source.path.name} defines build but not data: the suite needs both to train it")
         parts = [source.signature(name) or Signature() for name in ("build", "data")]
         knobs = _training_knobs() | parts[0] | parts[1]
-        signature = Signature(knobs.knobs, any(part.open for part in parts), source.doc)
+        own = source.constant("DEFAULTS")
+        told = {name: replace(knobs.knobs[name], default=value) for name, value in _known(own, knobs).items()}
+        signature = Signature({**knobs.knobs, **told}, any(part.open for part in parts), source.doc)
         return Objective(canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True)
     name = function or "train"
     found = source.signature(name)
@@ -222,6 +224,11 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
     return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=source.returns_model(name))
+
+
+def _known(own: Any, knobs: Signature) -> dict[str, Any]:
+    """The knobs of training whose default is another one in this objective, as its ``DEFAULTS`` say."""
+    return {name: value for name, value in own.items() if name in knobs.knobs} if isinstance(own, dict) else {}
 
 
 @cache

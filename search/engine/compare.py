@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpo.search.describe.horizon import horizon_of
-from hpo.search.describe.objective import describe
+from hpo.search.describe.objective import describe, import_module
 from hpo.search.engine import run as engine
 from hpo.search.engine.plugins import executor_of
 from hpo.search.engine.watch import GRACE
-from hpo.search.executors.common.spread import LANES
+from hpo.search.executors.common.spread import lanes_of
 from hpo.search.report import out
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
@@ -116,13 +116,14 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
 
 def _narrowed(study: Study, steps: int, say: Callable[[str], Any]) -> Study:
     """The same study with at most a quarter of its trials in training at a time."""
-    plugin = executor_of(study, trained_by_suite=describe(study.objective, study.folder).trained_by_suite)
+    objective = describe(study.objective, study.folder)
+    plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
     known = options_of("executor", plugin.name).knobs
     if not {"lanes", "workers"} & set(known):
         return study
     workers = int(plugin.options.get("workers", study.workers)) if "workers" in known else 1
     given = plugin.options.get("lanes", "auto") if "lanes" in known else 1
-    lanes = LANES if given == "auto" else int(given)
+    lanes = lanes_of(import_module(objective)) if given == "auto" else int(given)
     most = max(1, (study.budget.trials or steps // _horizon(study)) // _SHARE)
     fit_workers = min(workers, most)
     fit_lanes = min(lanes, most // fit_workers)

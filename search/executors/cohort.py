@@ -3,9 +3,10 @@
 What it does: lanes whose networks and micro-batches have the same shape share their kernels; others form a cohort of
 their own. A freed lane takes the next trial at the next epoch. Curves are the same as from training each trial alone.
 When to use it: for small models, where a step costs mostly overhead; it is what studies of ``mlp`` and ``cnn`` use.
-Options: ``lanes`` = 16, trials that a process trains at a time; ``workers`` = the study's, processes of one core each;
-``paused_memory`` = 512, MiB of paused trials that a process keeps in memory. Beyond that the longest paused go to an
-unnamed file in ``.hpo``, and come back to the last bit; what the disk cannot hold trains again up to where it was.
+Options: ``lanes`` = 16, trials that a process trains at a time, or 1 where the objective says that company gains
+nothing; ``workers`` = the study's, processes of one core each; ``paused_memory`` = 512, MiB of paused trials that a
+process keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back to the last
+bit; what the disk cannot hold trains again up to where it was.
 Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.executors.common.spread import LANES, Spread
+from hpo.search.executors.common.spread import Spread, lanes_of
 from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
@@ -35,7 +36,7 @@ def make(
 
     Args:
         task: objective, data and device.
-        lanes: trials that a process trains at a time; ``auto`` is 16.
+        lanes: trials that a process trains at a time; ``auto`` is what the objective says, else 16.
         workers: processes; with one, training is done in this.
         paused_memory: MiB of paused trials that a process keeps in memory rather than on disk.
 
@@ -45,7 +46,7 @@ def make(
     trainer = Trainer(task)
     if not trainer.objective.trained_by_suite:
         raise UserError(f"{task.objective} trains by itself, so its trials cannot form a cohort: use executor: inline")
-    count = LANES if lanes == "auto" else lanes
+    count = lanes_of(trainer.module) if lanes == "auto" else lanes
     if count < 1:
         raise UserError(f"a cohort needs at least one lane, not {count}")
     if workers < 1:

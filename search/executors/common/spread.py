@@ -26,6 +26,15 @@ LANES = 16
 """Trials that a process trains at a time where nothing else is asked for: more gain little once the overhead is shared,
 and crowd the cache."""
 
+
+def lanes_of(module: object) -> int:
+    """The same for an objective: ``LANES`` of its file, where multiplications cost so much that company gains nothing.
+
+    Workers gain there what lanes do elsewhere.
+    """
+    return int(getattr(module, "LANES", LANES))
+
+
 _LOOK = 0.5
 """Seconds after which a worker that says nothing is looked at, and the time too."""
 

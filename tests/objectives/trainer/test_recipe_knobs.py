@@ -15,6 +15,7 @@ from hpo.objectives.trainer import augment
 from hpo.objectives.trainer.losses import Loss
 from hpo.objectives.trainer.order import layout
 from hpo.objectives.trainer.samples import draw
+from hpo.objectives.trainer.tensors import Part
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.errors import UserError
 
@@ -25,6 +26,10 @@ ACTIVE: dict[str, tuple[Any, dict[str, Any]]] = {
     "batch_growth": (3.0, {"batch_schedule": "step"}),
     "effective_batch": (15, {}),
     "max_steps": (7, {}),
+    "max_tokens": (99, {"kind": "tokens"}),
+    "eval_every": (3, {}),
+    "tokens_per_step": (40, {"kind": "tokens"}),
+    "length_warmup": (0.5, {"kind": "tokens", "eval_every": 3}),
     "adam_rate": (1e-3, {"optimizer": "muon"}),
     "coupling": ("sqrt", {}),
     "reference_batch": (5, {"coupling": "linear"}),
@@ -162,24 +167,28 @@ def test_scores_do_not_depend_on_the_loss(loss: str) -> None:
 CLASSES = np.array([0] * 70 + [1] * 25 + [2] * 5)
 
 
+def part(count: int) -> Part:
+    return Part(torch.zeros(count, 1), torch.zeros(count, dtype=torch.int64), 3)
+
+
 def test_balanced_weights_are_those_of_scikit_learn_and_the_window_is_their_weighted_mean() -> None:
     from sklearn.utils.class_weight import compute_class_weight
 
     cut = layout(100, 20, 20, 32)
-    drawn = draw(TrainingRecipe(class_weight="balanced"), 0, cut, CLASSES, 100)
+    drawn = draw(TrainingRecipe(class_weight="balanced"), 0, cut, CLASSES, part(100))
     weights = compute_class_weight("balanced", classes=np.arange(3), y=CLASSES)
     assert drawn.share.sum() == pytest.approx(cut.steps)
     first = drawn.share[0][cut.real[0] > 0]
     expected = weights[CLASSES[drawn.target[0][cut.real[0] > 0]]]
     assert first == pytest.approx(expected / expected.sum())
-    rooted = draw(TrainingRecipe(class_weight="sqrt"), 0, cut, CLASSES, 100).share[0][cut.real[0] > 0]
+    rooted = draw(TrainingRecipe(class_weight="sqrt"), 0, cut, CLASSES, part(100)).share[0][cut.real[0] > 0]
     assert rooted == pytest.approx(np.sqrt(expected) / np.sqrt(expected).sum())
 
 
 def test_resampling_shows_all_classes_equally_often() -> None:
     seen = np.zeros(3)
     for epoch in range(60):
-        drawn = draw(TrainingRecipe(resample="balanced"), epoch, layout(100, 100, 100, 128), CLASSES, 100)
+        drawn = draw(TrainingRecipe(resample="balanced"), epoch, layout(100, 100, 100, 128), CLASSES, part(100))
         seen += np.bincount(CLASSES[drawn.index.ravel()[:100]], minlength=3)
     assert seen / seen.sum() == pytest.approx([1 / 3] * 3, abs=0.02)
 
@@ -187,7 +196,7 @@ def test_resampling_shows_all_classes_equally_often() -> None:
 def test_label_noise_changes_its_share_of_targets_the_same_ones_in_every_epoch() -> None:
     found = []
     for epoch in range(2):
-        drawn = draw(TrainingRecipe(label_noise=0.4, seed=3), epoch, layout(1000, 1000, 1000, 1024), None, 1000)
+        drawn = draw(TrainingRecipe(label_noise=0.4, seed=3), epoch, layout(1000, 1000, 1000, 1024), None, part(1000))
         own = dict(zip(drawn.index[0, :1000].tolist(), drawn.target[0, :1000].tolist(), strict=True))
         found.append(own)
     assert found[0] == found[1]
@@ -195,7 +204,7 @@ def test_label_noise_changes_its_share_of_targets_the_same_ones_in_every_epoch()
 
 
 def test_mixup_mixes_inputs_and_targets_in_one_proportion() -> None:
-    drawn = draw(TrainingRecipe(mixup=0.4), 0, layout(4000, 4000, 4000, 4096), None, 4000)
+    drawn = draw(TrainingRecipe(mixup=0.4), 0, layout(4000, 4000, 4000, 4096), None, part(4000))
     assert drawn.part is not None
     assert drawn.part.mean() == pytest.approx(0.5, abs=0.02)
     assert drawn.part.var() == pytest.approx(0.25 / (2 * 0.4 + 1), abs=0.01)  # of Beta(a, a)

@@ -126,7 +126,7 @@ def test_wsd_stays_then_falls() -> None:
 def test_the_gradient_noise_of_an_epoch_is_the_unbiased_estimate_of_its_micro_batches() -> None:
     own = lane(batch_size=7, accumulation_steps=3, learning_rate=1e-12, epochs=1)
     network, part, cut = own.setup.network, own.setup.data.train, own.layout()
-    drawn = draw(own.setup.recipe, 0, cut, own.setup.data.classes, len(part))
+    drawn = draw(own.setup.recipe, 0, cut, own.setup.data.classes, part)
     row = own.rows["weights"].clone().requires_grad_()
     spreads, signals = [], []
     for window in range(cut.steps):

@@ -18,8 +18,7 @@ from hpo.objectives.trainer.gradient_noise import NoiseRecord
 from hpo.objectives.trainer.growth import Growth
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.lanes import CohortExecutor
-from hpo.objectives.trainer.order import layout
-from hpo.objectives.trainer.plan import Plan
+from hpo.objectives.trainer.plan import Place, Plan
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.schedules import rates
 from hpo.objectives.trainer.tensors import Splits
@@ -125,9 +124,8 @@ def test_the_plan_of_a_run_is_what_it_then_does(
         epochs=epochs, max_steps=limit, batch_size=batch, batch_schedule=batch_schedule, batch_growth=growth
     )
     plan, epoch, step = Plan(recipe, 50), 0, 0
-    while plan.share(epoch, step) < 1:
-        window = plan.window(epoch, 1.0)
-        step += min(layout(50, window, batch, 64).steps, limit - step)
+    while plan.share(Place(epoch, step)) < 1:
+        step += plan.layout(Place(epoch, step), plan.window(epoch, 1.0), batch, 64).steps
         epoch += 1
     assert step == plan.total
     assert step == limit or epoch == epochs
