@@ -1,0 +1,93 @@
+"""Language model that predicts the next token, on any text; the Python standard library's sources by default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from hpo.objectives.trainer.language import DEFAULTS, LANES, METRICS, horizon, size
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1
+
+if TYPE_CHECKING:
+    from hpo.objectives.networks.layers import Sequential
+    from hpo.objectives.trainer.text import TextSplits
+
+__all__ = ["DEFAULTS", "LANES", "METRICS", "build", "data", "horizon", "size"]
+
+TRIED = (
+    {"depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 2000},
+    {"depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 2000,
+     "pack": "documents", "batch_size": 2, "accumulation_steps": 2},
+)  # fmt: skip
+
+
+def build(
+    *,
+    depth: Annotated[int, AT_LEAST_1] = 4,
+    heads: Annotated[int, AT_LEAST_1] = 4,
+    width: Annotated[int, AT_LEAST_1] = 128,
+    positions: Literal["learned", "rotary"] = "learned",
+    normalization: Literal["layer", "rms"] = "layer",
+    activation: Literal["gelu", "swiglu", "relu2"] = "gelu",
+    tied: bool = False,
+    init: Literal["torch", "gpt2"] = "torch",
+    dropout: Annotated[float, BELOW_1] = 0.0,
+    parametrization: Literal["standard", "mup"] = "standard",
+    base_width: Annotated[int, AT_LEAST_1] = 128,
+    base_depth: Annotated[int, AT_LEAST_1] = 4,
+    checkpoint_activations: bool = False,
+) -> Sequential:
+    """A transformer of pre-normalized blocks that sees the tokens before (Radford et al. 2019).
+
+    Args:
+        depth: blocks.
+        heads: of each attention; they divide the width.
+        width: of the vectors between blocks.
+        positions: learned vectors, or rotary (Su et al. 2021).
+        normalization: layer normalization, or RMS (Zhang and Sennrich 2019).
+        activation: GELU, SwiGLU (Shazeer 2020) at equal parameters, or squared ReLU (So et al. 2021).
+        tied: whether the output layer is the table of embeddings.
+        init: first weights as torch draws them, or as GPT-2.
+        dropout: share of each branch's outputs dropped in training.
+        parametrization: mup keeps the best learning rate where width and depth change (Yang et al. 2022).
+        base_width: width at which mup is standard.
+        base_depth: depth at which mup is standard.
+        checkpoint_activations: compute activations again in the backward pass, which saves memory.
+    """
+    from hpo.objectives.networks.transformer import transformer
+
+    return transformer(
+        depth=depth, heads=heads, width=width, causal=True, positions=positions, normalization=normalization,
+        activation=activation, tied=tied, init=init, dropout=dropout, parametrization=parametrization,
+        base_width=base_width, base_depth=base_depth, checkpoint_activations=checkpoint_activations,
+    )  # fmt: skip
+
+
+def data(
+    *,
+    data: Any = None,
+    split_seed: int = 0,
+    tokenizer: Literal["bytes", "char", "bpe"] = "bytes",
+    vocabulary: Annotated[int, AT_LEAST_1] = 1024,
+    context: Annotated[int, AT_LEAST_1] = 64,
+    pack: Literal["stream", "documents", "pad"] = "stream",
+    truncate: Literal["head", "tail", "window"] = "window",
+    score_bytes: Annotated[int, AT_LEAST_0] = 32768,
+) -> TextSplits:
+    """Number the text, and lay out rows of it.
+
+    Args:
+        tokenizer: bytes, the characters that occur, or pairs of bytes learnt from the training part.
+        vocabulary: symbols of bpe.
+        context: tokens that the model sees at a time.
+        pack: rows of a stream, of whole documents that do not see one another, or of one document each.
+        truncate: of documents longer than the context: the first tokens, the last, or all, cut in pieces.
+        score_bytes: validation text that a point is scored on; 0 for all there is.
+    """
+    from hpo.objectives.text.corpus import open_corpus
+    from hpo.objectives.text.tokenizers import tokenize
+    from hpo.objectives.trainer.text import TextSplits
+
+    corpus = open_corpus("stdlib" if data is None else data, split_seed)
+    return TextSplits(
+        tokenize(corpus, tokenizer, vocabulary), context, pack, truncate, score_bytes, split_seed=split_seed
+    )

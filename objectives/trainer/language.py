@@ -1,0 +1,67 @@
+"""What the objectives of language models share: their metrics, the trainer's defaults, and how long a recipe trains.
+
+Pure: no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+METRICS = (
+    "train_loss", "val_loss", "val_accuracy", "val_bpb",
+    "micro_batch", "effective_batch",
+    "gradient_variance", "gradient_variance_error", "gradient_square", "gradient_square_error",
+)  # fmt: skip
+"""Nats per token, share of tokens whose likeliest one is right, bits per byte of text; and of the batch."""
+
+DEFAULTS = {
+    "epochs": 1000, "max_steps": 2000, "batch_size": 12, "learning_rate": 1e-3, "beta2": 0.99, "weight_decay": 0.1,
+    "clip_norm": 1.0, "warmup": 0.05, "floor": 0.1,
+}  # fmt: skip
+"""Of the trainer's knobs: about nanoGPT's small setting; a run is over after the steps, or a thousand passes."""
+
+LANES = 1
+"""Trials a process trains at a time: matrices of this size keep a core busy, so that company brings nothing."""
+
+CONTEXT, WIDTH, DEPTH = 64, 128, 4
+
+_POINTS = 20
+
+
+def horizon(recipe: Mapping[str, Any]) -> int:
+    """Points of a complete curve: twenty, or one every ``eval_every`` steps.
+
+    >>> horizon({}), horizon({"eval_every": 150}), horizon({"max_tokens": 76800, "eval_every": 10})
+    (20, 14, 10)
+    """
+    every = recipe.get("eval_every") or 0
+    return -(-steps(recipe) // int(every)) if every else min(_POINTS, steps(recipe))
+
+
+def steps(recipe: Mapping[str, Any]) -> int:
+    """Optimizer steps of a recipe, as far as it alone tells: short texts may be over before."""
+    tokens = recipe.get("max_tokens") or 0
+    limit = recipe.get("max_steps", 0 if tokens else DEFAULTS["max_steps"])
+    ends = [int(limit)] * bool(limit) + [-(-int(tokens) // step_tokens(recipe))] * bool(tokens)
+    return max(1, min(ends, default=1))
+
+
+def step_tokens(recipe: Mapping[str, Any]) -> int:
+    """Tokens of an optimizer step in the beginning."""
+    context = int(recipe.get("context", CONTEXT))
+    if recipe.get("tokens_per_step"):
+        return int(max(1, round(recipe["tokens_per_step"] / context))) * context
+    batch = recipe.get("batch_size", DEFAULTS["batch_size"])
+    several = (1 if batch == "auto" else int(batch)) * int(recipe.get("accumulation_steps", 1))
+    return int(recipe.get("effective_batch") or several) * context
+
+
+def size(recipe: Mapping[str, Any]) -> dict[str, float]:
+    """What ``hpo scale`` needs: parameters without embeddings, tokens of a step and of the run."""
+    per_step = step_tokens(recipe)
+    return {
+        "parameters": 12.0 * recipe.get("depth", DEPTH) * recipe.get("width", WIDTH) ** 2,
+        "tokens_per_step": float(per_step),
+        "tokens": float(per_step * steps(recipe)),
+    }
