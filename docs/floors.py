@@ -33,10 +33,12 @@ FLOORS: tuple[dict[str, str], ...] = (
         "objectives/trainer": "many trials trained as one batched model",
         "search/executors/common": "worker processes, and cohorts spread over them",
         "search/report": "what a study tells: data, text, tables, files, plots",
+        "search/report/formats": "recipes in the keys of other tools, one file per tool",
     },
     {
         "objectives/text": "the data of language models: documents, tokens, packing, masks",
         "objectives/networks": "layers and models that run all lanes of a cohort at a time",
+        "search/report/formats/common": "the run that a recipe means on so many devices",
         "search/running": "one trial as an iterator over its curve, whatever the objective is",
         "search/studyfile": "from YAML to a checked study, every mistake with its place",
         "search/samplers": "what proposes recipes, one file per sampler",

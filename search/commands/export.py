@@ -1,7 +1,10 @@
-"""Export the winner of a study as YAML, or its trials as a table.
+"""Export the winner of a study as YAML, its trials as a table, or a recipe in the keys of the tool that trains it large.
 
 The YAML holds the recipe by knob name, and apart from it the study, trial, values with interval, seed, data digest and
 versions. `hpo train FILE` trains it again.
+
+With --format transformers, lightning, llama-factory, axolotl, torchtune or nanogpt the winner's recipe, or that of
+--trial N, is written for so many --devices in that tool's own keys, with a comment on everything that has none.
 """
 
 from __future__ import annotations
@@ -14,11 +17,14 @@ from typing import TYPE_CHECKING
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import files
 from hpo.search.report.out import data, say
-from hpo.search.terms.errors import UserError
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from hpo.search.report.study import StudyReport
     from hpo.search.store import Store
+
+_OWN = ("yaml", "csv", "parquet")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +35,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, default=1, metavar="K", help="the best K recipes (default: 1; several goals: the front)"
     )
     parser.add_argument(
-        "--format", choices=("yaml", "csv", "parquet"), help="by default the output's ending says, else yaml"
+        "--format",
+        metavar="FORMAT",
+        help=f"{', '.join(_OWN)} (by default the output's ending says, else yaml), or a tool: "
+        f"{', '.join(registry.names('format'))}",
+    )
+    tool = parser.add_argument_group("for a tool")
+    tool.add_argument("--trial", type=int, metavar="N", help="the recipe of this trial (default: the winner's)")
+    tool.add_argument("--devices", type=int, metavar="N", help="devices that share a step's samples (default: 1)")
+    tool.add_argument(
+        "--samples", type=int, metavar="N", help="training samples of the large run, where the recipe goes by epochs"
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="a file instead of standard output")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
@@ -44,23 +59,66 @@ def main(arguments: argparse.Namespace) -> int:
     output: Path | None = arguments.output
     endings = {".csv": "csv", ".parquet": "parquet"}
     kind = arguments.format or (endings.get(output.suffix, "yaml") if output is not None else "yaml")
+    _check(arguments, kind)
     if output is not None:
         if os.path.lexists(output) and not arguments.force:
             raise UserError(f"{output} exists; --force replaces it")
         files.probe(output)
     store, name = options.store_of(arguments), options.study_name(arguments)
     found = report.report(store, name)
-    if kind == "yaml":
-        text = _yaml(store, found, arguments.top)
+    if kind in ("csv", "parquet"):
+        _table(report.table(found), kind, output)
+    else:
+        text = _yaml(store, found, arguments.top) if kind == "yaml" else _for_tool(found, kind, arguments)
         if output is None:
             data(text)
         else:
             files.write(output, text)
-    else:
-        _table(report.table(found), kind, output)
     if output is not None:
         say(f"wrote {output}" + (f"; train it with: hpo train {output}" if kind == "yaml" else ""))
     return 0
+
+
+def _check(arguments: argparse.Namespace, kind: str) -> None:
+    """Refuse a format that there is not, and options that do not go with it.
+
+    Raises:
+        UserError: with what to give instead.
+    """
+    tools = registry.names("format")
+    if kind not in (*_OWN, *tools):
+        known = (*_OWN, *tools)
+        raise UserError(
+            f"there is no format {kind!r}: {did_you_mean(kind, known) or 'it is one of ' + ', '.join(known)}"
+        )
+    if kind in tools:
+        for flag in ("devices", "samples"):
+            given = getattr(arguments, flag)
+            if given is not None and given < 1:
+                raise UserError(f"--{flag} counts {flag} from 1, got {given}")
+        if arguments.top != 1:
+            raise UserError(f"--format {kind} writes one recipe: name another than the winner's with --trial N")
+        return
+    for flag in ("trial", "devices", "samples"):
+        if getattr(arguments, flag) is not None:
+            raise UserError(f"--{flag} goes with the format of a tool: add --format {' or '.join(tools)}")
+
+
+def _for_tool(found: StudyReport, tool: str, arguments: argparse.Namespace) -> str:
+    from hpo.search.report import recipefile
+
+    module = registry.load("format", tool)
+    run = recipefile.run_for(
+        found, tool, trial=arguments.trial, devices=arguments.devices or 1, samples=arguments.samples
+    )
+    if run.language not in module.TAKES:
+        others = [name for name in registry.names("format") if run.language in registry.load("format", name).TAKES]
+        what = {"masked": "a masked language model"}.get(run.language, "no language model")
+        raise UserError(
+            f"{tool} trains causal language models, and {run.label} is {what}: take --format {' or '.join(others)}"
+        )
+    text: str = module.write(run)
+    return text
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:

@@ -1,14 +1,19 @@
-"""The YAML that `hpo export` writes: a recipe, and apart from it where it comes from; ``exported`` reads it."""
+"""What `hpo export` writes of a recipe: YAML with where it comes from, which ``exported`` reads; and the run for a tool."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from hpo.search.describe.live import LIVE
+from hpo.search.describe.objective import Objective, describe
+from hpo.search.report.formats.common.run import Run, run_of
 from hpo.search.report.study import StudyReport
 from hpo.search.studyfile.yaml12 import dump
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
+from hpo.search.terms.knobs import Signature
 from hpo.search.terms.recipe import canonical
 from hpo.search.terms.winner import Candidate
 
@@ -63,6 +68,54 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         content["front" if several else "others"] = others
     title = f"# {found.question or found.name}: the winner; train it with: hpo train THIS_FILE\n"
     return title + dump(_plain(content))
+
+
+def run_for(
+    found: StudyReport, tool: str, *, trial: int | None = None, devices: int = 1, samples: int | None = None
+) -> Run:
+    """The run that the winner's recipe means on so many devices, or that of a trial.
+
+    Args:
+        found: the study.
+        tool: in which it is to run.
+        trial: number of the trial; None for the winner.
+        devices: data-parallel devices.
+        samples: training samples of the large run, where the recipe goes by epochs.
+
+    Raises:
+        UserError: there is no winner yet or no such trial, or the recipe does not say what the tool must know.
+    """
+    task = stored_task(found)
+    number = trial if trial is not None else found.winner.candidates[0].trial if found.winner else None
+    if number is None:
+        raise UserError(
+            f"{found.name} has no winner yet; finish it with: hpo run --study {found.name}, or name a trial: --trial N"
+        )
+    chosen = next((known for known in found.trials if known.number == number), None)
+    if chosen is None:
+        raise UserError(f"{found.name} has no trial {number}; it has {len(found.trials)}, counted from 0")
+    if trial is None and found.winner is not None:
+        recipe = dict(found.winner.recipe)
+    else:
+        recipe = {**_fixed(found), **chosen.point} | ({} if chosen.seed is None else {"seed": chosen.seed})
+    cut = chosen.metrics.get("micro_batch")
+    return run_of(
+        _objective(task),
+        recipe,
+        tool=tool,
+        title=f"{found.name}: the recipe of {'the winner, ' if trial is None else ''}trial {number} of {task.objective}",
+        name=found.name,
+        devices=devices,
+        samples=samples,
+        micro=int(cut) if cut is not None and cut >= 1 else None,
+    )
+
+
+def _objective(task: Task) -> Objective:
+    """The objective of a task; a function of another process with the knobs that its recipes name."""
+    if task.objective.startswith(LIVE):
+        return Objective(task.objective, "live", None, task.objective.removeprefix(LIVE), Signature({}, True))
+    return describe(task.objective, Path(task.folder))
 
 
 def stored_task(found: StudyReport) -> Task:

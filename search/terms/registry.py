@@ -1,8 +1,8 @@
 """The folder is the registry: which plug-ins and studies exist, found by listing, read without importing.
 
 ``sampler: tpe`` is ``search/samplers/tpe.py``; ``objective: mlp`` is ``objectives/mlp.py``; ``data: {table: ...}`` is
-``objectives/data/kinds/table.py``; ``--study lr-batch`` is ``studies/lr-batch.yaml``. A hyphen in a name is an
-underscore in a file name.
+``objectives/data/kinds/table.py``; ``--study lr-batch`` is ``studies/lr-batch.yaml``; ``--format axolotl`` is
+``search/report/formats/axolotl.py``. A hyphen in a name is an underscore in a file name.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _FOLDERS = {
     "policy": ("hpo.search.policies", _SEARCH / "policies"),
     "executor": ("hpo.search.executors", _SEARCH / "executors"),
     "command": ("hpo.search.commands", _SEARCH / "commands"),
+    "format": ("hpo.search.report.formats", _SEARCH / "report" / "formats"),
     "objective": ("hpo.objectives", _BESIDE / "objectives"),
     "data": ("hpo.objectives.data.kinds", _BESIDE / "objectives" / "data" / "kinds"),
     "study": ("hpo.studies", _BESIDE / "studies"),
