@@ -77,7 +77,7 @@ def _rate(sheet: Sheet, run: Run) -> None:
     """As the Trainer's; axolotl has one-cycle beside its schedules."""
     recipe = run.training
     if recipe.schedule != "one-cycle" or recipe.floor > 1 / 250000 or not run.steps or recipe.optimizer == "muon":
-        hf.put_rate(sheet, run, kind="lr_scheduler")
+        hf.put_rate(sheet, run, kind="lr_scheduler", least="left out it would be some, and of 1 axolotl makes 2")
         return
     sheet.set("learning_rate", run.peak, "learning_rate", "coupling", "reference_batch")
     sheet.set("lr_scheduler", "one_cycle", "schedule", "floor", why="as torch's OneCycleLR, and as the recipe's")

@@ -75,8 +75,13 @@ def _wsd(run: Run, flat: str) -> Scheduler:
     return Scheduler("warmup_stable_decay", kwargs, len(notes) == 0 or not notes[0].startswith("the recipe"), tuple(notes))
 
 
-def put_rate(sheet: Sheet, run: Run, *, kind: str = "lr_scheduler_type", ratio: str = "warmup_ratio") -> None:
-    """Rate, schedule and warm-up; the warm-up in steps where their number is known, else as a share under ``ratio``."""
+def put_rate(
+    sheet: Sheet, run: Run, *, kind: str = "lr_scheduler_type", ratio: str = "warmup_ratio", least: str = ""
+) -> None:
+    """Rate, schedule and warm-up; the warm-up in steps where their number is known, else as a share under ``ratio``.
+
+    ``least`` says what the tool makes of a warm-up of 0 or 1 steps, where it makes something of it.
+    """
     found = scheduler(run)
     peak = run.adam_peak if run.training.optimizer == "muon" else run.peak
     sheet.set("learning_rate", peak, "learning_rate", "coupling", "reference_batch", why=_peak(run))
@@ -85,9 +90,10 @@ def put_rate(sheet: Sheet, run: Run, *, kind: str = "lr_scheduler_type", ratio: 
         sheet.set("lr_scheduler_kwargs", found.kwargs)
     late = LATE if run.training.warmup else ""
     if run.steps:
-        sheet.set("warmup_steps", run.warmup, "warmup", why=late)
+        told = "; ".join(part for part in (late, least if run.warmup < 2 else "") if part)
+        sheet.set("warmup_steps", run.warmup, "warmup", why=told)
     else:
-        rounded = "; the tool rounds up, the recipe to the nearest" if run.training.warmup else ""
+        rounded = "; the recipe rounds to the nearest step, the tool up or down" if run.training.warmup else ""
         sheet.set(ratio, float(run.training.warmup), "warmup", why=late + rounded)
     if not found.exact and not found.kwargs:
         sheet.note(
