@@ -1,4 +1,4 @@
-"""Export the winner of a study as YAML, its trials as a table, or a recipe in the keys of the tool that trains it large.
+"""Export the winner as YAML, the trials as a table, or a recipe in the keys of the tool that trains it large.
 
 The YAML holds the recipe by knob name, and apart from it the study, trial, values with interval, seed, data digest and
 versions. `hpo train FILE` trains it again.
@@ -87,10 +87,7 @@ def _check(arguments: argparse.Namespace, kind: str) -> None:
     """
     tools = registry.names("format")
     if kind not in (*_OWN, *tools):
-        known = (*_OWN, *tools)
-        raise UserError(
-            f"there is no format {kind!r}: {did_you_mean(kind, known) or 'it is one of ' + ', '.join(known)}"
-        )
+        raise UserError(f"there is no format {kind!r}: {did_you_mean(kind, (*_OWN, *tools))}")
     if kind in tools:
         for flag in ("devices", "samples"):
             given = getattr(arguments, flag)

@@ -1,4 +1,4 @@
-"""What `hpo export` writes of a recipe: YAML with where it comes from, which ``exported`` reads; and the run for a tool."""
+"""What `hpo export` writes of a recipe: YAML that ``exported`` reads, with where it comes from; and the run for a tool."""
 
 from __future__ import annotations
 
@@ -99,11 +99,13 @@ def run_for(
     else:
         recipe = {**_fixed(found), **chosen.point} | ({} if chosen.seed is None else {"seed": chosen.seed})
     cut = chosen.metrics.get("micro_batch")
+    objective = _objective(task)
+    whose = "the winner, " if trial is None else ""
     return run_of(
-        _objective(task),
+        objective,
         recipe,
         tool=tool,
-        title=f"{found.name}: the recipe of {'the winner, ' if trial is None else ''}trial {number} of {task.objective}",
+        title=f"{found.name}: the recipe of {whose}trial {number} of {objective.label}",
         name=found.name,
         devices=devices,
         samples=samples,

@@ -28,10 +28,9 @@ def write(run: Run) -> str:
     sheet.set("base_model", "MODEL", why="a folder with config.json and tokenizer")
     sheet.set("reinit_weights", True, why="random weights of that config; false goes on from its own")
     if model.style(run):
-        _, words = model.config(run)
-        own = [*model.SHAPE, "tied", *(["dropout"] if model.style(run) == "gpt2" else [])]
-        sheet.set("overrides_of_model_config", words, *own)
-        sheet.note("of this kind MODEL must be", *model.STYLE)
+        name, words, carried = model.config(run)
+        sheet.set("overrides_of_model_config", words, *carried)
+        sheet.note(f"MODEL must be of {name}", *model.STYLE)
     else:
         model.note_model(sheet, run)
     model.note_rest(sheet, run)
@@ -45,6 +44,11 @@ def write(run: Run) -> str:
     sheet.section("learning rate and optimizer")
     _rate(sheet, run)
     hf.put_optimizer(sheet, run, "optimizer")
+    if run.training.optimizer == "muon":
+        sheet.note(
+            "optimizer: muon would be another Muon: it gives all parameters one rate, momentum 0.95, and scales "
+            "matrices by sqrt(rows / columns) instead of sqrt(max(1, rows / columns))"
+        )
     sheet.section("length, evaluation, numbers")
     hf.put_length(sheet, run, "num_epochs")
     _evaluation(sheet, run)
@@ -81,7 +85,12 @@ def _rate(sheet: Sheet, run: Run) -> None:
         return
     sheet.set("learning_rate", run.peak, "learning_rate", "coupling", "reference_batch")
     sheet.set("lr_scheduler", "one_cycle", "schedule", "floor", why="as torch's OneCycleLR, and as the recipe's")
-    words = {"pct_start": float(recipe.warmup or 0.3), "div_factor": 25.0, "final_div_factor": 1e4, "cycle_momentum": False}
+    words = {
+        "pct_start": float(recipe.warmup or 0.3),
+        "div_factor": 25.0,
+        "final_div_factor": 1e4,
+        "cycle_momentum": False,
+    }
     sheet.set("lr_scheduler_kwargs", words, "warmup")
 
 

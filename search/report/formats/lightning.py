@@ -40,14 +40,15 @@ def configure_optimizers(self):
 
 _TWO = '''
 def configure_optimizers(self):
-    """For your LightningModule: Muon for hidden matrices, AdamW for the rest, both on the recipe's schedule.
+    """For your LightningModule: Muon for the matrices of hidden layers, AdamW for the rest, both on the schedule.
 
     Lightning steps several optimizers under self.automatic_optimization = False only: accumulate, clip and step in
     training_step, and step both schedules with them.
     """
     matrices, rest = groups(self)
     first = 0 if any(isinstance(m, torch.nn.Embedding) for m in self.modules()) else 1
-    hidden, ends = matrices[first:-1], [*matrices[:first], *matrices[max(first, len(matrices) - 1):]]
+    last = len(matrices){head}
+    hidden, ends = matrices[first:last], [*matrices[:first], *matrices[max(first, last):]]
     muon = torch.optim.Muon(hidden, lr={peak!r}, momentum={momentum!r}, weight_decay={decay!r})
     parts = [{{"params": ends, "weight_decay": {decay!r}}}, {{"params": rest, "weight_decay": 0.0}}]
     adamw = {call}
@@ -63,7 +64,9 @@ def write(run: Run) -> str:
     sheet.note("use it with: seed_everything(SEED), DataLoader(batch_size=BATCH_SIZE), Trainer(**TRAINER)")
     sheet.set("SEED", int(run.training.seed) % 2**32, "seed")
     sheet.set("BATCH_SIZE", run.share.per_device, "batch_size", why="of one device's DataLoader")
-    sheet.set("TOTAL_STEPS", run.steps, why="over which the rate's schedule spreads" if run.steps else "asked of the Trainer")
+    sheet.set(
+        "TOTAL_STEPS", run.steps, why="over which the rate's schedule spreads" if run.steps else "asked of the Trainer"
+    )
     _trainer(sheet, run)
     sheet.section("learning rate and optimizer: the code below")
     recipe = run.training
@@ -83,7 +86,9 @@ def write(run: Run) -> str:
             "have unequal numbers of tokens, return sum of losses x accumulate_grad_batches / tokens of the step"
         )
     sheet.note("cross_entropy(..., label_smoothing=) of torch", "label_smoothing")
-    sheet.note("lightning.pytorch.callbacks.EMAWeightAveraging or StochasticWeightAveraging", "average", "average_decay")
+    sheet.note(
+        "lightning.pytorch.callbacks.EMAWeightAveraging or StochasticWeightAveraging", "average", "average_decay"
+    )
     sheet.note("lightning.pytorch.callbacks.EarlyStopping(monitor, patience)", "patience")
     sheet.rest()
     return f"{sheet.python()}\nimport math\n\nimport torch\n\n\n{_code(run)}"
@@ -129,7 +134,8 @@ def _code(run: Run) -> str:
     }
     call = calls[recipe.optimizer]
     if recipe.optimizer == "muon":
-        body = _TWO.format(peak=run.peak, momentum=recipe.momentum, decay=decay, call=call)
+        head = "  # the head is the table of the embeddings" if run.knobs.get("tied") else " - 1"
+        body = _TWO.format(peak=run.peak, momentum=recipe.momentum, decay=decay, call=call, head=head)
     else:
         body = _ONE.format(decay=decay, call=call)
     if recipe.optimizer == "lion":

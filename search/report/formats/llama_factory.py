@@ -67,7 +67,7 @@ def _packing(sheet: Sheet, run: Run) -> None:
         sheet.set("packing", False, "pack", why="a document a sample")
     else:
         sheet.note(
-            "stage pt joins documents into blocks of cutoff_len by itself; packing: true would shorten them by one token"
+            "stage pt joins documents into blocks of cutoff_len by itself; packing: true would shorten them by a token"
             + (", and attention crosses documents: neat_packing is for stage sft" if pack == "documents" else ""),
             "pack",
         )

@@ -22,7 +22,9 @@ def write(run: Run) -> str:
     sheet = Sheet(run, "nanoGPT", CHECKED)
     sheet.note(f"start with: torchrun --standalone --nproc_per_node={run.share.devices} train.py FILE")
     sheet.set("out_dir", f"{run.name}-out")
-    sheet.set("dataset", "DATASET", why="a folder of data/ with train.bin, val.bin and, beside GPT-2's tokenizer, meta.pkl")
+    sheet.set(
+        "dataset", "DATASET", why="a folder of data/ with train.bin, val.bin and, beside GPT-2's tokenizer, meta.pkl"
+    )
     sheet.section("model")
     _model(sheet, run)
     sheet.section("batch")
@@ -49,12 +51,13 @@ def _model(sheet: Sheet, run: Run) -> None:
         if knob in run.knobs:
             sheet.set(key, run.knobs[knob], knob)
     if "dropout" in run.knobs:
-        sheet.set("dropout", float(run.knobs["dropout"]), "dropout")
-    sheet.set("bias", False)
-    if model.style(run) == "gpt2":
-        sheet.note("as model.py has them", *model.STYLE)
+        drops = "of attention weights too, which the recipe keeps" if run.knobs["dropout"] else ""
+        sheet.set("dropout", float(run.knobs["dropout"]), "dropout", why=drops)
+    sheet.set("bias", bool(run.knobs.get("bias", True)), "bias", why="of all but the head")
+    if {name: run.knobs.get(name) for name in model.GPT2} == model.GPT2:
+        sheet.note("as model.py has them", *model.GPT2)
     else:
-        sheet.note("model.py has learned positions, LayerNorm and GELU: change it there", *model.STYLE)
+        sheet.note("model.py has learned positions, LayerNorm and GELU: change it there", *model.GPT2)
     tied = run.knobs.get("tied")
     sheet.note("as model.py" if tied else "model.py ties them: take wte.weight = lm_head.weight out", "tied")
     own = run.knobs.get("init") == "gpt2"
@@ -67,11 +70,7 @@ def _model(sheet: Sheet, run: Run) -> None:
         "pack", "truncate",
     )  # fmt: skip
     sheet.note("in data/DATASET/prepare.py", "tokenizer", "vocabulary")
-    if run.knobs.get("parametrization") == "mup":
-        sheet.note(
-            "train.py has the standard parametrization: under muP the rate above is that of the base width",
-            "parametrization", "base_width", "base_depth",
-        )  # fmt: skip
+    model.note_mup(sheet, run)
 
 
 def _rate(sheet: Sheet, run: Run) -> None:
@@ -86,7 +85,9 @@ def _rate(sheet: Sheet, run: Run) -> None:
         why=f"train.py climbs by 1/{run.warmup + 1} a step, the recipe by 1/{run.warmup}" if run.warmup else "",
     )  # fmt: skip
     sheet.set("lr_decay_iters", steps)
-    sheet.set("min_lr", peak if flat else peak * recipe.floor, "floor", why="so that cosine stays at the top" if flat else "")
+    sheet.set(
+        "min_lr", peak if flat else peak * recipe.floor, "floor", why="so that cosine stays at the top" if flat else ""
+    )
     sheet.set(
         "max_iters", steps, "max_steps", "max_tokens", "epochs",
         why="what train.py evaluates at it has seen this many steps; it takes one more, which it never saves",
@@ -96,7 +97,8 @@ def _rate(sheet: Sheet, run: Run) -> None:
     if not exact:
         sheet.note(
             "get_lr of train.py knows cosine alone: for the recipe's schedule replace it by get_lr = lambda it: "
-            f"learning_rate * factor(it, {steps}) with", *(knob for knob in rates.KNOBS if knob not in ("warmup", "floor")),
+            f"learning_rate * factor(it, {steps}) with",
+            *(knob for knob in rates.KNOBS if knob not in ("warmup", "floor")),
         )  # fmt: skip
         sheet.code(rates.source(run))
 

@@ -32,7 +32,9 @@ def write(run: Run) -> str:
     """The recipe as training by torchtune."""
     sheet = Sheet(run, "torchtune", CHECKED)
     many = run.share.devices > 1
-    launch = f"--nproc_per_node {run.share.devices} full_finetune_distributed" if many else "full_finetune_single_device"
+    launch = (
+        f"--nproc_per_node {run.share.devices} full_finetune_distributed" if many else "full_finetune_single_device"
+    )
     sheet.note(f"start with: tune run {launch} --config FILE")
     sheet.set("output_dir", f"{run.name}-out")
     sheet.section("model and data")
@@ -55,8 +57,15 @@ def write(run: Run) -> str:
         why="weights and optimizer state too, which the recipe keeps in float32" if low else "",
     )  # fmt: skip
     sheet.set("seed", int(run.training.seed) % 2**32, "seed")
-    sheet.set("loss", {"_component_": "torchtune.modules.loss.CEWithChunkedOutputLoss"}, why="a mean over a step's tokens")
-    for key, value in (("device", "cuda"), ("compile", False), ("log_every_n_steps", 1), ("log_peak_memory_stats", False)):
+    sheet.set(
+        "loss", {"_component_": "torchtune.modules.loss.CEWithChunkedOutputLoss"}, why="a mean over a step's tokens"
+    )
+    for key, value in (
+        ("device", "cuda"),
+        ("compile", False),
+        ("log_every_n_steps", 1),
+        ("log_peak_memory_stats", False),
+    ):
         sheet.set(key, value)
     logger = {"_component_": "torchtune.training.metric_logging.DiskLogger", "log_dir": f"{run.name}-out/logs"}
     sheet.set("metric_logger", logger)
@@ -72,20 +81,24 @@ def _model(sheet: Sheet, run: Run) -> None:
         words: dict[str, Any] = {
             "_component_": "torchtune.models.llama2.llama2", "vocab_size": size if isinstance(size, int) else "SIZE",
             "num_layers": knobs.get("depth"), "num_heads": knobs.get("heads"), "num_kv_heads": knobs.get("heads"),
-            "embed_dim": knobs.get("width"), "max_seq_len": run.context, "attn_dropout": float(knobs.get("dropout", 0.0)),
+            "embed_dim": knobs.get("width"), "max_seq_len": run.context, "intermediate_dim": model.inner(run),
+            "attn_dropout": 0.0,
         }  # fmt: skip
-        sheet.set("model", words, *model.SHAPE, *model.STYLE, "dropout")
+        sheet.set("model", words, *model.SHAPE, *model.LLAMA)
+        sheet.note("llama2 has no biases", "bias")
         sheet.note("llama2 does not tie embeddings; torchtune.models.qwen2.qwen2 does", "tied")
     else:
         sheet.set("model", {"_component_": "MODEL"}, why="a builder of torchtune.models")
-        sheet.note("of this size", *model.SHAPE, "dropout", "tied")
+        sheet.note("of this size", *model.SHAPE, "tied")
         sheet.note("torchtune has rotary positions, RMSNorm and SwiGLU: the recipe's layers are others", *model.STYLE)
     checkpointer = {
         "_component_": "torchtune.training.FullModelHFCheckpointer", "checkpoint_dir": "MODEL",
         "checkpoint_files": ["model.safetensors"], "recipe_checkpoint": None, "output_dir": f"{run.name}-out",
         "model_type": "LLAMA2",
     }  # fmt: skip
-    sheet.set("checkpointer", checkpointer, why="its recipes begin from saved weights: save random ones of this model first")
+    sheet.set(
+        "checkpointer", checkpointer, why="its recipes begin from saved weights: save random ones of this model first"
+    )
     sheet.set("resume_from_checkpoint", False)
 
 
@@ -118,7 +131,14 @@ def _length(sheet: Sheet, run: Run) -> None:
 def _optimizer(sheet: Sheet, run: Run) -> None:
     recipe = run.training
     words: dict[str, Any] = {"_component_": "torch.optim.AdamW", "lr": run.peak, "weight_decay": run.weight_decay}
-    named: tuple[str, ...] = ("optimizer", "learning_rate", "coupling", "reference_batch", "weight_decay", "weight_timescale")
+    named: tuple[str, ...] = (
+        "optimizer",
+        "learning_rate",
+        "coupling",
+        "reference_batch",
+        "weight_decay",
+        "weight_timescale",
+    )
     if recipe.optimizer in ("adam", "adamw", "muon"):
         words |= {"betas": [recipe.beta1, recipe.beta2], "eps": recipe.epsilon}
         named += ("beta1", "beta2", "epsilon")
@@ -135,7 +155,9 @@ def _optimizer(sheet: Sheet, run: Run) -> None:
         named += ("beta1", "beta2")
     elif recipe.optimizer == "muon":
         words["lr"] = run.adam_peak
-    sheet.set("optimizer", words, *named, why="all parameters decay, norms and embeddings too" if run.weight_decay else "")
+    sheet.set(
+        "optimizer", words, *named, why="all parameters decay, norms and embeddings too" if run.weight_decay else ""
+    )
     sheet.set("optimizer_in_bwd", False)
     if recipe.optimizer == "lion":
         sheet.note("pip install lion-pytorch")
@@ -158,11 +180,17 @@ def _rate(sheet: Sheet, run: Run) -> None:
         path = f"transformers.optimization.{_FUNCTIONS[found.kind]}"
     else:  # the full rate after the warm-up: a decay of no steps
         path, words = "transformers.optimization.get_wsd_schedule", {**words, "num_decay_steps": 0}
-    late = (hf.LATE if run.warmup else "", "needs transformers" if path.startswith("transformers") else "", *found.notes)
-    sheet.set("lr_scheduler", {"_component_": path, **words}, *rates.KNOBS, why="; ".join(part for part in late if part))
+    late = (
+        hf.LATE if run.warmup else "",
+        "needs transformers" if path.startswith("transformers") else "",
+        *found.notes,
+    )
+    sheet.set(
+        "lr_scheduler", {"_component_": path, **words}, *rates.KNOBS, why="; ".join(part for part in late if part)
+    )
     if not found.exact and not found.kwargs:
         sheet.note(
-            "for the recipe's rates name in its place a function of yours that returns LambdaLR(optimizer, lambda step: "
-            f"factor(step, {steps})) with"
+            "for the recipe's rates name in its place a function of yours that returns LambdaLR(optimizer, "
+            f"lambda step: factor(step, {steps})) with"
         )
         sheet.code(rates.source(run))

@@ -21,7 +21,9 @@ KEYS = (
 def write(run: Run) -> str:
     """The recipe as TrainingArguments."""
     sheet = Sheet(run, "transformers", CHECKED)
-    sheet.note("read it with: HfArgumentParser(TrainingArguments).parse_yaml_file(FILE); start with torchrun or accelerate")
+    sheet.note(
+        "read it with: HfArgumentParser(TrainingArguments).parse_yaml_file(FILE); start with torchrun or accelerate"
+    )
     sheet.set("output_dir", f"{run.name}-out")
     sheet.section("batch")
     hf.put_batch(sheet, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from exporting import CAUSAL, RECIPES, TEXT, TRAINED, TRAINING, network, run, te
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hpo.search.describe.objective import describe
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 
@@ -39,8 +41,7 @@ def refused(tool: str, made: Any) -> bool:
     try:
         written(tool, made)
     except UserError as error:
-        assert "--samples" in str(error)
-        return True
+        return "--samples" in str(error)
     return False
 
 
@@ -61,7 +62,7 @@ def test_it_says_what_it_writes_what_it_takes_and_against_what_it_was_checked(to
 
 
 @pytest.mark.parametrize("tool", CAUSAL)
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(recipe=RECIPES, devices=st.integers(1, 16), samples=st.none() | st.integers(1, 10**5))
 def test_no_knob_of_a_language_model_is_dropped_and_only_known_keys_are_written(
     tool: str, recipe: dict[str, Any], devices: int, samples: int | None
@@ -79,7 +80,7 @@ def test_no_knob_of_a_language_model_is_dropped_and_only_known_keys_are_written(
 
 
 @pytest.mark.parametrize("tool", [name for name in FORMATS if "" in registry.load("format", name).TAKES])
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(recipe=TRAINING, devices=st.integers(1, 16))
 def test_no_knob_of_any_other_network_is_dropped(tool: str, recipe: dict[str, Any], devices: int) -> None:
     made = run(network(), devices=devices, **recipe)
@@ -118,6 +119,11 @@ def test_the_texts_of_a_study_stay_within_comments(tool: str) -> None:
 @pytest.mark.parametrize("tool", FORMATS)
 def test_the_same_recipe_gives_the_same_file(tool: str) -> None:
     assert written(tool, run(devices=4)) == written(tool, run(devices=4))
+
+
+def test_estimators_without_optimizer_steps_are_refused_with_the_way_out() -> None:
+    with pytest.raises(UserError, match=r"without optimizer steps.* hpo train"):
+        run(describe("sklearn", Path()), max_iter=10)
 
 
 def test_the_knobs_of_the_suites_training_are_all_known_to_these_tests() -> None:

@@ -136,7 +136,9 @@ def test_torchtune_has_the_same_rates_by_the_functions_that_its_file_names(
 
 
 @pytest.mark.parametrize("warmup", WARMUPS)
-@pytest.mark.parametrize("recipe", [recipe for recipe in SCHEDULES if recipe["schedule"] in ("cosine", "constant")], ids=str)
+@pytest.mark.parametrize(
+    "recipe", [recipe for recipe in SCHEDULES if recipe["schedule"] in ("cosine", "constant")], ids=str
+)
 def test_nanogpt_has_the_same_rates_but_for_a_warmup_of_one_more_part(recipe: dict[str, Any], warmup: float) -> None:
     recipe = {**recipe, "warmup": warmup}
     made, space = run(max_steps=STEPS, **recipe), dict[str, Any]()
@@ -154,14 +156,18 @@ def test_nanogpt_has_the_same_rates_but_for_a_warmup_of_one_more_part(recipe: di
 
 
 @pytest.mark.parametrize("warmup", WARMUPS)
-@pytest.mark.parametrize("recipe", [*SCHEDULES, {"schedule": "step"}, {"schedule": "one-cycle"}, {"schedule": "exponential"}], ids=str)
+@pytest.mark.parametrize(
+    "recipe", [*SCHEDULES, {"schedule": "step"}, {"schedule": "one-cycle"}, {"schedule": "exponential"}], ids=str
+)
 @pytest.mark.parametrize("rule", ["adamw", "sgd", "muon"])
 def test_the_code_for_lightning_steps_with_the_recipes_rates(recipe: dict[str, Any], warmup: float, rule: str) -> None:
     torch = pytest.importorskip("torch")
     recipe = {**recipe, "warmup": warmup, "optimizer": rule}
     made, space = run(max_steps=STEPS, **recipe), dict[str, Any]()
     exec(written("lightning", made), space)
-    layers = torch.nn.Sequential(torch.nn.Embedding(5, 4), *(torch.nn.Linear(4, 4) for _ in range(3)), torch.nn.LayerNorm(4))
+    layers = torch.nn.Sequential(
+        torch.nn.Embedding(5, 4), *(torch.nn.Linear(4, 4) for _ in range(3)), torch.nn.LayerNorm(4)
+    )
     given = space["configure_optimizers"](layers)
     pairs = [(given["optimizer"], given["lr_scheduler"])] if rule != "muon" else list(zip(*given, strict=True))
     for at, (optimizer, schedule) in enumerate(pairs):

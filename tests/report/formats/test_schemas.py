@@ -24,8 +24,8 @@ def listed(tool: str) -> set[str]:
 
 
 RECIPES: list[dict[str, Any]] = [
-    {}, {"schedule": "linear", "floor": 0.1}, {"schedule": "wsd", "warmup": 0.1}, {"optimizer": "sgd", "nesterov": True},
-    {"optimizer": "rmsprop"}, {"schedule": "step"}, {"precision": "bfloat16", "label_smoothing": 0.1},
+    {}, {"schedule": "linear", "floor": 0.1}, {"schedule": "wsd", "warmup": 0.1}, {"optimizer": "rmsprop"},
+    {"optimizer": "sgd", "nesterov": True}, {"schedule": "step"}, {"precision": "bfloat16", "label_smoothing": 0.1},
     {"max_steps": 0, "warmup": 0.1}, {"clip_norm": 1.0, "eval_every": 10},
 ]  # fmt: skip
 

@@ -45,14 +45,14 @@ def test_the_trainer_of_transformers(tmp_path: Path, rule: str) -> None:
             return {"loss": (self.layer(x).squeeze(-1) - labels).square().mean()}
 
     class Rates(transformers.TrainerCallback):
-        found: list[float] = []
+        def __init__(self) -> None:
+            self.found: list[float] = []
 
         def on_pre_optimizer_step(self, *_: Any, optimizer: Any, **__: Any) -> None:
             self.found.append(optimizer.param_groups[0]["lr"])
 
     rows = [{"x": torch.randn(3), "labels": torch.randn(())} for _ in range(96)]
     model, rates = Model(), Rates()
-    rates.found = []
     trainer = transformers.Trainer(model, arguments, train_dataset=rows, eval_dataset=rows[:8], callbacks=[rates])
     trainer.train()
     assert trainer.state.global_step == made.steps == 8

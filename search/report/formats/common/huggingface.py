@@ -1,7 +1,7 @@
 """Keys of transformers' ``TrainingArguments``, which other tools take too: scheduler, optimizer, batch, length.
 
-The warm-up of transformers begins at 0 and reaches the full rate one step after its last: each of its steps has the rate
-that the suite's has at the step before. After the warm-up the rates are equal, to rounding.
+The warm-up of transformers begins at 0 and reaches the full rate one step after its last: each of its steps has the
+rate that the suite's has at the step before. After the warm-up the rates are equal, to rounding.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _wsd(run: Run, flat: str) -> Scheduler:
     if recipe.floor and run.warmup:
         notes.append("its warm-up begins at the floor, the recipe's at 0")
     kwargs = {"num_decay_steps": whole, "decay_type": "linear", "min_lr_ratio": recipe.floor}
-    return Scheduler("warmup_stable_decay", kwargs, len(notes) == 0 or not notes[0].startswith("the recipe"), tuple(notes))
+    return Scheduler(
+        "warmup_stable_decay", kwargs, len(notes) == 0 or not notes[0].startswith("the recipe"), tuple(notes)
+    )
 
 
 def put_rate(
@@ -141,8 +143,8 @@ def put_muon_note(sheet: Sheet, run: Run) -> None:
     """What Muon of the recipe is, for a file that trains with AdamW."""
     sheet.note(
         f"the recipe trains hidden matrices with Muon at rate {run.peak:g} and the rest with AdamW at "
-        f"{run.adam_peak:g}, the rate above: for the matrices give the tool torch.optim.Muon(matrices, lr={run.peak:g}, "
-        f"momentum={run.training.momentum:g}, weight_decay={run.weight_decay:g}), whose scaling by shape is the recipe's",
+        f"{run.adam_peak:g}, the rate above: for the matrices give the tool torch.optim.Muon(matrices, "
+        f"lr={run.peak:g}, momentum={run.training.momentum:g}, weight_decay={run.weight_decay:g}), whose scaling by shape is the recipe's",
         "adam_rate", "momentum",
     )  # fmt: skip
 

@@ -261,9 +261,7 @@ def _language(objective: Objective, knobs: Mapping[str, Any]) -> str:
     return "causal" if isinstance(knobs.get("context"), int) else ""
 
 
-def _training(
-    objective: Objective, knobs: Mapping[str, Any], context: int, tool: str
-) -> tuple[Any, tuple[str, ...]]:
+def _training(objective: Objective, knobs: Mapping[str, Any], context: int, tool: str) -> tuple[Any, tuple[str, ...]]:
     """The knobs of training as the suite reads them; those that the objective does not have, neutral."""
     recipe_class = registry.part("trainer").TrainingRecipe
     tokens = knobs.get("tokens_per_step")
@@ -279,7 +277,13 @@ def _training(
                 "your objective"
             )
     known = {name: value for name, value in NEUTRAL.items() if name in recipe_class.names()}
-    unset = [name for name in _OFTEN if name not in said]
+    rule = said.get("optimizer")
+    often = (
+        *_OFTEN,
+        *(["momentum"] if rule in ("sgd", "muon") else []),
+        *([] if said.get("max_steps") else ["epochs"]),
+    )
+    unset = [name for name in often if name not in said]
     for name in sorted(recipe_class.names() & set(said)):
         try:
             recipe_class.take({**known, name: said[name]})
@@ -290,7 +294,7 @@ def _training(
     return recipe_class.take(known), tuple(unset)
 
 
-_OFTEN = ("optimizer", "schedule", "warmup", "weight_decay", "clip_norm", "epochs")
+_OFTEN = ("optimizer", "schedule", "warmup", "weight_decay", "clip_norm")
 """Knobs of nearly every training, whose absence is worth a word."""
 
 

@@ -25,7 +25,10 @@ class Sheet:
         self.run, self.tool = run, tool
         self._lines: list[tuple[str, Any, str] | str] = []
         self._told: set[str] = set()
-        for line in (f"{run.title}, for {tool} on {run.share.devices} device{'s' * (run.share.devices > 1)}", *run.facts):
+        for line in (
+            f"{run.title}, for {tool} on {run.share.devices} device{'s' * (run.share.devices > 1)}",
+            *run.facts,
+        ):
             self._note(line)
         self._note(f"keys as in {checked}; behind # stand the recipe's knobs that a key carries, and what has no key")
 
@@ -40,7 +43,7 @@ class Sheet:
         self._lines.append((key, value, ": ".join(part for part in (named, why) if part)))
 
     def note(self, text: str, *knobs: str) -> None:
-        """Say something; of ``knobs`` those in force are named with their values before it. Where none is, say nothing."""
+        """Say something, behind those of ``knobs`` that are in force and their values; nothing where none is."""
         known = [name for name in knobs if name in self.run.knobs and self.run.in_force(name)]
         named = ", ".join(f"{name}: {self.run.knobs[name]}" for name in self._names(known))
         if knobs and not named:
