@@ -21,9 +21,9 @@ CAUSAL = [name for name in registry.names("format") if "causal" in registry.load
 
 TEXT: Mapping[str, Any] = {
     "depth": 4, "heads": 4, "width": 128, "context": 64, "positions": "learned", "normalization": "layer",
-    "activation": "gelu", "tied": True, "bias": True, "init": "torch", "dropout": 0.1,
-    "parametrization": "standard", "base_width": 64, "base_depth": 2, "checkpoint_activations": False, "tokenizer": "bpe", "vocabulary": 1024, "pack": "stream",
-    "truncate": "head", "tokens_per_step": 0, "max_tokens": 0, "eval_every": 0, "length_warmup": 0.0,
+    "activation": "gelu", "tied": True, "bias": True, "init": "torch", "dropout": 0.1, "parametrization": "standard",
+    "base_width": 64, "base_depth": 2, "checkpoint_activations": False, "tokenizer": "bpe", "vocabulary": 1024,
+    "pack": "stream", "truncate": "head", "tokens_per_step": 0, "max_tokens": 0, "eval_every": 0, "length_warmup": 0.0,
 }  # fmt: skip
 """Knobs that language models have beside those of every network that the suite trains."""
 
@@ -90,7 +90,8 @@ TRAINING = st.fixed_dictionaries(
         "cooldown": st.floats(0, 1),
         "optimizer": st.sampled_from(["sgd", "adam", "adamw", "rmsprop", "lion", "muon"]), "adam_rate": _POSITIVE,
         "momentum": st.floats(0.1, 0.99), "nesterov": st.booleans(), "beta1": _FRACTION,
-        "beta2": st.floats(0.5, 0.9999), "epsilon": st.floats(1e-12, 1e-3), "clip_norm": st.floats(0, 10), "weight_decay": st.floats(0, 1),
+        "beta2": st.floats(0.5, 0.9999), "epsilon": st.floats(1e-12, 1e-3), "clip_norm": st.floats(0, 10),
+        "weight_decay": st.floats(0, 1),
         "precision": st.sampled_from(["float32", "bfloat16"]), "label_smoothing": _FRACTION, "mixup": st.floats(0, 1),
         "l1": st.floats(0, 1), "patience": st.integers(0, 9), "average": st.sampled_from(["none", "ema", "swa"]),
         "seed": st.integers(0, 2**40), "max_steps": st.integers(1, 3000),

@@ -1,4 +1,4 @@
-"""List the shipped studies, objectives, samplers, pruners, executors and kinds of data."""
+"""List the shipped studies, objectives, samplers, pruners, executors, kinds of data and formats of other tools."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _KINDS = {
     "pruners": "pruner",
     "executors": "executor",
     "data": "data",
+    "formats": "format",
 }
 
 

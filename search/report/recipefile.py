@@ -1,4 +1,4 @@
-"""What `hpo export` writes of a recipe: YAML that ``exported`` reads, with where it comes from; and the run for a tool."""
+"""What `hpo export` writes of a recipe: YAML with where it comes from, which ``exported`` reads; a run for a tool."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ CONTRACTS = {
     "search/commands": ["tests/commands/test_contract.py"],
     "objectives": ["tests/objectives/test_contract.py"],
     "studies": ["tests/objectives/test_studies.py"],
+    "search/report/formats": ["tests/report/formats/test_contract.py"],
 }
 """The tests of each kind beside those of tests/house, where its files have any that need no heavy training."""
 
@@ -35,6 +36,7 @@ USES = {
     "studies/bowl.yaml": "check bowl",
     "search/commands/names.py": "names --storage studies.db",
     "objectives/data/kinds/blobs.py": "run --study svc --data {blobs: {rows: 60}} --trials 2 --quiet --confirm none",
+    "search/report/formats/settings.py": "list formats",
 }
 """A command for each example."""
 
@@ -63,7 +65,7 @@ def python(copy: Path, *words: str, cwd: Path) -> str:
 
 def test_there_is_an_example_of_every_kind_and_a_use_of_every_example() -> None:
     assert list(USES) == list(map(str, EXAMPLES))
-    assert len({file.parent for file in EXAMPLES}) == len(EXAMPLES) == 8
+    assert len({file.parent for file in EXAMPLES}) == len(EXAMPLES) == 9
 
 
 def test_each_is_listed(copy: Path, tmp_path: Path) -> None:

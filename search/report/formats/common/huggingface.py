@@ -144,7 +144,8 @@ def put_muon_note(sheet: Sheet, run: Run) -> None:
     sheet.note(
         f"the recipe trains hidden matrices with Muon at rate {run.peak:g} and the rest with AdamW at "
         f"{run.adam_peak:g}, the rate above: for the matrices give the tool torch.optim.Muon(matrices, "
-        f"lr={run.peak:g}, momentum={run.training.momentum:g}, weight_decay={run.weight_decay:g}), whose scaling by shape is the recipe's",
+        f"lr={run.peak:g}, momentum={run.training.momentum:g}, weight_decay={run.weight_decay:g}), "
+        "whose scaling by shape is the recipe's",
         "adam_rate", "momentum",
     )  # fmt: skip
 

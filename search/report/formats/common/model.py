@@ -89,7 +89,8 @@ def note_mup(sheet: Sheet, run: Run) -> None:
     small = "" if run.training.optimizer == "muon" else "hidden matrices take 1/m of the rate above, "
     sheet.note(
         f"no key does muP; with {' and '.join(factors) or 'm and l the sizes relative to the base'}: {small}their "
-        "first weights have 1/m of the variance, the head's inputs are divided by m, queries times keys by the head's size "
-        "and not by its root, branches and all rates in them by the root of l; weight decay goes by the rate above",
+        "first weights have 1/m of the variance, the head's inputs are divided by m, queries times keys by the "
+        "head's size and not by its root, branches and all rates in them by the root of l; weight "
+        "decay goes by the rate above",
         "parametrization", "base_width", "base_depth",
     )  # fmt: skip
