@@ -186,6 +186,8 @@ class Run:
             found.append(
                 f"{self.epochs} epochs; their optimizer steps follow from the data's size (--samples N writes them)"
             )
+        if self.training.batch_schedule != "fixed":
+            found.append("the recipe's batch grows from this one; steps are counted as if it did not")
         if self.unset:
             found.append(
                 f"{self.label} trains by itself, and its knobs do not say: {', '.join(self.unset)}; what is written of "
