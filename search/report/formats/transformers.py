@@ -63,4 +63,19 @@ def _language(sheet: Sheet, run: Run) -> None:
     sheet.note(ways.get(str(run.knobs.get("pack")), "how documents become samples"), "pack")
     sheet.note("longer documents: truncation in your tokenizer call, or windows of them", "truncate")
     if run.language == "masked":
-        sheet.note("DataCollatorForLanguageModeling(mlm_probability=...) draws anew in every epoch", "masking", "rate")
+        names = {
+            "mlm_probability": "mask_rate",
+            "mask_replace_prob": "mask_symbol",
+            "random_replace_prob": "mask_random",
+        }
+        words = [f"{key}={run.knobs[knob]!r}" for key, knob in names.items() if knob in run.knobs]
+        words += ["whole_word_mask=True"] if run.knobs.get("mask_unit") == "word" else []
+        when = (
+            "draws anew in every epoch: mask beforehand instead"
+            if run.knobs.get("masking") == "static"
+            else "draws anew"
+        )
+        sheet.note(
+            f"DataCollatorForLanguageModeling(tokenizer, {', '.join(words)}) {when}",
+            "masking", "mask_rate", "mask_unit", "mask_symbol", "mask_random",
+        )  # fmt: skip
