@@ -56,7 +56,9 @@ __all__ = [
     "check",
     "digest",
     "doubtful",
+    "is_text",
     "load",
+    "notes",
     "resolve",
 ]
 
@@ -156,6 +158,29 @@ def _load(kind: str, options: Mapping[str, Any], split_seed: int, spec: Any) -> 
         module = _module(kind)
         _loaded[key] = _build(module.read(options), options, split_seed, module.digest(options), spec)
     return _loaded[key]
+
+
+def is_text(spec: Any) -> bool:
+    """Whether a specification names text, for language models, instead of rows."""
+    return spec in texts.BUNDLED if isinstance(spec, str) else isinstance(spec, Mapping) and "text" in spec
+
+
+def notes(spec: Any, split_seed: int = 0, *, text: bool = False) -> tuple[str, ...]:
+    """What the user should know of the data, which is opened for it as an objective will.
+
+    Args:
+        spec: name or ``{kind: options}``.
+        split_seed: decides the split.
+        text: whether the objective trains on text instead of rows.
+
+    Raises:
+        DataError: a mistake in the specification, data that cannot be trained on, text where rows are needed or rows
+            where text is.
+    """
+    if not text:
+        return load(spec, split_seed).notes
+    found: tuple[str, ...] = registry.load("data", "text").notes(spec, split_seed)
+    return found
 
 
 def arrays(dataset: Dataset) -> Arrays:

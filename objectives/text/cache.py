@@ -7,7 +7,6 @@ again without reading all of it. Everything here may be deleted at any time.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -51,8 +50,10 @@ def folder(name: str, make: Callable[[Path], Mapping[str, Any]]) -> tuple[Path, 
         try:
             header = _make(path, make)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
-                raise
+            if error.filename is not None and not Path(error.filename).absolute().is_relative_to(
+                FOLDER.absolute().parent
+            ):
+                raise DataError(f"{error.filename} cannot be read: {error.strerror}") from None
             raise DataError(
                 f"what is made of a text cannot be kept in {FOLDER.absolute()} ({error.strerror}): "
                 "make room there, or start in another folder"

@@ -12,6 +12,7 @@ from hpo.search.terms.registry import module_file
 
 PAGES = {kind: f"hpo.search.contracts.{kind}" for kind in ("sampler", "pruner", "policy", "executor")} | {
     "objective": "hpo.objectives",
+    "data": "hpo.objectives.data",
 }
 
 

@@ -31,6 +31,17 @@ def digest(options: Mapping[str, Any]) -> str:
     return texts.digest(texts.texts({"text": options}))
 
 
+def notes(spec: Any, split_seed: int) -> tuple[str, ...]:
+    """What the user should know of a text, bundled or not, and of its split.
+
+    Raises:
+        DataError: it is no text, cannot be read or is too short to be split.
+    """
+    from hpo.objectives.text.corpus import open_corpus
+
+    return open_corpus(spec, split_seed).notes
+
+
 def read(options: Mapping[str, Any]) -> Source:
     """Say what to do instead: a text has no rows.
 

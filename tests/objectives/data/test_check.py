@@ -20,6 +20,11 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "empty.csv").touch()
     np.savez(tmp_path / "images.npz", pixels_train=np.zeros((4, 2, 2)), labels_train=np.zeros(4), other=np.zeros(3))
     (tmp_path / "fake.npz").write_text("no archive")
+    (tmp_path / "book.txt").write_text("Once upon a time\n")
+    (tmp_path / "mails.jsonl").write_text('{"body": "hello"}\n')
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "books").mkdir()
+    (tmp_path / "old.zip").write_text("PK")
     return tmp_path
 
 
@@ -30,6 +35,10 @@ def test_right_specifications_have_no_mistakes(folder: Path) -> None:
     assert data.check({"table": table}, folder) == []
     assert data.check({"npz": {"path": "images.npz", "x": "pixels", "y": "labels"}}, folder) == []
     assert data.check({"openml": {"name": "adult", "version": 2}}) == []
+    assert data.check("stdlib") == []
+    text = {"path": ["b*k.txt", "mails.jsonl"], "documents": "blank", "field": "body", "validation": 0.85, "test": 0}
+    assert data.check({"text": text}, folder) == []
+    assert data.check({"text": {"path": "book.txt", "validation": 0.85}}, folder) == []
 
 
 @pytest.mark.parametrize(
@@ -65,6 +74,23 @@ def test_right_specifications_have_no_mistakes(folder: Path) -> None:
         ({"npz": {"path": "images.npz"}}, "it holds pixels_train, labels_train, other"),
         ({"npz": {"path": "images.npz", "x": "pixels", "y": "labels", "groups": "othr"}}, "did you mean 'other'?"),
         ({"openml": {"name": "adult", "version": "two"}}, "version must be a whole number"),
+        ("book.txt", "write {text: {path: book.txt}}"),
+        ("stdlb", "did you mean 'stdlib'?"),
+        ({"text": {}}, "needs the option 'path'"),
+        ({"text": {"path": []}}, "path must be a path or a list of paths, got []"),
+        ({"text": {"path": ["book.txt", 3]}}, "path must be a path or a list of paths"),
+        ({"text": {"path": "bok.txt"}}, "did you mean 'book.txt'"),
+        ({"text": {"path": ["book.txt", "bok.txt"]}}, "did you mean 'book.txt'"),
+        ({"text": {"path": "b*.md"}}, "no file matches 'b*.md' in "),
+        ({"text": {"path": "empty.txt"}}, "is empty"),
+        ({"text": {"path": "books"}}, "books/*.txt"),
+        ({"text": {"path": "old.zip"}}, "old.zip is no plain text: unpack it"),
+        ({"text": {"path": "book.txt", "documents": "page"}}, "documents must be file, line or blank, got 'page'"),
+        ({"text": {"path": "book.txt", "document": "line"}}, "did you mean 'documents'?"),
+        ({"text": {"path": "book.txt", "field": "body"}}, "no file ends in .jsonl"),
+        ({"text": {"path": "book.txt", "validation": 0}}, "validation must be a share between 0 and 1"),
+        ({"text": {"path": "book.txt", "test": -0.1}}, "test must be 0 or a share between 0 and 1"),
+        ({"text": {"path": "book.txt", "validation": 0.9}}, "leave no rows"),
     ],
 )
 def test_each_mistake_names_the_thing_and_the_remedy(folder: Path, spec: object, said: str) -> None:
@@ -83,6 +109,16 @@ def test_loading_refuses_what_checking_refuses() -> None:
         data.load("win")
 
 
+def test_text_where_rows_are_needed_is_told_and_rows_where_text_is(folder: Path) -> None:
+    for spec in ("stdlib", {"text": {"path": str(folder / "book.txt")}}):
+        assert data.is_text(spec)
+        with pytest.raises(DataError, match="is text, which has no target column: train objective gpt or masked"):
+            data.load(spec)
+    assert not data.is_text("digits")
+    with pytest.raises(DataError, match="trained on text, not on data 'digits'"):
+        data.notes("digits", text=True)
+
+
 def test_checking_digesting_and_listing_knobs_import_nothing_heavy(folder: Path) -> None:
     code = f"""
 import sys
@@ -93,6 +129,8 @@ assert not data.check({{"table": {{"path": "patients.csv", "target": "outcome"}}
 assert not data.check({{"npz": {{"path": "images.npz", "x": "pixels", "y": "labels"}}}}, folder)
 data.digest({{"table": {{"path": str(folder / "patients.csv"), "target": "outcome"}}}})
 data.digest("digits")
+data.digest("stdlib")
+assert data.check({{"text": {{"path": "*.txt"}}}}, folder / "books")
 assert sklearn.open_knobs({{"estimator": "SVC"}})["C"] == 1.0
 print([name for name in ("numpy", "pandas", "sklearn", "scipy", "torch", "optuna") if name in sys.modules])
 """
@@ -106,6 +144,11 @@ def test_relative_paths_start_from_the_base(folder: Path) -> None:
     assert resolved["table"]["path"] == str((folder / "patients.csv").resolve())
     assert data.resolve("digits", folder) == "digits"
     assert spec["table"]["path"] == "patients.csv"
+    several = {"text": {"path": ["book.txt", "*/a?.txt"]}}
+    assert data.resolve(several, folder)["text"]["path"] == [
+        f"{folder.resolve()}/{name}" for name in several["text"]["path"]
+    ]
+    assert data.resolve({"text": {"path": 3}}, folder) == {"text": {"path": 3}}
 
 
 def test_the_digest_follows_the_content_and_not_the_name(folder: Path) -> None:

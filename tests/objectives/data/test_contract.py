@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from promises import promises
 
 from hpo.objectives import data
 from hpo.search.terms.errors import DataError
@@ -38,16 +39,25 @@ def npz(folder: Path, seed: int) -> dict[str, Any]:
     return {"path": str(folder / "sample.npz")}
 
 
+def text(folder: Path, seed: int) -> dict[str, Any]:
+    """Sixty lines, each a document."""
+    path = folder / "sample.txt"
+    path.write_text("".join(f"line {i} of text {seed}\n" for i in range(60)), encoding="utf-8")
+    return {"path": [str(path)], "documents": "line"}
+
+
 SAMPLES: dict[str, Callable[[Path, int], Any]] = {
     "bundled": lambda folder, seed: ("iris", "wine")[seed],
     "npz": lambda folder, seed: {"npz": npz(folder, seed)},
     "openml": lambda folder, seed: {"openml": {"name": "iris", "version": 1 + seed}},
     "table": lambda folder, seed: {"table": table(folder, seed)},
+    "text": lambda folder, seed: {"text": text(folder, seed)},
 }
 """A small set of each kind; another seed gives other rows."""
 
 NAMES = sorted(SAMPLES)
-OFFLINE = sorted(set(SAMPLES) - {"openml"})
+ROWLESS = [kind for kind in data.KINDS if not promises("data", kind, "rows")]
+OFFLINE = sorted(set(SAMPLES) - {"openml", *ROWLESS})
 FILES = ["npz", "table"]
 
 
@@ -143,6 +153,12 @@ def test_another_file_is_read_as_the_data_set_was(kind: str, tmp_path: Path) -> 
 def test_what_is_no_file_is_not_read_from_another_one(kind: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be run on other"):
         data.apply(data.load(sample(kind, tmp_path)), tmp_path / "other")
+
+
+@pytest.mark.parametrize("kind", ROWLESS)
+def test_what_has_no_rows_says_what_to_do_instead(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="objective"):
+        data.load(sample(kind, tmp_path))
 
 
 def test_no_kind_is_left_out() -> None:
