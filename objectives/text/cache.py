@@ -2,7 +2,7 @@
 
 A folder is written aside and renamed; of several processes that want the same one, one makes it and the others wait.
 Its header has the sizes of its files and a digest of itself, so a damaged or truncated folder is noticed and made
-again without reading all of it. Everything here may be deleted at any time.
+again without reading all of it. Everything here may be deleted whenever nothing runs.
 """
 
 from __future__ import annotations

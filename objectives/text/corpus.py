@@ -1,12 +1,11 @@
-"""A corpus: documents of text in training, validation and test, read from disk as they are asked for."""
+"""A corpus: text cut into documents, and these split into training, validation and test."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,139 +14,15 @@ from hpo.objectives.data import texts
 from hpo.objectives.text import cache
 from hpo.objectives.text.indexing import Index, index
 from hpo.objectives.text.mixing import mixed
-from hpo.objectives.text.reading import PIECE, first_break, last_break, pieces, regions
+from hpo.objectives.text.paging import Column
+from hpo.objectives.text.parts import PARTS, ROWS, Corpus, PartName
+from hpo.objectives.text.reading import first_break
 from hpo.search.terms.errors import DataError
 
-PartName = Literal["train", "validation", "test"]
-PARTS: tuple[PartName, ...] = ("train", "validation", "test")
+__all__ = ["PARTS", "Corpus", "PartName", "open_corpus"]
 
 FEWEST = 20
 """Documents from which on a corpus is split by documents."""
-
-_BATCH = 2 << 20
-_ROWS = 1 << 16
-
-Batch = tuple[list[bytes], bool]
-"""Documents in UTF-8, and whether the first of them goes on the document before instead of starting one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Corpus:
-    """Documents in three parts; nothing of the text is held in memory.
-
-    Attributes:
-        name: what messages call it.
-        digest: twelve hex digits that name what its files hold, as ``data.digest`` does.
-        key: names digest, split and options.
-        notes: what the user should know.
-        bytes: of UTF-8 text, by part.
-        documents: by part; of a corpus cut along the text, documents or pieces of such.
-    """
-
-    name: str
-    digest: str
-    key: str
-    notes: tuple[str, ...]
-    bytes: dict[str, int]
-    documents: dict[str, int]
-    _index: Index
-    _parts: NDArray[np.int8]
-    _stamps: dict[Path, tuple[int, int]] = field(default_factory=dict)
-
-    def texts(self, part: PartName) -> Iterator[str]:
-        """Documents of a part, in the order of the corpus, one in memory at a time."""
-        for number, starts, ends in self._spans(part, 0):
-            with self._open(number) as file:
-                for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-                    file.seek(start)
-                    yield file.read(end - start).decode()
-
-    def batches(self, part: PartName, most_bytes: int = 0) -> Iterator[Batch]:
-        """Documents of a part in order, a few MB at a time, in UTF-8.
-
-        A long document comes in pieces, cut where no tokenizer joins anything (see ``reading.cut``).
-
-        Args:
-            part: which.
-            most_bytes: only the beginning of the text, cut at a line end at or before so many bytes but after one line
-                at least; 0: all of it.
-        """
-        batch, size = _empty(), 0
-        for number, starts, ends in self._spans(part, most_bytes):
-            with self._open(number) as file:
-                for low, high in regions(starts, ends):
-                    if high - low == 1 and ends[low] - starts[low] > PIECE:
-                        if batch:
-                            yield batch, False
-                            batch, size = _empty(), 0
-                        for count, piece in enumerate(pieces(file, int(starts[low]), int(ends[low]))):
-                            yield [piece], count > 0
-                        continue
-                    base = int(starts[low])
-                    file.seek(base)
-                    region = file.read(int(ends[high - 1]) - base)
-                    places = zip((starts[low:high] - base).tolist(), (ends[low:high] - base).tolist(), strict=True)
-                    batch += [region[start:end] for start, end in places]
-                    size += int((ends[low:high] - starts[low:high]).sum())
-                    if size >= _BATCH:
-                        yield batch, False
-                        batch, size = _empty(), 0
-        if batch:
-            yield batch, False
-
-    def _spans(self, part: PartName, most_bytes: int) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
-        """File, starts and ends of documents, some thousand at a time."""
-        code, left = PARTS.index(part), most_bytes if 0 < most_bytes < self.bytes[part] else -1
-        first = self._index.first
-        taken = False
-        for number in range(len(self._index.paths)):
-            for low in range(int(first[number]), int(first[number + 1]), _ROWS):
-                here = slice(low, min(low + _ROWS, int(first[number + 1])))
-                chosen = np.flatnonzero(self._parts[here] == code)
-                starts, ends = self._index.starts[here][chosen], self._index.ends[here][chosen]
-                if not len(chosen):
-                    continue
-                if left >= 0:
-                    sizes = np.cumsum(ends - starts)
-                    whole = int(np.searchsorted(sizes, left, "right"))
-                    if whole < len(sizes):
-                        rest = left - (int(sizes[whole - 1]) if whole else 0)
-                        end = self._line_end(number, int(starts[whole]), int(ends[whole]), rest, taken or whole > 0)
-                        ends = np.append(ends[:whole], end)
-                        starts = starts[: whole + 1]
-                        if end == starts[-1]:
-                            starts, ends = starts[:-1], ends[:-1]
-                        if len(starts):
-                            yield number, starts, ends
-                        return
-                    left -= int(sizes[-1])
-                taken = True
-                yield number, starts, ends
-
-    def _line_end(self, number: int, start: int, end: int, most: int, may_be_nothing: bool) -> int:
-        """Where to cut a document: after the last line end within so many bytes, else after its first line."""
-        with self._open(number) as file:
-            found = last_break(file, start, start + most)
-            if found is None:
-                return start if may_be_nothing else first_break(file, start, end)
-        return found
-
-    def _open(self, number: int) -> Any:
-        path = self._index.paths[number]
-        try:
-            file = path.open("rb")
-            facts = path.stat()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read any more: {error.strerror or error}") from None
-        stamp = (facts.st_size, facts.st_mtime_ns)
-        if self._stamps.setdefault(path, stamp) != stamp:
-            file.close()
-            raise DataError(f"{path} has changed since it was opened: start again")
-        return file
-
-
-def _empty() -> list[bytes]:
-    return []
 
 
 def open_corpus(spec: Any, split_seed: int) -> Corpus:
@@ -178,15 +53,17 @@ def open_corpus(spec: Any, split_seed: int) -> Corpus:
         folder, told = cache.folder(
             f"split-{key}", lambda aside: _by_documents(documents, name, shares, split_seed, aside)
         )
-        parts: NDArray[np.int8] = np.memmap(folder / "parts.i8", np.int8, "r")
+        parts: Column | NDArray[np.int8] = Column(folder / "parts.i8", np.int8)
         notes += told["notes"]
     else:
         key = cache.key(name, shares)
         count = len(documents.starts)
         notes.append(
             f"{found.name} has {count} document{'s' * (count > 1)}, fewer than {FEWEST}: the text is cut into "
-            "training, validation and test in this order; documents: blank or documents: line splits it by documents"
+            "training, validation and test in this order"
         )
+        if not all(map(texts.is_json_lines, found.paths)):
+            notes[-1] += "; documents: blank or documents: line splits it by documents"
         documents, parts = _along_the_text(found.name, documents, found.validation, found.test)
         told = _counts(documents, parts)
     return Corpus(
@@ -201,10 +78,10 @@ def open_corpus(spec: Any, split_seed: int) -> Corpus:
     )
 
 
-def _counts(documents: Index, parts: NDArray[np.int8]) -> dict[str, dict[str, int]]:
+def _counts(documents: Index, parts: Column | NDArray[np.int8]) -> dict[str, dict[str, int]]:
     sizes, counts = dict.fromkeys(map(str, PARTS), 0), dict.fromkeys(map(str, PARTS), 0)
-    for low in range(0, len(parts), _ROWS):
-        here = slice(low, low + _ROWS)
+    for low in range(0, len(parts), ROWS):
+        here = slice(low, low + ROWS)
         lengths = documents.ends[here] - documents.starts[here]
         for code, part in enumerate(PARTS):
             chosen = parts[here] == code
@@ -223,43 +100,55 @@ def _by_documents(documents: Index, name: str, shares: list[float], seed: int, a
     with (aside / "parts.i8").open("wb") as out:
         for drawn in _drawn(count, seed):
             out.write(np.where(drawn < low, 1, np.where(drawn < high, 2, 0)).astype(np.int8).tobytes())
-    parts: NDArray[np.int8] = np.fromfile(aside / "parts.i8", np.int8)
+    parts = Column(aside / "parts.i8", np.int8)
     folder, _ = cache.folder(name.replace("index", "hashes"), lambda other: _hashes(documents, other))
-    hashes: NDArray[np.uint64] = np.memmap(folder / "hashes.u64", np.uint64, "r")
-    known = hashes[parts == 0]
-    known.sort()
+    hashes = Column(folder / "hashes.u64", np.uint64)
+    counts = _counts(documents, parts)
+    known = _of_part(hashes, parts, 0, counts["documents"]["train"])
     notes = []
     for code, part in enumerate(PARTS[1:], 1):
-        own = hashes[parts == code]
+        own = _of_part(hashes, parts, code, counts["documents"][part])
         twice = int((known[np.searchsorted(known, own).clip(max=len(known) - 1)] == own).sum())
         if twice:
             notes.append(
                 f"{twice} of {len(own)} {part} documents ({twice / len(own):.1%}) also occur in training, word for "
                 "word: their scores tell what is remembered, not what is learned"
             )
-    return {**_counts(documents, parts), "notes": notes}
+    return {**counts, "notes": notes}
+
+
+def _of_part(hashes: Column, parts: Column, code: int, count: int) -> NDArray[np.uint64]:
+    """The hashes of a part, sorted."""
+    found, place = np.empty(count, np.uint64), 0
+    for low in range(0, len(parts), ROWS):
+        chosen = hashes[low : low + ROWS][parts[low : low + ROWS] == code]
+        found[place : place + len(chosen)] = chosen
+        place += len(chosen)
+    found.sort()
+    return found
 
 
 def _drawn(count: int, seed: int) -> Iterator[NDArray[np.uint64]]:
     """A random number for each document, in blocks."""
-    for low in range(0, count, _ROWS):
-        yield mixed(seed & 0xFFFFFFFFFFFFFFFF, np.arange(low, min(low + _ROWS, count)))
+    for low in range(0, count, ROWS):
+        yield mixed(seed & 0xFFFFFFFFFFFFFFFF, np.arange(low, min(low + ROWS, count)))
 
 
 def _marks(count: int, seed: int, validation: int, test: int) -> tuple[np.uint64, np.uint64]:
     """Below the first number lie as many as go into validation, between the two as many as go into test."""
     drawn = np.empty(count, np.uint64)
     for place, block in enumerate(_drawn(count, seed)):
-        drawn[place * _ROWS :][: len(block)] = block
+        drawn[place * ROWS :][: len(block)] = block
     drawn.partition([validation, validation + test])
     return drawn[validation], drawn[validation + test]
 
 
 def _hashes(documents: Index, aside: Path) -> dict[str, Any]:
     """A hash of each document's text without white space around it."""
-    total = int((documents.ends - documents.starts).sum())
+    everyone = np.zeros(len(documents.starts), np.int8)
+    total = _counts(documents, everyone)["bytes"]["train"]
     progress = cache.Progress("comparing documents", total)
-    everything = Corpus("", "", "", (), {"train": total}, {}, documents, np.zeros(len(documents.starts), np.int8))
+    everything = Corpus("", "", "", (), {"train": total}, {}, documents, everyone)
     with (aside / "hashes.u64").open("wb") as out:
         running, spaces = hashlib.blake2b(digest_size=8), b""
         pending = False
@@ -287,7 +176,7 @@ def _hashes(documents: Index, aside: Path) -> dict[str, Any]:
 
 def _along_the_text(name: str, documents: Index, validation: float, test: float) -> tuple[Index, NDArray[np.int8]]:
     """Cut a few documents, one after the other, into three parts."""
-    starts, ends = documents.starts.tolist(), documents.ends.tolist()
+    starts, ends = documents.starts[:].tolist(), documents.ends[:].tolist()
     files = np.repeat(np.arange(len(documents.paths)), np.diff(documents.first)).tolist()
     total = sum(ends) - sum(starts)
     marks = [(1 - validation - test) * total, (1 - test) * total if test else total]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,16 +19,14 @@ from numpy.typing import NDArray
 
 from hpo.objectives.data.texts import Texts, is_json_lines
 from hpo.objectives.text import cache
+from hpo.objectives.text.checking import Checked, NotText, json_text
+from hpo.objectives.text.paging import Column
 from hpo.search.terms.errors import DataError
 
 CHUNK = 4 << 20
 """Bytes that are read at a time."""
 
-_SPACE = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
-
-
-class NotText(DataError):
-    """A file whose bytes are not UTF-8 text."""
+_LETTER = ~np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +36,15 @@ class Index:
     Attributes:
         paths: flat UTF-8 files.
         first: [files + 1] documents before each file.
-        starts: [documents] byte offset of each in its file.
+        starts: [documents] byte offset of each in its file; slices are read from disk.
         ends: [documents] offset after its last byte.
         left_out: files that were no text.
     """
 
     paths: tuple[Path, ...]
     first: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    starts: Column | NDArray[np.int64]
+    ends: Column | NDArray[np.int64]
     left_out: int
 
 
@@ -64,7 +61,7 @@ def index(found: Texts, contents: list[str]) -> tuple[str, Index]:
     kinds = [_flat_name(number, path) for number, path in enumerate(found.paths)]
     name = f"index-{cache.key(contents, kinds, found.documents, found.field)}"
     folder, header = cache.folder(name, lambda aside: _build(found, aside))
-    starts, ends = (np.memmap(folder / f"{what}.i64", np.int64, "r") for what in ("starts", "ends"))
+    starts, ends = (Column(folder / f"{what}.i64", np.int64) for what in ("starts", "ends"))
     paths = tuple(folder / kind if kind else path for kind, path in zip(kinds, found.paths, strict=True))
     return name, Index(paths, np.array(header["first"], np.int64), starts, ends, header["left_out"])
 
@@ -112,7 +109,7 @@ def _documents(path: Path, flat: Path, found: Texts, progress: cache.Progress) -
                 return
             kinds: dict[str, type[_Finder]] = {"file": _Whole, "line": _LineByLine, "blank": _Between}
             finder = kinds[found.documents]()
-            check, out = _Checked(path), None
+            check, out = Checked(path), None
             if path.suffix.lower() == ".gz":
                 out = flat.open("wb")
             try:
@@ -136,39 +133,6 @@ def _opened(path: Path) -> IO[bytes]:
         return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
-
-
-class _Checked:
-    """Whether bytes are UTF-8 text, a chunk at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._before, self._pending = path, 0, b""
-
-    def add(self, chunk: bytes) -> None:
-        if not self._before and chunk[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            raise NotText(f"{self._path} is UTF-16: convert it with iconv -f UTF-16 -t UTF-8")
-        if (place := chunk.find(b"\0")) >= 0:
-            raise NotText(
-                f"{self._path} has a NUL byte at byte {self._before + place}: it is no plain text; "
-                "export it as UTF-8, or remove such bytes with tr -d '\\000'"
-            )
-        if self._pending or not chunk.isascii():
-            self._decode(self._pending + chunk, final=False)
-        self._before += len(chunk)
-
-    def end(self) -> None:
-        self._decode(self._pending, final=True)
-
-    def _decode(self, data: bytes, *, final: bool) -> None:
-        try:
-            consumed = codecs.utf_8_decode(data, "strict", final)[1]
-        except UnicodeDecodeError as error:
-            place = self._before - len(self._pending) + error.start
-            raise NotText(
-                f"{self._path} is not UTF-8 at byte {place} (0x{data[error.start]:02x}): convert it with "
-                "iconv -f LATIN1 -t UTF-8 or from what it is, or drop such bytes with iconv -c -f UTF-8 -t UTF-8"
-            ) from None
-        self._pending = data[consumed:]
 
 
 class _Finder(Protocol):
@@ -223,10 +187,10 @@ class _LineByLine:
         if not self._size and chunk.startswith(codecs.BOM_UTF8):
             self._start = before = len(codecs.BOM_UTF8)
         breaks = np.flatnonzero(data == ord("\n"))
-        letters = np.concatenate([[0], np.cumsum(~_SPACE[data], dtype=np.int32)])
         inside = np.concatenate([[before], breaks + 1])
-        counts = letters[np.append(breaks, len(data))] - letters[inside]
-        filled = counts > 0
+        filled = np.zeros(len(inside), bool)
+        here = inside < len(data)
+        filled[here] = np.logical_or.reduceat(_LETTER[data], inside[here])
         filled[0] |= self._filled
         starts = self._size + inside
         starts[0] = self._start
@@ -274,7 +238,7 @@ def _json_lines(path: Path, file: IO[bytes], flat: Path, field: str, progress: c
     with flat.open("wb") as out:
         for number, line in enumerate(file, 1):
             progress.add(len(line))
-            text = _text(path, number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, field)
+            text = json_text(path, number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, field)
             if not text.isspace() and text:
                 out.write(text)
                 starts.append(size)
@@ -284,32 +248,3 @@ def _json_lines(path: Path, file: IO[bytes], flat: Path, field: str, progress: c
                 yield _block(starts, ends)
                 starts, ends = [], []
     yield _block(starts, ends)
-
-
-def _text(path: Path, number: int, line: bytes, field: str) -> bytes:
-    """Text of a JSON line in UTF-8; nothing for a blank line."""
-    if not line or line.isspace():
-        return b""
-    try:
-        value = json.loads(line.decode())
-    except UnicodeDecodeError:
-        raise NotText(f"{path}:{number} is not UTF-8: JSON Lines are UTF-8 text") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path}:{number} is no JSON ({error}): each line must be an object with the field {field!r}"
-        ) from None
-    if not isinstance(value, dict) or not isinstance(value.get(field), str):
-        there = ", ".join(map(repr, list(value)[:8])) if isinstance(value, dict) else type(value).__name__
-        what = "is no text" if isinstance(value, dict) and field in value else "is missing"
-        raise DataError(
-            f"{path}:{number}: the field {field!r} {what}; the line has {there}: name another with field: ..."
-        )
-    text: str = value[field]
-    if "\0" in text:
-        raise NotText(f"{path}:{number}: the text has a NUL character (\\u0000): remove it")
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise NotText(
-            f"{path}:{number}: the text has half of a surrogate pair (\\ud800 to \\udfff): remove it"
-        ) from None

@@ -6,7 +6,7 @@ new key each epoch is dynamic masking (Liu et al., "RoBERTa", 2019), the same on
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ _SYMBOL = np.uint64(0x8CB92BA72F3D8DD7)
 
 def mask(
     inputs: NDArray[np.int64],
-    documents: NDArray[np.int64] | None,
+    documents: NDArray[Any] | None,
     keys: NDArray[np.uint64],
     rate: float,
     unit: Unit,
@@ -39,7 +39,7 @@ def mask(
 
     Args:
         inputs: [m, context] ids.
-        documents: [m, context], -1 at padding; None where there is none.
+        documents: [m, context], -1 at padding, or booleans, False at padding; None where there is none.
         keys: [m] 64 bits that decide everything random in each row.
         rate: share of the tokens to hide, in (0, 1].
         unit: what is hidden or left as a whole.
@@ -60,7 +60,7 @@ def mask(
 
 def count(
     inputs: NDArray[np.int64],
-    documents: NDArray[np.int64] | None,
+    documents: NDArray[Any] | None,
     keys: NDArray[np.uint64],
     rate: float,
     unit: Unit,
@@ -73,11 +73,11 @@ def count(
     return found
 
 
-def _eligible(
-    inputs: NDArray[np.int64], documents: NDArray[np.int64] | None, tokenized: Tokenized
-) -> NDArray[np.bool_]:
+def _eligible(inputs: NDArray[np.int64], documents: NDArray[Any] | None, tokenized: Tokenized) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = inputs < tokenized.separator
-    return found if documents is None else found & (documents >= 0)
+    if documents is None:
+        return found
+    return found & (documents if documents.dtype == np.bool_ else documents >= 0)
 
 
 def _wanted(eligible: NDArray[np.bool_], rate: float) -> NDArray[np.int64]:
@@ -88,7 +88,7 @@ def _wanted(eligible: NDArray[np.bool_], rate: float) -> NDArray[np.int64]:
 
 def _chosen(
     inputs: NDArray[np.int64],
-    documents: NDArray[np.int64] | None,
+    documents: NDArray[Any] | None,
     keys: NDArray[np.uint64],
     rate: float,
     unit: Unit,

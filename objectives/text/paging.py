@@ -1,8 +1,10 @@
-"""Reading a mapped file here and there without its pages piling up in this process."""
+"""Arrays in files, read here and there without piling up in this process."""
 
 from __future__ import annotations
 
 import mmap
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,3 +41,29 @@ class Pages:
                 self._mapped.madvise(mmap.MADV_DONTNEED)
                 self._read = 0
         return found
+
+
+class Column:
+    """An array in a file of which slices are read, and nothing is kept."""
+
+    def __init__(self, path: Path, kind: type[np.generic]) -> None:
+        """Open a file of numbers, which may be removed from then on.
+
+        Raises:
+            OSError: there is none.
+        """
+        self._file, self._kind = os.open(path, os.O_RDONLY | os.O_CLOEXEC), np.dtype(kind)
+        self._count = os.fstat(self._file).st_size // self._kind.itemsize
+
+    def __del__(self) -> None:
+        if hasattr(self, "_file"):
+            os.close(self._file)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        """The numbers of a slice, without a step."""
+        low, high, _ = part.indices(self._count)
+        size = self._kind.itemsize
+        return np.frombuffer(os.pread(self._file, max(0, high - low) * size, low * size), self._kind)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 PIECE = 1 << 20
 """Bytes from which on a document is handed on in pieces."""
-REGION = 4 << 20
+REGION = 2 << 20
 """Bytes that are read at once at most."""
 _BLOCK = 1 << 16
 

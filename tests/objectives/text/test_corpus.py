@@ -20,7 +20,7 @@ from hpo.objectives.text import indexing, reading
 from hpo.objectives.text.corpus import PARTS, Corpus, open_corpus
 from hpo.search.terms.errors import DataError
 
-HERE = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+HERE = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 COUNT = itertools.count()
 
 LINES = [f"document number {i} says {'é' * (i % 3)}." for i in range(60)]
@@ -50,7 +50,7 @@ def found_in(text: bytes, documents: str, chunk: int, monkeypatch: pytest.Monkey
         changed.setattr(indexing, "CHUNK", chunk)
         path = Path(write(text)).resolve()
         _, found = indexing.index(texts.Texts("it", (path,), documents), [str(next(COUNT))])
-    return [text[start:end] for start, end in zip(found.starts.tolist(), found.ends.tolist(), strict=True)]
+    return [text[start:end] for start, end in zip(found.starts[:].tolist(), found.ends[:].tolist(), strict=True)]
 
 
 TEXT = st.text("ab é\t\n\r ", max_size=60).filter(lambda text: bool(text.encode().strip()))
@@ -179,7 +179,7 @@ def test_documents_that_occur_in_training_too_are_told_and_stay() -> None:
 
 def test_a_long_document_twice_is_seen_though_it_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PIECE", 40)
-    monkeypatch.setattr("hpo.objectives.text.corpus.PIECE", 40)
+    monkeypatch.setattr("hpo.objectives.text.parts.PIECE", 40)
     long = "a line of a document\n" * 10
     rows = [{"text": f" {long}  \n" if i % 2 else long} for i in range(20)] + [
         {"text": f"{i}{long}"} for i in range(20)

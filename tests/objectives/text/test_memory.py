@@ -50,23 +50,22 @@ def measured(documents: str, tokenizer: str, windows: int) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize(("documents", "tokenizer"), [("file", "bytes"), ("blank", "char")])
-def test_some_megabytes_are_read_and_tokenized_in_less_memory_than_they_take(documents: str, tokenizer: str) -> None:
-    large(150 << 20)
-    found = measured(documents, tokenizer, 40_000)
-    assert found["bytes"] > 110 << 20
-    assert found["tokenized"] - found["before"] < 110
-    assert found["read"] - found["before"] < 250  # 64 MiB of pages at a time, for a file read everywhere
+def test_some_megabytes_are_read_and_tokenized_in_less_memory_than_they_take() -> None:
+    large(100 << 20)
+    found = measured("file", "bytes", 20_000)
+    assert found["bytes"] > 80 << 20
+    assert found["tokenized"] - found["before"] < 80
+    assert found["read"] - found["before"] < 200  # 64 MiB of pages at a time, for a file read everywhere
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("documents", "tokenizer"), [("file", "bytes"), ("line", "char")])
+@pytest.mark.parametrize(("documents", "tokenizer"), [("file", "bytes"), ("blank", "char")])
 def test_two_gigabytes_are_tokenized_and_read_in_less_than_one(documents: str, tokenizer: str, here: Path) -> None:
     if shutil.disk_usage(here).free < 12 << 30:
         pytest.skip("needs 12 GiB of disk")
     large(2 << 30)
     found = measured(documents, tokenizer, 200_000)
-    assert found["bytes"] > 1.7 * 2**30
+    assert found["bytes"] > 1.5 * 2**30
     assert found["read"] < 1024
     shutil.rmtree(".hpo")
     Path("large.txt").unlink()

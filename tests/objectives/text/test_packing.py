@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.objectives.text import packing
 from hpo.objectives.text.tokenizers import Tokens
 from hpo.search.terms.errors import DataError
+
+HERE = settings(max_examples=50)
 
 SEPARATOR = 254
 
@@ -60,6 +62,7 @@ def pieces_in(batch: packing.Batch) -> list[tuple[list[int], list[int]]]:
     return found
 
 
+@HERE
 @given(DOCUMENTS, CONTEXTS, TRUNCATE, st.integers(0, 5))
 def test_packed_rows_hold_every_piece_once_and_whole(
     lengths: list[int], context: int, truncate: Any, seed: int
@@ -72,6 +75,7 @@ def test_packed_rows_hold_every_piece_once_and_whole(
     assert rows.useful == pytest.approx((batch.documents >= 0).mean())  # type: ignore[operator]
 
 
+@HERE
 @given(DOCUMENTS, CONTEXTS, TRUNCATE)
 def test_padded_rows_are_the_pieces_in_order(lengths: list[int], context: int, truncate: Any) -> None:
     found = tokens(lengths)
@@ -81,6 +85,7 @@ def test_padded_rows_are_the_pieces_in_order(lengths: list[int], context: int, t
     assert (batch.targets >= 0).sum(axis=1).tolist() == rows.targets_in(np.arange(len(rows))).tolist()
 
 
+@HERE
 @given(DOCUMENTS, CONTEXTS, st.integers(0, 5), st.data())
 def test_rows_come_as_asked_for_in_any_order_and_twice(
     lengths: list[int], context: int, seed: int, drawn: st.DataObject
@@ -94,6 +99,7 @@ def test_rows_come_as_asked_for_in_any_order_and_twice(
         assert np.array_equal(whole[np.array(index, int)], part)
 
 
+@HERE
 @given(st.lists(st.integers(1, 30), min_size=40, max_size=90), st.integers(0, 5))
 def test_packing_fills_rows_better_than_padding_and_the_seed_decides_the_order(lengths: list[int], seed: int) -> None:
     found = tokens(lengths)
@@ -104,6 +110,7 @@ def test_packing_fills_rows_better_than_padding_and_the_seed_decides_the_order(l
     assert np.array_equal(rows.gather([0]).inputs, again.gather([0]).inputs)
 
 
+@HERE
 @given(DOCUMENTS, CONTEXTS, st.data())
 def test_a_stream_makes_every_token_behind_its_phase_a_target_once(
     lengths: list[int], context: int, drawn: st.DataObject
@@ -144,6 +151,7 @@ def scored_by_hand(found: Tokens, bounds: list[tuple[int, int]], batch: packing.
     assert short <= sum(min(high - low, fewest) for low, high in bounds)
 
 
+@HERE
 @given(DOCUMENTS, CONTEXTS)
 def test_sliding_windows_score_every_token_once_with_half_a_context(lengths: list[int], context: int) -> None:
     found = tokens(lengths)
@@ -156,6 +164,7 @@ def test_sliding_windows_score_every_token_once_with_half_a_context(lengths: lis
     assert in_order.tolist() == found.ids[1:].tolist()
 
 
+@HERE
 @given(DOCUMENTS, CONTEXTS)
 def test_sliding_by_documents_scores_every_token_once_and_crosses_none(lengths: list[int], context: int) -> None:
     found = tokens(lengths)

@@ -1,38 +1,21 @@
-"""Tokens are the text: exact round trips, sums of bytes, the same anywhere; what is kept is whole or made again."""
+"""Tokens are the text: exact round trips, sums of bytes, the same words and the same scored text for all."""
 
 from __future__ import annotations
 
-import errno
-import importlib.util
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from corpora import SENTENCES, lines
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpo.objectives.text import cache, corpus, encoders, reading
-from hpo.objectives.text.corpus import Corpus, open_corpus
+from hpo.objectives.text import cache, encoders, parts, reading
+from hpo.objectives.text.corpus import open_corpus
 from hpo.objectives.text.tokenizers import TOKENIZERS, Tokenized, tokenize
 from hpo.search.terms.errors import DataError, UserError
 
-HERE = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-SENTENCES = [
-    f"The {word} of chapter {i} was  naïve,\n\tsaid {word.upper()}." for i in range(40) for word in ("end", "日本")
-]
-
-
-def lines(texts: list[str] = SENTENCES, **options: Any) -> Corpus:
-    import json
-
-    Path("rows.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return open_corpus({"text": {"path": "rows.jsonl", **options}}, 0)
+HERE = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(params=TOKENIZERS)
@@ -121,7 +104,7 @@ def test_bpe_has_the_symbols_asked_for_or_says_that_there_are_no_more() -> None:
 
 def test_bpe_counts_pairs_in_a_spread_sample_of_a_large_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoders, "TRAINED_ON", 1000)
-    monkeypatch.setattr(corpus, "_BATCH", 100)
+    monkeypatch.setattr(parts, "_BATCH", 100)
     monkeypatch.setattr(reading, "REGION", 100)
     made = tokenize(lines(), "bpe", 270)
     assert "of the training text, spread over all of it" in made.notes[0]
@@ -137,7 +120,7 @@ def test_a_long_document_in_pieces_has_the_tokens_of_the_whole(tokenizer: str, m
     whole = tokenize(opened, tokenizer, 300)
     expected = whole.encode("".join(opened.texts("train")))
     assert np.array_equal(whole.train.ids[1:-1], expected)
-    for module in (corpus, reading):
+    for module in (parts, reading):
         monkeypatch.setattr(module, "PIECE", 90)
     monkeypatch.setattr(encoders, "_PIECE", 70)
     monkeypatch.setattr(cache, "VERSION", -1)
@@ -213,102 +196,6 @@ def test_a_mask_before_a_word_does_not_begin_it() -> None:
     assert made.word_starts(ids).nonzero()[0].tolist() == [1, 2, 6, 9]
 
 
-def test_another_process_makes_the_same_tokens(elsewhere: Callable[[str], Any]) -> None:
-    here = facts()
-    for left in Path(".hpo/text").glob("tokens-*"):
-        left.rename(f"{left}.old")  # or the other one would read them
-    assert elsewhere("facts()") == here
-
-
-def facts() -> list[Any]:
-    found = [tokenize(lines(), name, 290) for name in TOKENIZERS]
-    return [[made.digest, made.train.ids.tolist(), made.lengths.tolist(), list(made.notes)] for made in found]
-
-
-def test_tokens_are_made_once_and_read_from_then_on(made: Tokenized, monkeypatch: pytest.MonkeyPatch) -> None:
-    made.test()
-    made.scored(100)
-    monkeypatch.setattr(cache, "_make", None)
-    again = tokenize(lines(), made.tokenizer, 300)
-    assert np.array_equal(again.train.ids, made.train.ids)
-    assert np.array_equal(again.test().ids, made.test().ids)
-    assert np.array_equal(again.scored(100).ids, made.scored(100).ids)
-    assert (again.notes, again.digest, again.symbols) == (made.notes, made.digest, made.symbols)
-
-
-def damage(path: Path, how: str) -> None:
-    if how == "missing":
-        path.unlink()
-    elif how == "longer":
-        path.write_bytes(path.read_bytes() + b"x")
-    elif how == "shorter":
-        path.write_bytes(path.read_bytes()[:-1])
-    elif how == "changed":
-        content = bytearray(path.read_bytes())
-        content[len(content) // 2] ^= 1
-        path.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    ("name", "how"),
-    [(name, how) for name in ("train.ids", "validation.starts", "bpe.json", "header.json") for how in
-     ("missing", "longer", "shorter")] + [("header.json", "changed")],
-)  # fmt: skip
-def test_damaged_files_are_noticed_and_made_again(name: str, how: str) -> None:
-    whole = tokenize(lines(), "bpe", 270)
-    expected = whole.train.ids.tolist()
-    (folder,) = (path for path in Path(".hpo/text").glob("tokens-*") if path.is_dir())
-    damage(folder / name, how)
-    again = tokenize(lines(), "bpe", 270)
-    assert again.train.ids.tolist() == expected
-    assert again.decode(again.validation.ids) == "".join(lines().texts("validation"))
-
-
-def test_what_is_left_of_a_killed_process_does_no_harm() -> None:
-    made = tokenize(lines(), "bytes", 0)
-    (folder,) = (path for path in Path(".hpo/text").glob("tokens-*") if path.is_dir())
-    folder.rename(folder.with_name(f"{folder.name}.tmp"))
-    (folder.with_name(f"{folder.name}.tmp") / "half").touch()
-    again = tokenize(lines(), "bytes", 0)
-    assert again.train.ids.tolist() == made.train.ids.tolist()
-    assert not list(Path(".hpo/text").glob("*.tmp"))
-
-
-def test_two_processes_at_once_make_it_once(tmp_path: Path) -> None:
-    code = """
-import sys, time
-from pathlib import Path
-from hpo.objectives.text import cache
-def make(aside):
-    Path("made").open("a").write("x")
-    (aside / "a").write_text("b")
-    time.sleep(0.3)
-    return {"told": 1}
-folder, told = cache.folder("it", make)
-assert told == {"told": 1} and (folder / "a").read_text() == "b"
-"""
-    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
-    assert [process.wait() for process in running] == [0, 0, 0]
-    assert Path("made").read_text() == "x"
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
-def test_a_full_disk_is_a_message_and_leaves_nothing_behind(number: int) -> None:
-    def make(aside: Path) -> dict[str, Any]:
-        (aside / "half").touch()
-        raise OSError(number, os.strerror(number))
-
-    with pytest.raises(DataError, match=rf"{os.strerror(number)}\): make room there"):
-        cache.folder("it", make)
-    assert not list(Path(".hpo/text").glob("it*/"))
-
-
-def test_a_folder_that_cannot_be_made_is_a_message() -> None:
-    Path(".hpo").write_text("in the way")
-    with pytest.raises(DataError, match="cannot be kept in"):
-        lines()
-
-
 def test_a_corpus_without_a_test_part_has_no_test_tokens() -> None:
     made = tokenize(lines(test=0), "bytes", 0)
     with pytest.raises(DataError, match="has no test part"):
@@ -333,54 +220,3 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(monkeypatch
     with pytest.raises(UserError, match=r"pip install 'hpo-suite\[text\]', or choose bytes or char"):
         tokenize(lines(), "bpe", 300)
     assert tokenize(lines(), "char", 0).symbols
-
-
-@pytest.mark.skipif(importlib.util.find_spec("tokenizers") is None, reason="needs tokenizers")
-def test_a_fork_after_tokenizing_prints_nothing_and_can_tokenize() -> None:
-    code = """
-import os
-from test_tokenizers import lines, tokenize
-made = tokenize(lines(), "bpe", 300)
-child = os.fork()
-if not child:
-    again = tokenize(lines(), "bpe", 301)
-    os._exit(0 if again.decode(made.encode("some text")) else 1)
-os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-    folders = [str(Path(__file__).parent), *filter(None, sys.path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
-    environment.pop("TOKENIZERS_PARALLELISM", None)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_progress_is_one_line_in_a_log_and_a_counter_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = iter(range(0, 1000))
-    monkeypatch.setattr(cache.time, "monotonic", lambda: next(clock))
-    quick = cache.Progress("tokenizing it", 100)
-    quick.add(50)
-    quick.end()
-    assert capsys.readouterr().err == ""
-    slow = cache.Progress("tokenizing it", 4_000_000)
-    for _ in range(4):
-        slow.add(1_000_000)
-    slow.end()
-    assert capsys.readouterr().err == "tokenizing it (4 MB)\n"
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    shown = cache.Progress("tokenizing it", 4_000_000)
-    for _ in range(4):
-        shown.add(1_000_000)
-    shown.end()
-    told = capsys.readouterr().err
-    assert "\rtokenizing it: 75 %" in told
-    assert told.endswith("\r")
-    assert "\n" not in told
