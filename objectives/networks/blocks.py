@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from hpo.objectives.networks.layers import Chain, Flow, Layer, along
+from hpo.objectives.networks.layers import Chain, Flow, Layer, lane_by_lane
 from hpo.objectives.networks.network import Parameter, Shape
 
 
@@ -30,8 +30,8 @@ class RMSNorm(Layer):
         return [torch.ones(shape[-1])]
 
     def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
-        """Normalize all lanes at once, then scale lane by lane."""
-        return F.rms_norm(x, x.shape[-1:], eps=self.epsilon) * along(next(values), x)
+        """Normalize and scale, lane by lane."""
+        return lane_by_lane(lambda x, gain: F.rms_norm(x, x.shape[-1:], gain, self.epsilon), x, next(values))
 
 
 @dataclass(frozen=True)

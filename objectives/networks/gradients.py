@@ -53,13 +53,16 @@ class _Taped:
         return self._outputs.detach()
 
     def backward(self, gradient: Tensor, slots: Sequence[Tensor]) -> None:
-        weights = gradient.to(self._outputs.dtype).view(self._outputs.shape)
         with torch.enable_grad():
-            total = _Pulled.apply(self._outputs, weights)  # type: ignore[no-untyped-call]
+            total = _Pulled.apply(self._outputs, gradient.to(self._outputs.dtype).view(self._outputs.shape))
+        del self._outputs  # with the graph
         trained = [value for value in self._values if value.requires_grad]
-        found = iter(torch.autograd.grad(total, trained) if trained else ())
+        if trained:
+            own = [slot for slot, value in zip(slots, self._values, strict=True) if value.requires_grad]
+            torch._foreach_copy_(own, torch.autograd.grad(total, trained))
         for slot, value in zip(slots, self._values, strict=True):
-            slot.copy_(next(found)) if value.requires_grad else slot.zero_()
+            if not value.requires_grad:
+                slot.zero_()
 
 
 class _Pulled(torch.autograd.Function):

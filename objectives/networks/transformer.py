@@ -104,7 +104,7 @@ def transformer(
     start_bias = 1.0 if gpt2 else math.sqrt(m)
 
     def norm() -> Layer:
-        return LayerNorm(bias=bias) if normalization == "layer" else RMSNorm()
+        return LayerNorm(bias=bias, fused=True) if normalization == "layer" else RMSNorm()
 
     def linear(to: int, gain: float) -> Linear:
         return Linear(to, bias, init, gain, start_bias)
