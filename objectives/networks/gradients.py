@@ -54,7 +54,8 @@ class _Taped:
 
     def backward(self, gradient: Tensor, slots: Sequence[Tensor]) -> None:
         with torch.enable_grad():
-            total = _Pulled.apply(self._outputs, gradient.to(self._outputs.dtype).view(self._outputs.shape))
+            wanted = gradient.to(self._outputs.dtype).view(self._outputs.shape)  # type: ignore[no-untyped-call]
+            total = _Pulled.apply(self._outputs, wanted)  # type: ignore[no-untyped-call]
         del self._outputs  # with the graph
         trained = [value for value in self._values if value.requires_grad]
         if trained:

@@ -201,10 +201,13 @@ class LayerNorm(Layer):
         """Normalize in one kernel, then scale lane by lane; or both in one for each lane."""
         if self.fused:
             own = (next(values), next(values)) if self.bias else (next(values),)
-            return lane_by_lane(lambda x, *own: F.layer_norm(x, x.shape[-1:], *own, eps=self.epsilon), x, *own)
+            return lane_by_lane(self._kernel, x, *own)
         normed = F.layer_norm(x, x.shape[-1:], eps=self.epsilon)
         gain = along(next(values), x)
         return torch.addcmul(along(next(values), x), normed, gain) if self.bias else normed * gain
+
+    def _kernel(self, x: Tensor, gain: Tensor, bias: Tensor | None = None) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], gain, bias, self.epsilon)
 
 
 def along(value: Tensor, x: Tensor) -> Tensor:
