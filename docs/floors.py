@@ -26,6 +26,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "objectives": "what is trained, one file per objective",
         "search/executors": "what trains the trials, one file per executor",
         "search/dashboard": "optuna-dashboard over a store, and what it is told",
+        "search/report/scaling": "the best rate and batch from small to large: fits, laws, predictions",
     },
     {
         "objectives/data/kinds": "kinds of data beside the bundled sets, one file per kind",

@@ -32,6 +32,7 @@ _ORDER = (
     "train",
     "replay",
     "compare",
+    "scale",
     "delete",
     "schema",
 )
