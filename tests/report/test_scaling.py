@@ -91,7 +91,7 @@ def test_the_lowest_point_of_a_cubic_surface_is_found_whatever_its_scale(
 
 
 def test_a_planted_best_rate_lies_in_its_interval_about_as_often_as_it_says() -> None:
-    found = [optimum(*_split(tried(0.01, seed, noise=0.02))) for seed in range(100)]
+    found = [optimum(*_split(tried(0.01, seed, noise=0.02))) for seed in range(1000, 1100)]
     known = [one.rate.estimate for one in found if one.rate.estimate is not None]
     assert len(known) > 70
     assert sum(one.low <= 0.01 <= one.high for one in known) >= 0.9 * len(known)
@@ -157,12 +157,12 @@ def surface(seed: int, *, at_rate: float = 0.01, at_batch: float = 256.0, noise:
 
 
 def test_a_planted_best_rate_and_batch_lie_in_their_intervals_about_as_often_as_they_say() -> None:
-    found = [optimum(*surface(seed)) for seed in range(60)]
+    found = [optimum(*surface(seed)) for seed in range(1000, 1080)]
     rates = [one.rate.estimate for one in found if one.rate.estimate is not None]
     batches = [one.batch.estimate for one in found if one.batch is not None and one.batch.estimate is not None]
-    assert min(len(rates), len(batches)) > 45
-    assert sum(one.low <= 0.01 <= one.high for one in rates) >= 0.88 * len(rates)
-    assert sum(one.low <= 256 <= one.high for one in batches) >= 0.88 * len(batches)
+    assert min(len(rates), len(batches)) > 70
+    assert sum(one.low <= 0.01 <= one.high for one in rates) >= 0.9 * len(rates)
+    assert sum(one.low <= 256 <= one.high for one in batches) >= 0.9 * len(batches)
 
 
 def test_the_best_rate_can_be_asked_for_at_a_batch() -> None:
@@ -448,7 +448,7 @@ def test_a_size_that_is_a_hair_larger_is_the_same_size() -> None:
         ([sized(study("a")), sized(study("b", objective="masked"))], {}, "different objectives (gpt and masked)"),
         ([sized(study(kind, fixed={"width": 8, "tokenizer": kind})) for kind in ("bpe", "bytes")],
          {}, "tokenizer differs between trials ('bpe', 'bytes')"),
-        ([sized(study("a", [trial(0, 1.0, "pruned"), trial(1, 1.0, "pruned")]))], {}, "a has no complete trial"),
+        ([sized(study("a", [trial(i, 1.0, "pruned") for i in range(2)]))], {}, "a has no complete trial"),
         ([sized(study("a", [trial(0, 1.0), trial(0, 1.0)]))], {}, "a does not search a learning rate"),
         ([sized(study("a", [trial(0, math.nan), trial(1, math.inf)]))], {}, "search lower learning rates"),
         ([Source(study("a"))], {}, "how large are the models of a? add to the objective a function size(recipe)"),

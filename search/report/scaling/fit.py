@@ -14,7 +14,7 @@ import numpy as np
 
 from hpo.search.report.scaling.cells import SAME, cells_of, counted, differing, middle
 from hpo.search.report.scaling.optimum import Optimum, Place, optimum
-from hpo.search.report.scaling.powerlaw import LEAST_SPAN, At, Law, LossLaw, Told, drift, loss_law, power_law
+from hpo.search.report.scaling.powerlaw import LEAST_SPAN, At, Law, LossLaw, Told, drift, loss_law, negative, power_law
 from hpo.search.report.scaling.published import LAWS, Published
 from hpo.search.report.scaling.runs import Run, Runs
 from hpo.search.terms.errors import UserError
@@ -185,7 +185,8 @@ def _facts(
     value = None
     if best.cost is not None and best.cost.estimate is not None:
         told = best.cost.estimate
-        value = Told(-told.value, -told.high, -told.low) if maximize else Told(told.value, told.low, told.high)
+        value = Told(told.value, told.low, told.high)
+        value = negative(value) if maximize else value
     span = (min(batches), max(batches)) if batches else None
     whole = Optimum(best.trials, best.used, best.rate, batch, best.cost)
     return SizeFacts(at, span, knobs, whole, value)

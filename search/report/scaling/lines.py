@@ -8,7 +8,7 @@ from hpo.search.report import text
 from hpo.search.report.scaling.cells import counted
 from hpo.search.report.scaling.fit import FAR, Group, Prediction, Scaling, SizeFacts, compared_group
 from hpo.search.report.scaling.optimum import Place
-from hpo.search.report.scaling.powerlaw import Axes, Law, Told
+from hpo.search.report.scaling.powerlaw import Axes, Law, Told, negative
 
 _TITLES = {"rate": "the best rate", "batch": "the best batch", "critical": "the critical batch"}
 _UNITS = "N without embeddings, D in tokens, C = 6 N D, batches in tokens a step, L in nats a token"
@@ -114,15 +114,21 @@ def _named(size: SizeFacts) -> str:
 
 
 def _laws(group: Group, found: Scaling) -> Iterator[str]:
-    yield _law("best rate", group.rate)
+    laws = {"best rate": group.rate}
     if any(size.best.batch is not None for size in group.sizes):
-        yield _law("best batch", group.batch)
+        laws["best batch"] = group.batch
+    for what, law in laws.items():
+        yield _law(what, law)
+        if law.held_out is not None:
+            predicted, measured = law.held_out
+            yield f"  checked at the largest size: {predicted:.3g} by a law through the others, {measured:.3g} measured"
     loss = group.loss
     if loss.draws is None:
         yield f"{found.runs.metric} by size: not identified: {loss.why}"
     else:
-        powers = ", ".join(f"{name}^-a with a = {told}" for name, told in loss.exponents.items())
-        yield f"{found.runs.metric} by size: a floor of {loss.floor} and a term in {powers}"
+        yield f"{found.runs.metric} falls to a floor of {loss.floor} by size"
+        for name, told in loss.exponents.items():
+            yield f"  above the floor ~ {name} ^ {negative(told)}"
     if group.drift is not None:
         count = len(group.identified)
         yield f"largest / smallest best rate over {count} sizes: {group.drift}"
@@ -136,9 +142,6 @@ def _law(what: str, law: Law) -> str:
     if law.exact:
         unknown = len(law.exponents) + 1
         line += f"; an exact line through {unknown} sizes, so no interval: measure one more"
-    if law.held_out is not None:
-        predicted, measured = law.held_out
-        line += f"; the largest size, predicted from the others {predicted:.3g}, measured {measured:.3g}"
     return line
 
 

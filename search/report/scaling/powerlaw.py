@@ -48,6 +48,16 @@ class Told:
         return f"{self.value:.3g} (95 % interval {self.low:.3g} to {self.high:.3g})"
 
 
+def negative(told: Told) -> Told:
+    """The same with the other sign.
+
+    >>> negative(Told(0.5, 0.4, 0.7))
+    Told(value=-0.5, low=-0.7, high=-0.4)
+    """
+    low, high = (None if end is None else -end for end in (told.high, told.low))
+    return Told(-told.value, low, high)
+
+
 @dataclass(frozen=True)
 class At:
     """Model size and tokens: of what is measured, or of what is to be predicted."""
