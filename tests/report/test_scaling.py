@@ -443,7 +443,7 @@ def test_a_size_that_is_a_hair_larger_is_the_same_size() -> None:
 @pytest.mark.parametrize(
     ("sources", "named", "told"),
     [
-        ([sized(study("a")), sized(study("b", goal="minimize val_loss"))], {}, "would minimize val_bpb, b minimize val_loss"),
+        ([sized(study("a")), sized(study("b", goal="minimize loss"))], {}, "would minimize val_bpb, b minimize loss"),
         ([sized(study("a")), sized(study("b", data="d2"))], {}, "a and b are of different data"),
         ([sized(study("a")), sized(study("b", objective="masked"))], {}, "different objectives (gpt and masked)"),
         ([sized(study(kind, fixed={"width": 8, "tokenizer": kind})) for kind in ("bpe", "bytes")],
