@@ -74,10 +74,9 @@ def _named(arguments: argparse.Namespace) -> list[str]:
 def _source(found: StudyReport, knobs: dict[str, str], *, yes: bool) -> Source:
     """A study with what its objective's source adds; its ``size`` is imported only where nothing else says the size."""
     from hpo.search.describe.objective import describe
-    from hpo.search.describe.size import says_size, size_of
+    from hpo.search.describe.size import defaults, says_size, size_of
     from hpo.search.report.recipefile import stored_task
     from hpo.search.report.scaling.runs import Source, complete, lacking
-    from hpo.search.terms.knobs import REQUIRED, UNKNOWN
 
     if not found.task:  # made by another program
         return Source(found)
@@ -89,13 +88,11 @@ def _source(found: StudyReport, knobs: dict[str, str], *, yes: bool) -> Source:
         if "parameters" in missing:
             raise
         return Source(found)
-    knobs_of = objective.signature.knobs
-    defaults = {name: knob.default for name, knob in knobs_of.items() if knob.default not in (REQUIRED, UNKNOWN)}
     size = None
     if missing and complete(found) and says_size(objective):
         allow(task, objective, found.seal, f"the study {found.name}", yes=yes)
         size = size_of(objective)
-    return Source(found, defaults, size, objective.label)
+    return Source(found, defaults(objective), size, objective.label)
 
 
 def _count(given: str) -> float:

@@ -211,7 +211,7 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         if "data" not in source:
             raise UserError(f"{source.path.name} defines build but not data: the suite needs both to train it")
         parts = [source.signature(name) or Signature() for name in ("build", "data")]
-        knobs = _training_knobs() | parts[0] | parts[1]
+        knobs = training_knobs() | parts[0] | parts[1]
         own = source.constant("DEFAULTS")
         told = {name: replace(knobs.knobs[name], default=value) for name, value in _known(own, knobs).items()}
         signature = Signature({**knobs.knobs, **told}, any(part.open for part in parts), source.doc)
@@ -232,7 +232,7 @@ def _known(own: Any, knobs: Signature) -> dict[str, Any]:
 
 
 @cache
-def _training_knobs() -> Signature:
+def training_knobs() -> Signature:
     """Knobs of the training that the suite itself does."""
     return Source(registry.part_file("trainer", "training_recipe.py")).fields("TrainingRecipe") or Signature()
 

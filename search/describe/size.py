@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpo.search.describe.objective import Objective, import_module
+from hpo.search.describe.objective import Objective, import_module, training_knobs
 from hpo.search.describe.source import Source
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import REQUIRED, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ def says_size(objective: Objective) -> bool:
 
 
 def size_of(objective: Objective) -> Callable[[Mapping[str, Any]], Size] | None:
-    """Size of a complete recipe by the objective's own ``size(recipe)``, None where it has none; imports it.
+    """Size of a recipe by the objective's own ``size(recipe)``, None where it has none; imports it.
 
-    ``size`` returns ``{"parameters": N, "tokens": D, "tokens_per_step": B}``; only ``parameters`` is needed.
+    ``size`` returns ``{"parameters": N, "tokens": D, "tokens_per_step": B}``; only ``parameters`` is needed. It gets
+    the knobs that a trial states, and for others the defaults of the objective's own parameters: how long the suite's
+    trainer goes on by itself follows from what is stated.
 
     Raises:
         UserError: by what is returned, where ``size`` fails or its answer is not of that form.
@@ -43,21 +46,29 @@ def size_of(objective: Objective) -> Callable[[Mapping[str, Any]], Size] | None:
     own = getattr(import_module(objective), "size", None) if says_size(objective) else None
     if own is None:
         return None
+    known = defaults(objective)
+    left = training_knobs().knobs.keys() if objective.trained_by_suite else ()
+    filled = {name: value for name, value in known.items() if name not in left}
     label = f"size(recipe) of {objective.label}"
 
     def size(recipe: Mapping[str, Any]) -> Size:
         try:
-            found = own(dict(recipe))
+            found = own({**filled, **recipe})
         except Exception as error:  # the user's code
             raise UserError(f"{label} raised {type(error).__name__}: {error}") from error
         if not isinstance(found, Mapping) or "parameters" not in found:
             raise UserError(
                 f'{label} must return {{"parameters": N, "tokens": D, "tokens_per_step": B}}, got {found!r}'
             )
-        known = {name: _positive(found[name], name, label) for name in _NAMES if found.get(name) is not None}
-        return Size(**known)
+        return Size(**{name: _positive(found[name], name, label) for name in _NAMES if found.get(name) is not None})
 
     return size
+
+
+def defaults(objective: Objective) -> dict[str, Any]:
+    """Defaults of an objective's knobs, those that its source says."""
+    knobs = objective.signature.knobs
+    return {name: knob.default for name, knob in knobs.items() if knob.default not in (REQUIRED, UNKNOWN)}
 
 
 _NAMES = ("parameters", "tokens", "tokens_per_step")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from hpo.search.cli import main
+from hpo.search.describe.objective import describe
+from hpo.search.describe.size import size_of
 
 OBJECTIVE = '''
 """A model whose best rate falls with the root of its size, and does not under mup."""
@@ -176,3 +178,11 @@ def test_a_size_that_fails_or_is_no_size_is_told(
     shutil.copy(place / "width.yaml", "width.yaml")
     assert main(["run", "width.yaml", "--trials", "2", "--quiet"]) == 0
     assert said in told(["width"], capsys, code=2)
+
+
+def test_a_language_model_says_its_size_and_a_run_in_tokens_is_as_long_as_it_says() -> None:
+    size = size_of(describe("gpt", Path()))
+    assert size is not None
+    found = size({"width": 64, "depth": 2, "context": 32, "batch_size": 8, "max_tokens": 2560000})
+    assert (found.parameters, found.tokens_per_step, found.tokens) == (12 * 2 * 64**2, 256, 2560000)
+    assert size({"max_steps": 10}).tokens == 10 * (size({}).tokens_per_step or 0)

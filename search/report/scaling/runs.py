@@ -95,11 +95,15 @@ class Source:
     size: Sizing | None = None
     label: str = "the objective"
 
-    def recipe(self, trial: Trial) -> dict[str, Any]:
-        """Every knob of a trial that is known."""
+    def stated(self, trial: Trial) -> dict[str, Any]:
+        """The knobs that the study gives a trial."""
         fixed = self.found.definition.get("fixed") or {}
         seed = {} if trial.seed is None else {"seed": trial.seed}
-        return {**self.defaults, **seed, **fixed, **trial.point}
+        return {**seed, **fixed, **trial.point}
+
+    def recipe(self, trial: Trial) -> dict[str, Any]:
+        """Every knob of a trial that is known."""
+        return {**self.defaults, **self.stated(trial)}
 
 
 def complete(found: StudyReport) -> list[Trial]:
@@ -201,7 +205,7 @@ def _rate(sources: Sequence[Source]) -> str:
 
 def _run(source: Source, trial: Trial, named: Mapping[str, str], rate: str, size: Sizing | None) -> Run:
     recipe, found = source.recipe(trial), source.found
-    told = size(recipe) if size is not None else None
+    told = size(source.stated(trial)) if size is not None else None
     known: dict[str, float | None] = {}
     for name in SIZES:
         if name in named:
