@@ -163,7 +163,7 @@ def _plain(network: Stack) -> Sequence[Layer]:
     first, *rest = layers = network.model.layers
     known = all(
         isinstance(layer, Dropout)
-        or (isinstance(layer, Linear) and layer.bias)
+        or (isinstance(layer, Linear) and layer.bias and layer.scale == 1)
         or (isinstance(layer, Activation) and layer.name in _DERIVATIVES)
         for layer in (rest if isinstance(first, Flatten) else layers)
     )

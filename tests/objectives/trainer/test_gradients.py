@@ -53,7 +53,13 @@ def test_a_chain_has_the_bits_of_autograd(blocks: list[Layer], image: bool, mask
 
 
 @pytest.mark.parametrize(
-    "layers", [(LayerNorm(), Linear()), (Linear(3, bias=False), Linear()), (Sequential((Linear(3),)), Linear())]
+    "layers",
+    [
+        (LayerNorm(), Linear()),
+        (Linear(3, bias=False), Linear()),
+        (Sequential((Linear(3),)), Linear()),
+        (Linear(scale=2.0),),
+    ],
 )
 def test_what_is_no_plain_chain_is_left_to_autograd(layers: tuple[Layer, ...]) -> None:
     assert isinstance(gradients.bind(*bound(layers, (INPUTS,)), bfloat16=False), gradients._Taped)
