@@ -54,7 +54,7 @@ class _Taped:
 
     def backward(self, gradient: Tensor, slots: Sequence[Tensor]) -> None:
         with torch.enable_grad():
-            wanted = gradient.to(self._outputs.dtype).view(self._outputs.shape)  # type: ignore[no-untyped-call]
+            wanted = gradient.to(self._outputs.dtype).view(self._outputs.shape)
             total = _Pulled.apply(self._outputs, wanted)  # type: ignore[no-untyped-call]
         del self._outputs  # with the graph
         trained = [value for value in self._values if value.requires_grad]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hpo.objectives.trainer.lane import Lane
-from hpo.objectives.trainer.metrics import predict
+from hpo.objectives.trainer.metrics import predict, score
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Part, as_tensor
@@ -88,11 +88,18 @@ class Fitted:
         """Metrics on the test part, which is read only now."""
         return self._report(self.setup.data.test())
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether ``evaluate`` is given a file, of text, instead of rows."""
+        return self.setup.data.by_steps
+
     def evaluate(self, rows: Any) -> dict[str, Any]:
         """Metrics on other rows: as the objective's data module reads them, or a pair of inputs and targets."""
-        data = self.setup.data
-        inputs, targets = data.splits.prepare(rows) if data.splits.prepare is not None else rows
-        return self._report(data.part("given", inputs, targets))
+        return self._report(self.setup.data.given(rows))
+
+    def look(self) -> str:
+        """A few lines of what a language model writes or finds out; empty for other models."""
+        return self.setup.data.look(self._forward(), self.setup.recipe.seed)
 
     def predict(self, inputs: Any) -> Tensor:
         """Probabilities [n, ..., classes], or values [n] in the target's own units."""
@@ -122,7 +129,7 @@ class Fitted:
 
     def _report(self, part: Part) -> dict[str, Any]:
         data = self.setup.data
-        scores: dict[str, Any] = dict(data.score(self._forward(), part, 1, self.setup.rows)[0])
+        scores: dict[str, Any] = dict(score(self._forward(), part, data, 1, self.setup.rows)[0])
         if data.splits.report is not None:
             targets = part.targets.cpu().numpy()
             if data.task == "regression":

@@ -21,6 +21,9 @@ DEFAULTS = {
 }  # fmt: skip
 """Of the trainer's knobs: about nanoGPT's small setting; a run is over after the steps, or a thousand passes."""
 
+TEXT = True
+"""They train on text instead of rows."""
+
 LANES = 1
 """Trials a process trains at a time: matrices of this size keep a core busy, so that company brings nothing."""
 

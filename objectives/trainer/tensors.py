@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpo.objectives.trainer.metrics import score
 from hpo.search.terms.errors import DataError
 
 Task: TypeAlias = Literal["classification", "regression"]
@@ -206,18 +205,14 @@ class Data:
             raise DataError("the data has no test part")
         return self.part("test", *self.splits.test())
 
-    def score(
-        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
-    ) -> list[dict[str, float]]:
-        """Scores of each lane on a part.
+    def given(self, rows: Any) -> Part:
+        """Other rows to score on: as the objective's data module reads them, or a pair of inputs and targets."""
+        inputs, targets = self.splits.prepare(rows) if self.splits.prepare is not None else rows
+        return self.part("given", inputs, targets)
 
-        Args:
-            forward: maps inputs [lanes, B, ...] to outputs.
-            part: one of this data.
-            lanes: how many.
-            most: samples that the model is run on at a time at most; None for as many as is fast.
-        """
-        return score(forward, part, self, lanes, most)
+    def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
+        """Nothing to look at."""
+        return ""
 
     def part(self, name: str, inputs: Any, targets: Any) -> Part:
         """Check and move one part."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +25,8 @@ from hpo.objectives.text.mixing import mixed
 from hpo.objectives.text.packing import Batch, Rows, Stream
 from hpo.objectives.text.tokenizers import Tokenized, Tokens
 from hpo.objectives.trainer.token_scores import TokenSums, rows_at_once
+from hpo.objectives.trainer.writing import found_out, written
+from hpo.search.terms.errors import DataError
 from hpo.search.terms.recipe import derive_seed
 
 Array: TypeAlias = NDArray[Any]
@@ -70,11 +73,19 @@ class TextSplits:
     score_bytes: int = 0
     masking: Masking | None = None
     split_seed: int = 0
-    preprocessing: dict[str, Any] = field(default_factory=dict)
 
     labels = ()
     prepare = None
     report = None
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """What was done to the text, as plain JSON data."""
+        tokenized = self.tokenized
+        return {
+            "tokenizer": tokenized.tokenizer, "symbols": tokenized.symbols, "tokens": tokenized.digest,
+            "context": self.context, "pack": self.pack, "truncate": self.truncate, "split_seed": self.split_seed,
+        }  # fmt: skip
 
     def on(self, device: torch.device) -> TextData:
         """The same, to be gathered for a device; see ``TextData``."""
@@ -236,14 +247,37 @@ class TextData:
         size = 0 if masked else part.tokens.bytes
         for start in range(0, len(part.rows), rows):
             at = np.arange(start, min(start + rows, len(part.rows)))
-            batch = part.rows.gather(at)
+            batch = self._hidden_for_scoring(part.rows, at) if masked else part.rows.gather(at)
             if masked:
-                batch = self.masked(batch, mixed(derive_seed(self.splits.split_seed, "scored masks"), at), SCORED)
                 size += int(lengths[batch.targets[batch.targets >= 0]].sum())
             inputs, targets = self.tensors(batch)
             sums.add(forward(inputs.unsqueeze(0).expand(lanes, *inputs.shape)), targets)
         bits = (sums.nats / (math.log(2) * max(1, size))).tolist()
         return [{**own, "bpb": bpb} for own, bpb in zip(sums.scores(), bits, strict=True)]
+
+    def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
+        """A few lines for a look at what a trained model writes, or finds out."""
+        tokenized = self.splits.tokenized
+        if self.splits.masking is None:
+            return written(forward, tokenized, self.context, seed, numbers=self.documents)
+        batch = self._hidden_for_scoring(self.validation.rows, np.arange(1))
+        inputs, targets = self.tensors(batch)
+        symbols = inputs[0, 0] if self.documents else inputs[0]
+        return found_out(forward(inputs.unsqueeze(0))[0, 0], symbols, targets[0], tokenized)
+
+    def given(self, path: Path) -> ScoredPart:
+        """Another text to score on, read as one document."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from None
+        tokenized = self.splits.tokenized
+        separator = np.array([tokenized.separator])
+        ids = np.concatenate([separator, tokenized.encode(text).astype(np.int64), separator])
+        return self._scored(Tokens(ids, np.array([0, len(ids) - 1]), len(text.encode())))
+
+    def _hidden_for_scoring(self, rows: Stream | Rows, at: Array) -> Batch:
+        return self.masked(rows.gather(at), mixed(derive_seed(self.splits.split_seed, "scored masks"), at), SCORED)
 
     def _scored(self, tokens: Tokens) -> ScoredPart:
         splits = self.splits

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from hpo.objectives.trainer.epoch import Epoch
 from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.metrics import score
 
 
 class Cohort:
@@ -68,8 +69,9 @@ class Cohort:
         values = setup.network.views(torch.stack([lane.scored for lane in lanes]) if averaged else self._weights)
         setup.network.mode(training=False)
         with torch.no_grad():
-            return setup.data.score(
-                lambda x: setup.network.forward(values, x, None), setup.data.validation, len(lanes), setup.rows
+            data = setup.data
+            return score(
+                lambda x: setup.network.forward(values, x, None), data.validation, data, len(lanes), setup.rows
             )
 
 

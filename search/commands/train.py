@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from hpo.search.describe.objective import Objective
     from hpo.search.report.exported import RecipeFile
 
+_LINES = 12
+"""Most lines of a look at what a model writes."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
@@ -81,6 +84,9 @@ def main(arguments: argparse.Namespace) -> int:
         with _objectives_own(exported.objective, f"the model cannot be scored on {arguments.evaluate}"):
             metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate)}
         say(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values()))))
+    if hasattr(fitted, "look") and (lines := fitted.look()):
+        say("a look at it:")
+        say("\n".join(f"  | {line}" for line in lines.splitlines()[:_LINES]))
     with files.filled(folder) as made:
         saved = _save(exported.objective, fitted, made)
         files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
@@ -179,6 +185,9 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
 def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:
     if not hasattr(fitted, "evaluate"):
         raise UserError("the objective returns no model that can be evaluated on other data")
+    if getattr(fitted, "reads_files", False):
+        found: dict[str, float] = fitted.evaluate(path)
+        return found
     data = registry.part("data")
     part = data.apply(data.load(exported.task.data, exported.task.split_seed), path)
     scores: dict[str, float] = fitted.evaluate(part)

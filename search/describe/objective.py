@@ -59,6 +59,7 @@ class Objective:
         doc: one-line description.
         placeholders: knobs that a command line names.
         returns_model: whether a run may end with a trained model that can be tested and saved.
+        text: whether it trains on text instead of rows, as its ``TEXT`` says.
     """
 
     reference: str
@@ -70,6 +71,7 @@ class Objective:
     doc: str = ""
     placeholders: tuple[str, ...] = ()
     returns_model: bool = False
+    text: bool = False
 
     @property
     def label(self) -> str:
@@ -215,7 +217,10 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         own = source.constant("DEFAULTS")
         told = {name: replace(knobs.knobs[name], default=value) for name, value in _known(own, knobs).items()}
         signature = Signature({**knobs.knobs, **told}, any(part.open for part in parts), source.doc)
-        return Objective(canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True)
+        text = source.constant("TEXT") is True
+        return Objective(
+            canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True, text=text
+        )
     name = function or "train"
     found = source.signature(name)
     if found is None:

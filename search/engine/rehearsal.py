@@ -60,6 +60,7 @@ def rehearse_apart(study: Study, objective: Objective) -> None:
         "recipes": list(_recipes(study)) if build else [],
         "data": study.data,
         "load": load,
+        "text": objective.text,
         "split_seed": derive_seed(study.seed, "split"),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +90,7 @@ def main(answer: str) -> None:
     problem = ""
     if job["load"]:
         try:
-            registry.part("data").load(job["data"], job["split_seed"])
+            registry.part("data").notes(job["data"], job["split_seed"], text=job["text"])
         except DataError as error:
             problem = str(error)
     if not problem and job["recipes"]:

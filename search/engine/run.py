@@ -132,7 +132,7 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     spec = study.data if study.data is not None else objective.default_data
     if objective.kind != "builtin" or spec is None:
         return ()
-    notes: Sequence[str] = registry.part("data").load(spec, study.task.split_seed).notes
+    notes: Sequence[str] = registry.part("data").notes(spec, study.task.split_seed, text=objective.text)
     return notes
 
 

@@ -12,10 +12,10 @@ Cost: one thread per process on the CPU; memory grows with the lanes, by four ro
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.executors.common.spread import Spread, lanes_of
+from hpo.search.executors.common.spread import LANES, Spread, lanes_of
 from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
@@ -53,9 +53,17 @@ def make(
         raise UserError(f"a cohort needs at least one worker, not {workers}")
     if paused_memory < 0:
         raise UserError(f"paused_memory is a number of MiB, from 0 on, not {paused_memory}")
+    opened: Spread | Any
     if workers > 1:
-        return Spread(task, workers, count, paused_memory)
-    opened: Executor = registry.part("trainer").open_lanes(
-        trainer.module, task, trainer.objective, count, paused_memory << 20
-    )
-    return opened
+        opened = Spread(task, workers, count, paused_memory)
+    else:
+        opened = registry.part("trainer").open_lanes(
+            trainer.module, task, trainer.objective, count, paused_memory << 20
+        )
+    if lanes == "auto" and count < LANES:
+        opened.notes.append(
+            f"{trainer.objective.label} keeps a core busy with one trial at a time, so lanes would gain nothing: "
+            f"{workers} trained at a time" + ("" if workers > 1 else "; --workers 2 uses a second core")
+        )
+    executor: Executor = opened
+    return executor

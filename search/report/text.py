@@ -78,7 +78,7 @@ def known(prior: Mapping[str, Any], taken: Mapping[str, int]) -> str:
     return "; ".join([*parts, *(f"{count} trials of {name!r}" for name, count in taken.items())])
 
 
-_HEADLINE = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")
+_HEADLINE = ("bpb", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")
 
 
 def scores(found: Mapping[str, float]) -> str:

@@ -276,6 +276,12 @@ def _objective_node(root: Node) -> Node:
     return node.value.get("command", node) if isinstance(node.value, dict) else node
 
 
+def _unlike(objective: Objective) -> str:
+    if objective.text:
+        return f"{objective.label} trains on text: write {{text: {{path: FILE}}}}, or stdlib"
+    return f"{objective.label} trains on rows, and this is text, which gpt and masked train on"
+
+
 def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: list[Mistake]) -> Any:
     """The data, with absolute paths; checked where the objective is one of the suite's."""
     assert isinstance(root.value, dict)
@@ -295,6 +301,8 @@ def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: l
     data, spec = registry.part("data"), node.plain()
     try:
         problems = data.check(spec, folder)
+        if not problems and data.is_text(spec) != objective.text:
+            problems = [_unlike(objective)]
         resolved = data.resolve(spec, folder)
     except (OSError, RuntimeError) as error:  # a path too long, a home folder of nobody
         problems, resolved = [f"data cannot be read: {getattr(error, 'strerror', None) or error}"], None
