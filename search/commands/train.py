@@ -60,17 +60,20 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.evaluate is not None and not arguments.evaluate.is_file():
         raise UserError(f"there is no file {arguments.evaluate}")
     folder: Path = arguments.output or Path(exported.folder)
+    files.clear(folder, itself=True)  # of an earlier run that was killed while it saved
     if os.path.lexists(folder) and not arguments.force:
         raise UserError(f"{folder} exists; choose another with --output, or write into it with --force")
     files.probe_folder(folder)
     seal = exported.about.get("seal")
     consent.allow(exported.task, exported.objective, seal, str(arguments.file), yes=arguments.yes)
+    if exported.edited:
+        say(f"{arguments.file}: {exported.edited}")
     recipe = dict(exported.recipe)
     if arguments.seed is not None:
         recipe["seed"] = arguments.seed
     with _objectives_own(exported.objective, "the recipe cannot be trained"):
         curve, scored, fitted = _train(exported.task, recipe, exported.goals)
-    if arguments.data is None and arguments.seed is None:
+    if arguments.data is None and arguments.seed is None and not exported.edited:
         _compare(exported, curve)
     metrics: dict[str, Any] = {"recipe": recipe, "curve": curve, "validation": scored}
     try:
@@ -164,22 +167,16 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
     """Say whether the curve is the recorded one, and where it is not, what of all that is recorded differs."""
     if not exported.curve:
         return
-    from hpo.search.describe.fingerprint import source_of
-    from hpo.search.engine import definition
-    from hpo.search.engine.machine import machine
+    from hpo.search.engine.definition import circumstances
 
-    task, about = exported.task, exported.about
+    about = exported.about
     recorded = {
         **{part: about.get(part) for part in ("machine", "versions", "source")},
         "data": about.get("data_digest"),
     }
-    now = {
-        "machine": machine(task.device),
-        "versions": definition.versions(),
-        "source": source_of(exported.objective),
-        "data": definition.data_digest(task.data, Path(task.folder), exported.objective),
-    }
-    say(verdict(exported.curve, curve, recorded, now, alone=exported.objective.trained_by_suite))
+    now = circumstances(exported.task, exported.objective)
+    alone, doubtful = exported.objective.trained_by_suite, exported.origin is None
+    say(verdict(exported.curve, curve, recorded, now, alone=alone, doubtful=doubtful))
 
 
 def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:

@@ -24,6 +24,7 @@ from hpo.search.store.distributions import to_distribution
 from hpo.search.terms import registry
 from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
 from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.study import Study
 
@@ -103,6 +104,16 @@ def compare(
 def code_of(objective: Objective, folder: Path) -> dict[str, Any]:
     """What tells the objective's code, as in a definition."""
     return {"source": source_of(objective), "imports": imports_of(objective, folder)}
+
+
+def circumstances(task: Task, objective: Objective) -> dict[str, Any]:
+    """What a training depends on beside its recipe, here and now; of a recorded one its definition has the same."""
+    return {
+        "machine": machine(task.device),
+        "versions": versions(),
+        "source": source_of(objective),
+        "data": data_digest(task.data, Path(task.folder), objective),
+    }
 
 
 def retrained(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

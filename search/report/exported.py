@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from hpo.search.describe.objective import Objective, describe
+from hpo.search.report import text
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import check_recipe, read_data
 from hpo.search.studyfile.yaml12 import Node, parse
 from hpo.search.terms.errors import HpoError, Mistake, StudyFileError, UserError
 from hpo.search.terms.job import Task
+from hpo.search.terms.recipe import digest
 from hpo.search.terms.study import Goal
 
 _LARGEST = 2**63 - 1
@@ -33,6 +35,8 @@ class RecipeFile:
         goals: as in the study file.
         curve: (step, value) pairs recorded for this recipe and seed; empty when not known.
         about: everything that the file says of where the recipe comes from.
+        origin: digest of the recipe that was exported; None in files of earlier versions.
+        edited: says how the recipe differs from that one; empty where it does not.
     """
 
     recipe: Mapping[str, Any]
@@ -42,6 +46,8 @@ class RecipeFile:
     goals: tuple[Goal, ...]
     curve: tuple[tuple[int, float], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    origin: str | None = None
+    edited: str = ""
 
     @property
     def folder(self) -> str:
@@ -67,12 +73,12 @@ def load(path: Path, pick: int = 1, *, data: Path | None = None) -> RecipeFile:
         StudyFileError: mistakes in it, all of them.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"there is no file {path}; {_EXAMPLE.format(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
-    root = parse(text, str(path))
+    root = parse(content, str(path))
     parts = root.value if isinstance(root.value, dict) else {}
     if any(key not in parts or not isinstance(parts[key].value, dict) for key in ("recipe", "about")):
         needed = "not an exported recipe: it needs the keys recipe and about, as hpo export writes them"
@@ -88,6 +94,7 @@ class _Reading:
         self.path, self.root, self.pick = path, root, pick
         self.mistakes: list[Mistake] = []
         self.about = root.value["about"]
+        self._origin = self._written = self.about
 
     def file(self, data: Path | None) -> RecipeFile:
         recipe = self._recipe()
@@ -98,6 +105,7 @@ class _Reading:
         goals = read_goals(self.about, self._at("goal"), objective, self.mistakes)
         curve = self._curve() if self.pick == 1 else ()
         values = check_recipe(self.about, recipe, objective, self.mistakes) if objective is not None else {}
+        written, edited = self._edited()
         spec = self._data(objective, folder, data)
         for key in ("versions", "machine"):
             node = self._at(key)
@@ -108,7 +116,9 @@ class _Reading:
         task = Task(
             objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"]
         )
-        return RecipeFile({"seed": 0, **values}, task, objective, study, tuple(goals), curve, self.about.plain())
+        values = {"seed": 0, **values}
+        about = self.about.plain()
+        return RecipeFile(values, task, objective, study, tuple(goals), curve, about, written, edited)
 
     def _at(self, key: str) -> Node | None:
         assert isinstance(self.about.value, dict)
@@ -129,11 +139,13 @@ class _Reading:
         if not 1 <= self.pick <= 1 + len(others):
             raise UserError(f"{self.path} holds {1 + len(others)} recipes; --pick {self.pick} is none of them")
         if self.pick == 1:
+            self._origin, self._written = self.about, first
             return first
         entry = others[self.pick - 2]
         found = entry.value.get("recipe") if isinstance(entry.value, dict) else None
         if found is None or not isinstance(found.value, dict):
             raise StudyFileError([entry.mistake("a further recipe is a mapping with the key recipe")])
+        self._origin, self._written = entry, found
         assert isinstance(first.value, dict)
         seed = {"seed": first.value["seed"]} if "seed" in first.value else {}
         keys = {name: first.keys[name] for name in seed}
@@ -141,6 +153,31 @@ class _Reading:
             {**seed, **found.value}, found.source, found.text, found.line, found.column, found.width,
             {**keys, **found.keys},
         )  # fmt: skip
+
+    def _edited(self) -> tuple[str | None, str]:
+        """Digest of the recipe that was exported, and in words how the one in the file differs from it."""
+        assert isinstance(self._origin.value, dict)
+        known = {name: item.plain() for name, item in self._origin.value.items() if name in ("digest", "recipe")}
+        written, values = known.get("digest"), self._written.plain()
+        for name, kind in (("digest", str), ("recipe", dict)):
+            if not isinstance(known.get(name), (kind, type(None))):
+                item = self._origin.value[name]
+                self._wrong(item, f"{name} must be {'text' if kind is str else 'a mapping'}, got {item.kind}")
+                return None, ""
+        try:
+            now, before = digest(values), known.get("recipe") if self.pick == 1 else None
+            if written is None or now == written:
+                return written, ""
+            told = changes(before, values) if before is not None and digest(before) == written else ""
+        except TypeError:  # no recipe at all, which is told already
+            return written, ""
+        if before == values:  # 1 for 1.0
+            return written, ""
+        return written, (
+            f"the recipe is not the one that was exported (its digest was {written} and is {now})"
+            + (f": {told}" if told else "")
+            + "; the recorded curve and scores are those of the exported one"
+        )
 
     def _folder(self) -> Path:
         """The study's folder; where the file was taken to another machine, its own: the objective lies beside it."""
@@ -204,6 +241,20 @@ class _Reading:
             self._wrong(node, "curve must be a list of pairs of step and value", "[[1, 0.5], [2, 0.25]]")
             return ()
         return tuple((step, float(value)) for step, value in points)
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which knobs of a recipe were changed, and how.
+
+    >>> changes({"x": 0.5, "y": 1, "z": None}, {"x": 0.25, "y": 1, "w": "a"})
+    'x 0.5 is 0.25 now; z is gone; w is new'
+    """
+    told = [
+        f"{name} {text.number(value)} is {text.number(now[name])} now" if name in now else f"{name} is gone"
+        for name, value in before.items()
+        if name not in now or now[name] != value
+    ]
+    return "; ".join([*told, *(f"{name} is new" for name in now if name not in before)])
 
 
 def _point(pair: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -27,6 +28,9 @@ _CHOSEN = frozenset(
 )  # fmt: skip
 """What another choice of output mends; anything else is the disk's."""
 
+_ASIDE = re.compile(r"\.hpo-[0-9a-f]{16}")
+"""Names of what is written aside; whoever writes it holds its lock, which the kernel releases at any death."""
+
 _RUST = re.compile(r"\(os error (\d+)\)")
 
 
@@ -43,7 +47,7 @@ def write(path: Path, content: str | bytes) -> None:
             path.write_bytes(raw)
             return
         with _aside(path) as (descriptor, made):
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "wb", closefd=False) as file:  # its lock is held until it is in place
                 file.write(raw)
             os.replace(made, _target(path))
 
@@ -60,8 +64,8 @@ def probe(path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(path).st_mode):
                 raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
-        with _aside(path) as (descriptor, _):
-            os.close(descriptor)
+        with _aside(path):
+            pass
 
 
 def probe_folder(path: Path) -> None:
@@ -74,8 +78,8 @@ def probe_folder(path: Path) -> None:
         made = _missing(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            with _aside(path / "any") as (descriptor, _):
-                os.close(descriptor)
+            with _aside(path / "any"):
+                pass
         finally:
             _drop(made)
 
@@ -89,22 +93,76 @@ def filled(path: Path) -> Iterator[Path]:
     """
     with _told(path):
         new = _missing(path)
-        path.mkdir(parents=True, exist_ok=True)
-        made = path / f".hpo-{secrets.token_hex(8)}"
         try:
-            made.mkdir()
-            yield made
-            for file in sorted(made.rglob("*")):
-                place = path / file.relative_to(made)
-                if file.is_dir() and not file.is_symlink():
-                    place.mkdir(exist_ok=True)
-                else:
-                    os.replace(file, place)
+            with _folder_aside(path) as made:
+                yield made
+                for file in sorted(made.rglob("*")):
+                    place = path / file.relative_to(made)
+                    if file.is_dir() and not file.is_symlink():
+                        place.mkdir(exist_ok=True)
+                    else:
+                        os.replace(file, place)
         except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
             _drop(new)
             raise
+
+
+def clear(folder: Path, *, itself: bool = False) -> None:
+    """Remove what killed writers have left aside in a folder; ``itself`` too, where they left nothing else in it."""
+    found = False
+    with contextlib.suppress(OSError):
+        for entry in [entry for entry in os.scandir(folder) if _ASIDE.fullmatch(entry.name)]:
+            found |= _removed(Path(entry.path))
+    if found and itself and not folder.is_symlink():
+        _drop([folder])
+
+
+def _removed(left: Path) -> bool:
+    """Remove what was written aside, unless its writer lives."""
+    try:
+        descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            shutil.rmtree(left)
+        else:
+            os.unlink(left)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+@contextmanager
+def _folder_aside(folder: Path) -> Iterator[Path]:
+    """A new folder inside of another; gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clear(folder)
+    while True:
+        made = folder / f".hpo-{secrets.token_hex(8)}"
+        made.mkdir()
+        descriptor = os.open(made, os.O_RDONLY | os.O_CLOEXEC)
+        if _locked(descriptor, made):
+            break
+        os.close(descriptor)
+    try:
+        yield made
+    finally:
         shutil.rmtree(made, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, made: Path) -> bool:
+    """Hold the lock of what was just made; False where another writer has taken it for a leftover meanwhile."""
+    with contextlib.suppress(OSError):  # a file system without locks: then nobody clears there either
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(made))
+    except FileNotFoundError:
+        return False
 
 
 def unwritable(path: Path, error: OSError) -> HpoError:
@@ -142,8 +200,13 @@ def _aside(path: Path) -> Iterator[tuple[int, Path]]:
     target = _target(path)
     with contextlib.suppress(FileNotFoundError):
         os.lstat(target)  # a name too long shows here
-    made = target.parent / f".hpo-{secrets.token_hex(8)}"
-    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    clear(target.parent)
+    while True:
+        made = target.parent / f".hpo-{secrets.token_hex(8)}"
+        descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        if _locked(descriptor, made):
+            break
+        os.close(descriptor)
     try:
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, stat.S_IMODE(os.stat(target).st_mode))
@@ -151,6 +214,7 @@ def _aside(path: Path) -> Iterator[tuple[int, Path]]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(made)
+        os.close(descriptor)
 
 
 def _target(path: Path) -> Path:

@@ -34,6 +34,16 @@ def agreement(recorded: Sequence[tuple[int, float]], curve: Sequence[tuple[int, 
     return digits
 
 
+def alike(recorded: Sequence[tuple[int, float]], curve: Sequence[tuple[int, float]]) -> bool:
+    """Whether one is the other but for rounding, all along what was recorded.
+
+    >>> alike([(1, 0.5)], [(1, 0.500001), (2, 0.4)]), alike([(1, 0.5)], [(1, 0.6)]), alike([(1, 0.5)], [])
+    (True, False, False)
+    """
+    reached = curve[-1][0] if curve else 0
+    return agreement(recorded, curve) >= _ALIKE and (not recorded or reached >= recorded[-1][0])
+
+
 def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """What differs, in words, and what was not recorded.
 
@@ -67,6 +77,7 @@ def verdict(
     now: Mapping[str, Any],
     *,
     alone: bool = False,
+    doubtful: bool = False,
 ) -> str:
     """One line: whether the curve is the recorded one, within what tolerance, and what differs where it is not.
 
@@ -76,6 +87,7 @@ def verdict(
         facts: of the recorded run; see ``differences``.
         now: of this run.
         alone: a model that the suite trained beside others then, and alone now.
+        doubtful: whether the recipe is the recorded one is not known.
     """
     digits = agreement(recorded, curve)
     last, reached = recorded[-1][0], curve[-1][0] if curve else 0
@@ -103,7 +115,7 @@ def verdict(
         reasons.append(f"not recorded: {', '.join(unknown)}")
     if not reasons:
         reasons.append(
-            "machine, versions, data and source are as recorded, so it depends on more than they and the seed, or the "
-            "recipe in the file was changed"
+            "machine, versions, data and source are as recorded, so it depends on more than they and the seed"
+            + (", or the recipe in the file was changed" if doubtful else "")
         )
     return f"{told}: {'; '.join(reasons)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hpo.search.studyfile.yaml12 import dump
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.knobs import Signature
-from hpo.search.terms.recipe import canonical
+from hpo.search.terms.recipe import canonical, digest
 from hpo.search.terms.winner import Candidate
 
 
@@ -24,14 +25,16 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
     Raises:
         UserError: the study has no result yet.
     """
-    if not found.winner:
-        raise UserError(f"{found.name} has no winner yet; finish it with: hpo run --study {found.name}")
     task = stored_task(found)
+    if not found.winner:
+        raise UserError(f"{found.name} has no winner yet; go on with: hpo run --study {shlex.quote(found.name)}")
     leaders = found.winner.candidates
     several = len(found.goals) > 1
     about: dict[str, Any] = {
         "study": found.name,
         "trial": leaders[0].trial,
+        "recipe": found.winner.recipe,
+        "digest": digest(found.winner.recipe),
         "objective": task.objective,
         "data": task.data,
         "split_seed": task.split_seed,
@@ -52,7 +55,7 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "about": {k: v for k, v in about.items() if v is not None},
     }
     others = [
-        {"trial": leader.trial, "values": _values(found, leader), "recipe": {**_fixed(found), **leader.point}}
+        _other(leader.trial, _values(found, leader), {**_fixed(found), **leader.point})
         for leader in leaders[1 : None if several else top]
     ]
     known = {leader.trial for leader in leaders}
@@ -63,7 +66,7 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
                     metric: {"searched": value} for metric, value in zip(found.metrics, trial.values, strict=False)
                 }
                 recipe = {**_fixed(found), **trial.point, "seed": trial.seed}
-                others.append({"trial": trial.number, "values": values, "recipe": recipe})
+                others.append(_other(trial.number, values, recipe))
     if others:
         content["front" if several else "others"] = others
     title = f"# {found.question or found.name}: the winner; train it with: hpo train THIS_FILE\n"
@@ -129,6 +132,10 @@ def stored_task(found: StudyReport) -> Task:
     if not found.task:
         raise UserError(f"{found.name} was not made by `hpo run`, so what it trained is not known")
     return Task(**found.task)
+
+
+def _other(number: int, values: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {"trial": number, "digest": digest(recipe), "values": values, "recipe": recipe}
 
 
 def _values(found: StudyReport, leader: Candidate) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from hpo.search.terms.space import Parameter, Space
 
 _LOOKS = 64
 
+_SEED = Knob("seed", 0, frozenset({"int"}))
+
 
 def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[Mistake]) -> Objective | None:
     """The objective; None with a mistake where there is none."""
@@ -123,6 +125,8 @@ class Knobs:
             return {}, True
         signature = self.objective.signature
         knobs = {name: knob for name, knob in signature.knobs.items() if name not in FILLED or name == "seed"}
+        if self._complete:
+            knobs.setdefault("seed", _SEED)  # a trial has one, whether or not its objective draws anything
         if not signature.open:
             return knobs, False
         names = self.objective.estimators()

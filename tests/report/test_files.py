@@ -126,3 +126,60 @@ def test_a_folder_is_filled_at_the_end_or_not_at_all(tmp_path: Path) -> None:
         (made / "y").write_text("2")
     found = {str(p.relative_to(target)): p.read_text() for p in target.rglob("*") if p.is_file()}
     assert found == {"sub/x": "1", "y": "2"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hpo.search.report import files
+target = Path(sys.argv[1])
+if sys.argv[2] == "folder":
+    with files.filled(target) as made:
+        (made / "half").write_text("half")
+        print(made.name, flush=True)
+        sys.stdin.read()
+else:
+    os.replace = lambda made, target: (print(made.name, flush=True), sys.stdin.read())
+    files.write(target / "best.yaml", "half")
+"""
+
+
+def writing(folder: Path, what: str) -> tuple[subprocess.Popen[str], str]:
+    """A process that is about to put a file into place, and what it has written aside."""
+    command = [sys.executable, "-c", KILLED, str(folder), what]
+    writer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    return writer, writer.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_a_killed_writer_left_is_gone_after_the_next_and_that_of_one_that_lives_stays(
+    tmp_path: Path, what: str
+) -> None:
+    own = {".hpo", ".hpo-mine", ".hpo-0123456789abcdef0"}
+    for name in own:
+        (tmp_path / name).mkdir()
+    (tmp_path / ".hpo-0123456789abcdef").symlink_to(tmp_path / ".hpo-mine")  # never made by us
+    own |= {".hpo-0123456789abcdef", "other"}
+    (dead, left), (alive, made) = writing(tmp_path, what), writing(tmp_path, what)
+    with dead, alive:
+        dead.kill()
+        dead.wait()
+        assert (tmp_path / left).exists()
+        files.write(tmp_path / "other", "1")
+        assert {path.name for path in tmp_path.iterdir()} == own | {made}
+        alive.kill()
+    with files.filled(tmp_path):
+        assert not (tmp_path / made).exists()
+    assert {path.name for path in tmp_path.iterdir()} == own
+
+
+def test_a_folder_in_which_a_killed_writer_left_nothing_else_is_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "model" / ".hpo-0123456789abcdef").mkdir(parents=True)
+    (tmp_path / "kept" / ".hpo-0123456789abcdef").mkdir(parents=True)
+    (tmp_path / "kept" / "weights").touch()
+    (tmp_path / "empty").mkdir()
+    for name in ("model", "kept", "empty", "nowhere"):
+        files.clear(tmp_path / name, itself=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "kept"]
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["weights"]
