@@ -83,7 +83,7 @@ def _main(words: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    say("hpo: stopped now; what was recorded is stored", file=sys.stderr)
+    say(f"hpo: {leaving.told('stopped now')}", file=sys.stderr)
     return 130
 
 

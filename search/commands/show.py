@@ -124,7 +124,8 @@ def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
     console.print(f"[bold]trial {trial.number}[/bold] of {show.escape(found.name)}: {trial.state}")
     for name, value in trial.point.items():
         console.print(f"  {name}: {text.number(value)}", markup=False)
-    console.print(f"  seed: {trial.seed}, recipe {trial.recipe}, {text.duration(trial.seconds)} of training")
+    known = [f"seed: {trial.seed}, recipe {trial.recipe}"] if found.task else []  # plain Optuna has neither
+    console.print("  " + ", ".join([*known, f"{text.duration(trial.seconds)} of training"]))
     if trial.reason:
         console.print(f"{trial.state}: {trial.reason}", markup=False)
     for name, value in trial.evidence.items():
@@ -139,4 +140,5 @@ def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
             console.print(f"  {step:>5}  {text.number(value)}")
     for name, value in trial.metrics.items():
         console.print(f"last {name}: {text.number(value)}", markup=False)
-    console.print(f"train it again: hpo replay {shlex.quote(found.name)} {trial.number}", markup=False)
+    if found.task:
+        console.print(f"train it again: hpo replay {shlex.quote(found.name)} {trial.number}", markup=False)

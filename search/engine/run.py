@@ -103,7 +103,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                     store.delete(name)
                     drop_folders(store, stored.system_attrs)
         with store.session(study.name, study.directions) as session:
-            watch.sessions.append(session)
+            watch.writes(session)
             _open(study, objective, earlier, session, progress)
             try:
                 context = Context(study, objective, store, executor, progress, watch)

@@ -142,7 +142,16 @@ class Watch:
             Interrupted: one has.
         """
         if self.stop:
-            raise Interrupted("stopped; the same command goes on from here")
+            raise Interrupted(self._stopped("stopped"))
+
+    def writes(self, session: Session) -> None:
+        """Take note of a store that is written from now on."""
+        self.sessions.append(session)
+        leaving.stores()
+
+    def _stopped(self, how: str) -> str:
+        """What is told of a command that a signal stopped: where it is when it is run again."""
+        return f"{how}; the same command goes on from here" if self.sessions else f"{how} before anything was stored"
 
     def drive(self, loop: Work) -> None:
         """Run a loop; see ``Loop.run`` for what it raises."""
@@ -259,7 +268,8 @@ class Watch:
         if (loop := self._loop) is not None:
             loop.stop = True
         with contextlib.suppress(Exception):  # after SIGHUP there may be no terminal to tell it
-            self._say("stopping after this round is recorded (again to stop now)")
+            after = " after this round is recorded" if self.sessions else ""
+            self._say(f"stopping{after} (again to stop now)")
 
     def _act(self, now: float) -> None:
         since = self._since
@@ -286,7 +296,7 @@ class Watch:
     def _leave(self, now: float) -> None:
         if self._signalled is not None:
             left = max(0.05 * self._grace, self._signalled + 0.98 * self._grace - now)
-            leaving.leave(leaving.STOPPED, f"stopped by {self._signal}; the same command goes on from here", left)
+            leaving.leave(leaving.STOPPED, self._stopped(f"stopped by {self._signal}"), left)
         what = self._loop.at_work if self._loop is not None else f"the {self._verb or 'import'}"
         leaving.leave(
             leaving.BROUGHT_DOWN,

@@ -20,6 +20,7 @@ from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import build
 from hpo.search.engine.rules import Rules
+from hpo.search.report.text import short
 from hpo.search.running.training import scores_on_test
 from hpo.search.store import attributes
 from hpo.search.store.names import CONFIRM
@@ -73,7 +74,7 @@ def _fresh_runs(
     plan = FreshRuns(finals, seeds)
     horizon = horizon_of(context.objective, study.space)
     with context.store.session(again.name, again.directions) as session:
-        context.watch.sessions.append(session)
+        context.watch.writes(session)
         ledger = Ledger(again, session, plan.recipe)
         left = costs.left()
         if left is not None:
@@ -108,13 +109,22 @@ def _shared(context: Context, finals: Sequence[Entry], seeds: list[int], fresh: 
     if context.study.budget.minutes is None or all(ended[entry.key, seed] for entry in finals for seed in seeds):
         return seeds
     shared = [seed for seed in seeds if all((entry.key, seed) in complete for entry in finals)]
-    runs, all_runs = len(complete), len(finals) * len(seeds)
+    wanted = {(entry.key, seed) for entry in finals for seed in seeds}
+    runs, all_runs = len(complete & wanted), len(wanted)
+    given = "; ".join(filter(None, (_given(entry, seeds, fresh) for entry in finals)))
     by = f"the {len(shared)} of {len(seeds)} seeds that all finalists have" if shared else "the search alone"
     context.progress.say(
-        f"time was up after {runs} of {all_runs} fresh runs: the winner is decided by {by}; "
-        "with more --minutes the same command goes on"
+        f"time was up after {runs} of {all_runs} fresh runs{f' ({given})' if given else ''}: the winner is decided by "
+        f"{by}; with more --minutes the same command goes on"
     )
     return shared
+
+
+def _given(finalist: Entry, seeds: Sequence[int], fresh: Sequence[Entry]) -> str:
+    """What a finalist's fresh runs gave until the time was up, in words; nothing without a point."""
+    runs = [run for run in fresh if run.key == finalist.key and run.recipe["seed"] in seeds and run.values]
+    told = [short(run.values[0]) + f" after {run.step} steps" * (run.state == "pruned") for run in runs]
+    return f"trial {finalist.number}: {', '.join(told)}" if told else ""
 
 
 def _no_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:

@@ -43,12 +43,28 @@ def print_result(found: StudyReport, storage: str | None = None) -> None:
         console.print("")
         for line in verdict(found):
             console.print(line)
+    else:
+        console.print("")
+        console.print(_no_winner(found), markup=False)
     option = f" --storage {shlex.quote(storage)}" if storage else ""
     name = shlex.quote(found.name)
     console.print("")
     console.print(f"look:    hpo dashboard{option}", markup=False)
+    if not found.winner:
+        return
     console.print(f"export:  hpo export --study {name}{option} --output best.yaml", markup=False)
     console.print("train:   hpo train best.yaml", markup=False)
+
+
+def _no_winner(found: StudyReport) -> str:
+    """Why an ended study has none, and what to do."""
+    if not found.trials:
+        why = "no trial was started"
+    elif any(trial.curve for trial in found.trials):
+        why = "no trial was complete"
+    else:
+        why = "no trial came to its first point"
+    return f"no winner: {why} before the budget was spent; raise it and run the same command again, which goes on"
 
 
 def headline(found: StudyReport) -> list[str]:

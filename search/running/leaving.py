@@ -28,6 +28,7 @@ _LINGER = 20.0
 
 _exit = os._exit
 _own: int | None = None
+_stored = False
 _records: list[Callable[[], None]] = []
 
 
@@ -49,6 +50,17 @@ def own_process() -> Iterator[None]:
         yield
     finally:
         threading.Thread(target=_linger, name="hpo-linger", daemon=True).start()
+
+
+def stores() -> None:
+    """Note that what the command does is in a store from now on."""
+    global _stored
+    _stored = True
+
+
+def told(how: str) -> str:
+    """How the command was stopped, and what that means for what it has done."""
+    return f"{how}; what was recorded is stored" if _stored else how
 
 
 @contextmanager
@@ -81,7 +93,7 @@ def _record() -> None:
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
     if is_command():
-        leave(STOPPED, f"stopped by {signal.Signals(number).name}; what was recorded is stored")
+        leave(STOPPED, told(f"stopped by {signal.Signals(number).name}"))
     signal.signal(number, signal.SIG_DFL)  # a forked copy
     os.kill(os.getpid(), number)
 

@@ -49,7 +49,12 @@ class Lines(Progress):
             result = f"failed: {entry.reason}"
         else:
             named = [f"{goal.metric} {text.short(v)}" for goal, v in zip(study.goals, entry.values, strict=False)]
-            result = f"{entry.state} {', '.join(named)} after {len(entry.curve)} steps"
+            reached = (
+                f"{', '.join(named)} after {len(entry.curve)} steps"
+                if named
+                else f"before its first point: {entry.reason}"
+            )
+            result = f"{entry.state} {reached}"
         self._ended += entry.retry_of is None
         plan = self.loop.rules.policy
         done, total = (plan.done, plan.total) if isinstance(plan, FreshRuns) else (self._ended, study.budget.trials)
