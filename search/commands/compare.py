@@ -20,6 +20,8 @@ from hpo.search.terms.errors import StudyFileError, UserError
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from hpo.search.engine.compare import Variant
     from hpo.search.terms.errors import Mistake
     from hpo.search.terms.study import Plugin
@@ -81,24 +83,55 @@ def _plugin(kind: str, given: str) -> Plugin | None:
 
 
 def _print(found: list[Variant], goal: str, seeds: int) -> None:
-    from rich.table import Table
-
-    table = Table(
-        "search", "at 25 %", "at 50 %", "at the end", "trials", "time", "best so far", box=None, pad_edge=False
-    )
-    curves = [variant.mean_curve() for variant in found]
-    values = sorted(value for curve in curves for value in curve)
-    low, high = values[0], values[-1]
-    for variant, curve in zip(found, curves, strict=True):
-        row = [_value(variant, fraction, seeds) for fraction in (0.25, 0.5, 1.0)]
-        spark = text.sparkline(curve, 24, low, high)
-        table.add_row(show.escape(variant.title), *row, f"{variant.trials:.0f}", text.duration(variant.seconds), spark)
+    """One line a variant: what a narrow terminal has no room for is left out, the least wanted first."""
     console = out.console()
     console.print(
         f"best {goal.split()[-1]} ({goal.split()[0]}), mean over {seeds} seeds"
         + (" ± standard error" if seeds > 1 else "")
     )
+    roomy = console.options.update(width=10_000)
+    for spark, early, titles in (
+        (24, True, True),
+        (8, True, True),
+        (0, True, True),
+        (0, False, True),
+        (0, False, False),
+    ):
+        table = _table(found, seeds, spark, early=early, titles=titles)
+        if console.measure(table, options=roomy).maximum <= console.width:
+            break
     console.print(table)
+    if not titles:
+        for number, variant in enumerate(found, 1):
+            console.print(f"{number} = {variant.title}", markup=False)
+    for alike in _alike(found):
+        console.print(f"no difference between {'; '.join(alike)}: too few trials to tell them apart?", markup=False)
+
+
+def _table(found: list[Variant], seeds: int, spark: int, *, early: bool, titles: bool) -> Table:
+    """A table with curves of so many letters, with errors of the early values, with titles instead of numbers."""
+    from rich.table import Table
+
+    curves = [variant.mean_curve() for variant in found]
+    values = sorted(value for curve in curves for value in curve)
+    heads = ["search", "at 25 %", "at 50 %", "at the end", "trials", "time", *(["best so far"] if spark else [])]
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    for number, (variant, curve) in enumerate(zip(found, curves, strict=True), 1):
+        row = [_value(variant, fraction, seeds if early or fraction == 1.0 else 1) for fraction in (0.25, 0.5, 1.0)]
+        row += [f"{variant.trials:.0f}", text.duration(variant.seconds)]
+        row += [text.sparkline(curve, spark, values[0], values[-1])] if spark else []
+        table.add_row(show.escape(variant.title if titles else str(number)), *row)
+    return table
+
+
+def _alike(found: list[Variant]) -> list[list[str]]:
+    """Titles of variants that trained the same trials to the same end, group by group."""
+    groups: dict[object, list[str]] = {}
+    for variant in found:
+        groups.setdefault(variant.curves, []).append(variant.title)
+    return [titles for titles in groups.values() if len(titles) > 1]
 
 
 def _value(variant: Variant, fraction: float, seeds: int) -> str:
