@@ -31,8 +31,12 @@ def _is_share(value: Any) -> bool:
     return _is_number(value) and 0 < value < 1
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "text": (lambda value: isinstance(value, str) and bool(value), "text"),
+    "text": (lambda value: isinstance(value, str) and bool(value), "a text that is not empty"),
     "names": (_is_names, "a name or a list of names"),
     "paths": (_is_paths, "a path or a list of paths"),
     "share": (_is_share, "a share between 0 and 1"),
@@ -40,7 +44,7 @@ VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "documents": (lambda value: value in ("file", "line", "blank"), "file, line or blank"),
     "task": (lambda value: value in ("classification", "regression"), "classification or regression"),
     "decimal": (lambda value: value in (",", "."), "',' or '.'"),
-    "whole": (lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0, "a whole number"),
+    "whole": (_is_count, "a whole number from 1 on"),
 }
 """Kinds of option values: a test and what to call them."""
 

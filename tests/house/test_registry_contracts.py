@@ -84,6 +84,28 @@ def test_it_is_made_by_make_from_a_context_and_typed_options_that_it_documents(k
     assert options or documented == "none."
 
 
+def default(make: ast.FunctionDef, option: str) -> str:
+    """Default of an option as a docstring writes it: ``none`` for None, nothing where there is none."""
+    index = [argument.arg for argument in make.args.kwonlyargs].index(option)
+    found = make.args.kw_defaults[index]
+    if found is None:
+        return ""
+    value = ast.literal_eval(found)
+    return "none" if value is None else f"``{value}``" if isinstance(value, str) else repr(value).lower()
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS)
+def test_each_option_has_the_default_that_the_docstring_says(kind: str, name: str) -> None:
+    make, said = function(kind, name, "make"), parts(kind, name)["Options:"]
+    for option in (argument.arg for argument in make.args.kwonlyargs):
+        found = re.search(rf"``{option}``(?: = (``[^`]+``|the study's|[^\s,;(]+?)(?=[\s,;(]|\.(?:\s|$)|$))?", said)
+        assert found, option
+        if kind == "executor" and option == "workers":  # which the engine gives it
+            assert found[1] == "the study's"
+        else:
+            assert (found[1] or "") == default(make, option), f"{option} of {kind} {name}"
+
+
 @pytest.mark.parametrize("name", registry.names("command"))
 def test_a_command_has_options_a_code_and_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure, run = function("command", name, "configure"), function("command", name, "main")

@@ -73,7 +73,6 @@ def test_right_specifications_have_no_mistakes(folder: Path) -> None:
         ({"npz": {"path": "fake.npz"}}, "is not an .npz file"),
         ({"npz": {"path": "images.npz"}}, "it holds pixels_train, labels_train, other"),
         ({"npz": {"path": "images.npz", "x": "pixels", "y": "labels", "groups": "othr"}}, "did you mean 'other'?"),
-        ({"openml": {"name": "adult", "version": "two"}}, "version must be a whole number"),
         ("book.txt", "write {text: {path: book.txt}}"),
         ("stdlb", "did you mean 'stdlib'?"),
         ({"text": {}}, "needs the option 'path'"),
@@ -91,6 +90,9 @@ def test_right_specifications_have_no_mistakes(folder: Path) -> None:
         ({"text": {"path": "book.txt", "validation": 0}}, "validation must be a share between 0 and 1"),
         ({"text": {"path": "book.txt", "test": -0.1}}, "test must be 0 or a share between 0 and 1"),
         ({"text": {"path": "book.txt", "validation": 0.9}}, "leave no rows"),
+        ({"openml": {"name": "adult", "version": "two"}}, "version must be a whole number from 1 on"),
+        ({"openml": {"name": "adult", "version": -5}}, "version must be a whole number from 1 on, got -5"),
+        ({"table": {"path": "", "target": "y"}}, "path must be a text that is not empty, got ''"),
     ],
 )
 def test_each_mistake_names_the_thing_and_the_remedy(folder: Path, spec: object, said: str) -> None:
