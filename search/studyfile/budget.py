@@ -10,7 +10,7 @@ from hpo.search.describe.objective import Objective
 from hpo.search.studyfile.goals import bounds
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms.budget import Budget
-from hpo.search.terms.errors import Mistake, did_you_mean
+from hpo.search.terms.errors import Mistake, did_you_mean, spelt
 from hpo.search.terms.study import Confirm, Goal
 
 LIMITS = ("trials", "steps", "minutes", "target")
@@ -37,8 +37,7 @@ def read_limits(node: Node | None, mistakes: list[Mistake]) -> dict[str, Node]:
         if name not in LIMITS:
             mistakes.append(node.keys[name].mistake(f"unknown budget {name!r}", did_you_mean(name, LIMITS)))
         elif isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            shown = repr(value) if isinstance(value, (str, bool, float)) else item.kind
-            mistakes.append(item.mistake(f"{name} must be a number, got {shown}"))
+            mistakes.append(item.mistake(f"{name} must be a number, got {_shown(item)}"))
         elif name != "target" and value <= 0:
             mistakes.append(item.mistake(f"{name} must be above 0, got {value}", "leave it out for no limit"))
         elif name in ("trials", "steps") and value != int(value):
@@ -108,8 +107,9 @@ def read_confirm(node: Node | None, mistakes: list[Mistake]) -> Confirm | None:
     if node.value is None or node.value is False or node.value == "none":
         return None
     if not isinstance(node.value, dict):
-        shown = repr(node.value) if not isinstance(node.value, list) else node.kind
-        mistakes.append(node.mistake(f"confirm is none or {{top: 3, seeds: 2}}, got {shown}"))
+        mistakes.append(
+            node.mistake(f"confirm is none or {{top: 3, seeds: 2}}, got {_shown(node)}", "leave it out for that")
+        )
         return None
     values = {}
     for name, item in node.value.items():
@@ -125,4 +125,4 @@ def read_confirm(node: Node | None, mistakes: list[Mistake]) -> Confirm | None:
 
 
 def _shown(item: Node) -> str:
-    return item.kind if isinstance(item.value, (list, dict)) else repr(item.value)
+    return item.kind if isinstance(item.value, (list, dict)) else spelt(item.value)

@@ -26,7 +26,7 @@ from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of, nearest
+from hpo.search.terms.errors import Mistake, StudyFileError, UserError, did_you_mean, lines_of, nearest, spelt
 from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
@@ -176,8 +176,8 @@ class _Reader:
         assert isinstance(root.value, dict)
         nodes, keys = dict(root.value), dict(root.keys)
         for key in [key for key in nodes if key not in KEYS]:
-            limit = key in LIMITS
-            hint = f"write budget: {{{key}: ...}}" if limit else did_you_mean(key, KEYS)
+            limit = key if key in LIMITS else nearest(key, LIMITS) if nearest(key, KEYS) is None else None
+            hint = f"write budget: {{{limit}: ...}}" if limit else did_you_mean(key, KEYS)
             mistakes.append(keys[key].mistake(f"unknown key {key!r}", hint))
             node, place = nodes.pop(key), keys.pop(key)
             meant = None if limit else nearest(key, KEYS)
@@ -291,4 +291,4 @@ class _Reader:
 
 
 def _shown(node: Node) -> str:
-    return node.kind if isinstance(node.value, (list, dict)) or node.value is None else repr(node.value)
+    return node.kind if isinstance(node.value, (list, dict)) or node.value is None else spelt(node.value)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms.domain import Choice, Domain, Int, Scalar
-from hpo.search.terms.errors import Mistake, did_you_mean
+from hpo.search.terms.errors import Mistake, did_you_mean, spelt
 from hpo.search.terms.space import Space
 
 _PRIOR = "prior: {learning_rate: 0.003}"
@@ -77,9 +77,9 @@ def _problem(name: str, item: Node, domain: Domain) -> tuple[str, str] | None:
     if domain.contains(value):
         return None
     if isinstance(domain, Choice):
-        return f"{name} has no choice {value!r}", did_you_mean(str(value), map(str, domain.values))
+        return f"{name} has no choice {spelt(value)}", did_you_mean(str(value), map(str, domain.values))
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return f"the prior of {name} must be a number, got {value!r}", ""
+        return f"the prior of {name} must be a number, got {spelt(value)}", ""
     if not domain.low <= value <= domain.high:
         problem = f"the prior {value} of {name} lies outside of {domain.low} to {domain.high}"
         return problem, "widen the range under search, or guess inside of it"

@@ -185,6 +185,14 @@ def _explain(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> 
         if opened is not None and "flow" in (error.context or ""):
             what = "[" if "sequence" in (error.context or "") else "{"
             end = {"[": "]", "{": "}"}[what]
+            inside = lines_of(text)[opened.line][opened.column :]
+            if re.match(r"\{\s*command:\s*[^\s'\"]", inside):
+                return (
+                    "a command with { or } in it is not in quotes",
+                    line,
+                    column,
+                    'write {command: "python ... {knob}"}',
+                )
             hint = f"is a ',' or the closing {end!r} missing? the {what!r} is at {opened.line + 1}:{opened.column + 1}"
             return f"the {what}...{end} opened before cannot be read on", line, column, hint
     if "expected <block end>" in problem:

@@ -32,6 +32,33 @@ _FILE = re.compile(r"[\w./~+ -]*([\"',}#]|$)")
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
+_LONG, _FEW = 6, 3
+"""Letters from which on a word is taken for the beginning of a name, and how many such names are offered."""
+
+_ELSEWHERE = {
+    "params": "search", "parameters": "search", "hyperparameters": "search", "space": "search",
+    "search_space": "search",
+    "metric": "goal", "direction": "goal", "model": "objective", "script": "objective", "function": "objective",
+    "n_jobs": "workers", "jobs": "workers", "parallel": "workers", "scheduler": "pruner", "early_stopping": "pruner",
+    "algorithm": "sampler", "database": "storage", "db": "storage", "n_trials": "trials", "timeout": "minutes",
+    "asha": "successive-halving", "sha": "successive-halving", "bayesian": "tpe", "bayes": "tpe", "bohb": "tpe",
+    "sobol": "qmc", "nsga-ii": "nsga2", "nsgaii": "nsga2", "cma-es": "cmaes", "gaussian-process": "gp",
+    "bs": "batch_size", "hidden": "width", "layers": "depth",
+}  # fmt: skip
+"""What other tools call the same thing."""
+
+
+def spelt(value: object) -> str:
+    """A value as a study file spells it.
+
+    >>> spelt(True), spelt(None), spelt("a"), spelt(1.5)
+    ('true', 'null', "'a'", '1.5')
+    """
+    return (
+        {True: "true", False: "false"}[value] if isinstance(value, bool) else "null" if value is None else repr(value)
+    )
+
+
 class HpoError(Exception):
     """A foreseeable failure; ``str(error)`` is the complete message, without what may be a password in it."""
 
@@ -167,11 +194,22 @@ class Advice(UserWarning):
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that a misspelt one is likely to mean, if any.
 
-    >>> nearest("serach", ["search", "seed"])
-    'search'
+    >>> nearest("serach", ["search", "seed"]), nearest("lr", ["learning_rate", "l2"])
+    ('search', 'learning_rate')
+    >>> nearest("hidden", ["hidden_units", "depth"]), nearest("params", ["search", "seed"])
+    ('hidden_units', 'search')
     """
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return near[0] if near else None
+    names = sorted(known)
+    if (other := _ELSEWHERE.get(word)) in names:
+        return other
+    for likely in (
+        [name for name in names if "_" in name and word == "".join(part[:1] for part in name.split("_"))],
+        difflib.get_close_matches(word, names, n=1, cutoff=0.6),
+        [name for name in names if word in re.split(r"[_-]", name)],
+    ):
+        if len(likely) == 1:
+            return likely[0]
+    return None
 
 
 def did_you_mean(word: str, known: Iterable[str], *, listed: bool = True) -> str:
@@ -183,6 +221,9 @@ def did_you_mean(word: str, known: Iterable[str], *, listed: bool = True) -> str
     'one of: search, seed'
     """
     names = sorted(known)
+    longer = [name for name in names if len(word) >= _LONG and name.startswith(word)]
+    if 1 < len(longer) <= _FEW:
+        return f"did you mean {' or '.join(map(repr, longer))}?"
     near = nearest(word, names)
     if near is not None:
         return f"did you mean {near!r}?"

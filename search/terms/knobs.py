@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpo.search.terms.errors import spelt
+
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 """Default of a knob that must be given."""
 
@@ -106,7 +108,7 @@ class Knob:
         'dropout must be at least 0 and below 1, got 1'
         """
         if not self.accepts(value):
-            return f"{self.name} takes {self.expects}, got {value!r}"
+            return f"{self.name} takes {self.expects}, got {spelt(value)}"
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if self.limits is not None and number and value not in self.limits:
             return f"{self.name} must be {self.limits}, got {value!r}"

@@ -136,7 +136,7 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
         HEAD + RATE + "budget: {trials: 1.5, steps: true, minutes: .inf, target: [1]}\nworkers: 0\nseed: 1.5\n",
         [
             "4:18 trials must be whole, got 1.5",
-            "4:30 steps must be a number, got True",
+            "4:30 steps must be a number, got true",
             "4:45 minutes must be a number, got inf",
             "4:59 target must be a number, got a list",
             "5:10 workers must be a whole number from 1 to 4096, got 0",
@@ -177,6 +177,28 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
     "data for a command": (
         "objective: {command: 'sh -c {x}'}\ngoal: minimize loss\nsearch: {x: {float: [0, 1]}}\ndata: digits\n",
         ["4:1 a command takes no data | write it into the command, or under fixed"],
+    ),
+    # words of other tools, and what YAML makes of them
+    "the words of another tool": (
+        "objective: mlp\ngoal: minimize val_loss\nparams: {lr: {float: [1e-4, 1e-1], log: true}}\npruner: asha\nn_trials: 20\n",
+        [
+            "3:1 unknown key 'params' | did you mean 'search'?",
+            "3:10 mlp has no knob 'lr' | did you mean 'learning_rate'?",
+            "4:9 no pruner is called 'asha' | did you mean 'successive-halving'?",
+            "5:1 unknown key 'n_trials' | write budget: {trials: ...}",
+        ],
+    ),
+    "a command with braces and no quotes": (
+        "objective: {command: python train.py --lr {lr}}\ngoal: minimize loss\nsearch: {lr: {float: [0, 1]}}\n",
+        ['1:44 a command with { or } in it is not in quotes | write {command: "python ... {knob}"}'],
+    ),
+    "a value of YAML in the words of YAML": (
+        HEAD + "search: {dropout: {float: [0, 0.5]}}\nfixed: {epochs: true}\nconfirm: true\nworkers: false\n",
+        [
+            "4:17 epochs takes a whole number, got true",
+            "5:10 confirm is none or {top: 3, seeds: 2}, got true | leave it out for that",
+            "6:10 workers must be a whole number from 1 to 4096, got false",
+        ],
     ),
     # estimators
     "an estimator that does not exist": (

@@ -51,7 +51,7 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
         [
             "10:24 the prior of learning_rate must be a number, got 'high'",
             "10:41 the prior of optimizer is one value, got a mapping | prior: {optimizer: ...}",
-            "10:65 the prior of width must be a number, got True",
+            "10:65 the prior of width must be a number, got true",
             "10:80 the prior nan of dropout lies outside of 0.0 to 0.5 | "
             "widen the range under search, or guess inside of it",
         ],

@@ -59,6 +59,26 @@ def test_a_near_word_is_offered_else_the_few_there_are() -> None:
     assert did_you_mean("q", map(str, range(100, 200))) == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "known", "said"),
+    [
+        ("lr", ["learning_rate", "l2_penalty"], "'learning_rate'"),
+        ("bs", ["batch_size", "bias"], "'batch_size'"),
+        ("hidden", ["hidden_units", "depth"], "'hidden_units'"),
+        ("asha", ["median", "successive-halving"], "'successive-halving'"),
+        ("RandomForest", ["RandomForestClassifier", "RandomForestRegressor", "Ridge"],
+         "'RandomForestClassifier' or 'RandomForestRegressor'"),
+    ],
+)  # fmt: skip
+def test_what_a_short_form_or_another_tools_word_means_is_offered(typed: str, known: list[str], said: str) -> None:
+    assert did_you_mean(typed, known) == f"did you mean {said}?"
+
+
+def test_another_tools_word_means_nothing_where_there_is_nothing_of_the_kind() -> None:
+    assert did_you_mean("asha", ["median", "none"]) == "one of: median, none"
+    assert did_you_mean("qr", ["q_red", "quick_run"]) == "one of: q_red, quick_run", "several may be meant"
+
+
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     shown = dict(re.findall(r"(?:\|--|`--)\s(\w+)\s+(\d+)", errors.__doc__ or ""))
     real = {
