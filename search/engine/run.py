@@ -45,6 +45,7 @@ from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, OutOfTime, StoreError, UserError
 from hpo.search.terms.recipe import canonical, derive_seed
 from hpo.search.terms.study import Study
+from hpo.search.terms.warned import AsWarnings
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
@@ -78,11 +79,24 @@ def run(
         EverythingFailed: no trial succeeded.
         StoreError: the store cannot be read or written.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     progress = progress or Progress()
-    with Watch(grace, progress.say) as watch:
+    with _optunas_warnings(), Watch(grace, progress.say) as watch:
         store = store or open_store(study.storage)
         return _run(study, store, earlier or store, fresh, progress, watch)
+
+
+@contextmanager
+def _optunas_warnings() -> Iterator[None]:
+    """What Optuna logs from warnings on is warned of like what other libraries warn of, and shown once."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.disable_default_handler()
+    logger, handler = optuna.logging.get_logger("optuna"), AsWarnings()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        optuna.logging.enable_default_handler()
 
 
 def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Progress, watch: Watch) -> Store:

@@ -5,6 +5,8 @@ Python shows a warning with its place in the library's source, and again after e
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,6 +34,15 @@ def sentence(message: Warning | str, category: type[Warning], filename: str, lin
     found = _INSTALLED.search(filename)
     who = found[1] if found else f"{Path(filename).name}, line {line},"
     return f"{who} warns: {told[:_LONGEST] or category.__name__}"
+
+
+class AsWarnings(logging.Handler):
+    """Makes a warning of what a library logs, so that it is told as its other warnings are."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Warn of one record, where it came from."""
+        with contextlib.suppress(UserWarning):  # where warnings are errors: no library expects one of its own log
+            warnings.warn_explicit(record.getMessage(), UserWarning, record.pathname, record.lineno)
 
 
 @contextmanager

@@ -180,7 +180,8 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
     ),
     # words of other tools, and what YAML makes of them
     "the words of another tool": (
-        "objective: mlp\ngoal: minimize val_loss\nparams: {lr: {float: [1e-4, 1e-1], log: true}}\npruner: asha\nn_trials: 20\n",
+        "objective: mlp\ngoal: minimize val_loss\nparams: {lr: {float: [1e-4, 1e-1], log: true}}\n"
+        "pruner: asha\nn_trials: 20\n",
         [
             "3:1 unknown key 'params' | did you mean 'search'?",
             "3:10 mlp has no knob 'lr' | did you mean 'learning_rate'?",
@@ -190,7 +191,7 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
     ),
     "a command with braces and no quotes": (
         "objective: {command: python train.py --lr {lr}}\ngoal: minimize loss\nsearch: {lr: {float: [0, 1]}}\n",
-        ['1:44 a command with { or } in it is not in quotes | write {command: "python ... {knob}"}'],
+        ['1:43 a command with { or } in it is not in quotes | write {command: "python ... {knob}"}'],
     ),
     "a value of YAML in the words of YAML": (
         HEAD + "search: {dropout: {float: [0, 0.5]}}\nfixed: {epochs: true}\nconfirm: true\nworkers: false\n",

@@ -74,3 +74,22 @@ def test_unlike_warnings_are_all_told() -> None:
         for text in ("a", "b", "a", "c", "b"):
             warnings.warn(text, UserWarning, stacklevel=1)
     assert [line.rpartition(" ")[2] for line in told] == ["a", "b", "c"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_what_optuna_logs_is_told_once_as_a_warning_is(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    logged = "import optuna\n\n" + WARNING.replace(
+        'warnings.warn("this will change", FutureWarning)',
+        'optuna.logging.get_logger("optuna.x").warning("no %s", "lanes")',
+    )
+    (tmp_path / "mine.py").write_text(logged)
+    (tmp_path / "s.yaml").write_text(STUDY)
+    for _ in range(2):
+        assert main(["run", "s.yaml", "--fresh"]) == 0
+        out, err = capfd.readouterr()
+        assert [line for line in (out + err).splitlines() if "no lanes" in line] == [
+            "mine.py, line 9, warns: no lanes"
+        ]
