@@ -1,7 +1,7 @@
 """The `hpo` command: finds the sub-command, runs it, turns foreseeable failures into one message and an exit code.
 
-Exit codes: 0 done, 1 the objective brought the command down, 2 the user's mistake, 3 every trial failed, 4 the store or
-the disk failed, 130 interrupted; a bug keeps its traceback.
+Exit codes: 0 done, 1 the objective brought the command down or a replayed trial differs, 2 the user's mistake, 3 every
+trial failed, 4 the store or the disk failed, 130 interrupted; a bug keeps its traceback.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def _domain(domain: Domain) -> str:
     """The values of a knob; a range whose scale is doubtful says so."""
     if isinstance(domain, Choice):
         return " | ".join(text.number(value) for value in domain.values)
-    shown = f"{text.number(domain.low)} to {text.number(domain.high)}"
+    low, high = text.number(domain.low), text.number(domain.high)
+    shown = f"{low} to {high}" if low != high else f"{domain.low!r} to {domain.high!r}"  # told apart by later digits
     shown += ", log scale" if domain.log else ""
     shown += f", step {text.number(domain.step)}" if domain.step not in (None, 1) else ""
     if spans_decades(domain):

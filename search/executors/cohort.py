@@ -5,8 +5,8 @@ their own. A freed lane takes the next trial at the next epoch. Curves are the s
 When to use it: for small models, where a step costs mostly overhead; it is what studies of ``mlp`` and ``cnn`` use.
 Options: ``lanes`` = ``auto``, trials that a process trains at a time, which is 16, or 1 where the objective says that
 company gains nothing; ``workers`` = the study's, processes of one core each; ``paused_memory`` = 512, MiB of paused
-trials that a process keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back to
-the last bit; what the disk cannot hold trains again up to where it was.
+trials that a process keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back
+to the last bit; what the disk cannot hold trains again up to where it was.
 Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """
 

@@ -215,6 +215,13 @@ def test_check_asks_about_a_range_over_decades_that_is_on_an_even_scale(capsys):
     assert "weight_decay: 1e-05 to 0.1, on an even scale: one draw of ten is below 0.01 (log: true?)\n" in shown
 
 
+def test_check_tells_the_ends_of_a_narrow_range_apart(place, capsys):
+    narrow = "{float: [1700000000, 1700000001], step: 0.0009765625}"
+    Path("narrow.yaml").write_text(STUDY.lstrip().replace("{float: [0, 1]}", narrow))
+    assert main(["check", "narrow.yaml"]) == 0
+    assert "x: 1700000000.0 to 1700000001.0, step 0.000976562" in capsys.readouterr().out
+
+
 def test_every_command_has_help(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out

@@ -90,6 +90,4 @@ def test_what_optuna_logs_is_told_once_as_a_warning_is(
     for _ in range(2):
         assert main(["run", "s.yaml", "--fresh"]) == 0
         out, err = capfd.readouterr()
-        assert [line for line in (out + err).splitlines() if "no lanes" in line] == [
-            "mine.py, line 9, warns: no lanes"
-        ]
+        assert [line for line in (out + err).splitlines() if "no lanes" in line] == ["mine.py, line 9, warns: no lanes"]
