@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
-from storefiles import add, run_python
+from storefiles import FILES, add, run_python
 from stores import add as add_trials
 
 from hpo.search.store import open_store
@@ -97,19 +96,30 @@ def test_a_writer_whose_optuna_lock_was_broken_numbers_its_trials_after_those_wr
 # --- a writer that is stopped inside its lock -----------------------------------------------------------------------
 
 STOP_INSIDE_THE_LOCK = """
-import os, signal, sys
+import signal, sys, threading
 from hpo.search.store import open_store
-session = open_store(sys.argv[1]).session("stopped", ["minimize"])
+from hpo.search.store.journalfile import JournalFile
+from hpo.search.store.sqlite import SQLite
+
+def stop_in(place, name):
+    whole = getattr(place, name)
+    def stop(*args, **options):
+        setattr(place, name, whole)
+        # The thread that holds the lock: of a signal to the process, whatever thread it falls to may take notice late.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        return whole(*args, **options)
+    setattr(place, name, stop)
+
+location, lock = sys.argv[1:]
+if lock == "opening":
+    stop_in(JournalFile, "repair")
+    stop_in(SQLite, "_plain")
+session = open_store(location).session("stopped", ["minimize"])
 session.commit()
 session.study.ask()
-sink = session._sink
-place, name = (sink._file, "append") if hasattr(sink, "_file") else (sink._connection, "insert")
-write = getattr(place, name)
-def stop(*args):
-    os.kill(os.getpid(), signal.SIGSTOP)
-    setattr(place, name, write)
-    return write(*args)
-setattr(place, name, stop)
+if lock == "writing":
+    sink = session._sink
+    stop_in(*((sink._file, "append") if hasattr(sink, "_file") else (sink._connection, "insert")))
 session.commit()
 session.close()
 """
@@ -136,20 +146,25 @@ def stopped(process: subprocess.Popen[str]) -> None:
     assert os.WIFSTOPPED(status), status
 
 
-def wait_and_go_on(location: str, seconds: float) -> str:
-    """Stop one writer inside its lock for so long, let another write; returns what the other said."""
-    with start(STOP_INSIDE_THE_LOCK, location) as one:
+def wait_and_go_on(location: str, lock: str, longer: float = 0.0) -> str:
+    """Stop one writer inside its lock until another says that it waits, and longer; returns what the other said."""
+    with start(STOP_INSIDE_THE_LOCK, location, lock) as one:
         stopped(one)
         with start(ADD, location) as other:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                other.wait(seconds)
-            waited = other.returncode is None
+            told = ""
+            if location.startswith("postgresql"):  # there, rows are locked and not the whole: it need not wait
+                other.wait(60)
+            else:
+                while "waiting for" not in told:
+                    assert (line := other.stderr.readline()), f"it wrote under a lock that another holds; {told}"
+                    told += line
+                time.sleep(longer)
+                assert other.poll() is None, "it wrote under a lock that another holds"
             one.send_signal(signal.SIGCONT)
-            told = other.communicate(timeout=60)[1]
+            told += other.communicate(timeout=60)[1]
             assert other.returncode == 0, told
         complaint = one.communicate(timeout=60)[1]
         assert one.returncode == 0, complaint
-    assert waited or location.startswith("postgresql"), "it wrote under a lock that another holds"
     store = open_store(location)
     assert [len(store.read(name).trials) for name in ("stopped", "other")] == [1, 3]
     with store.session("stopped", ["minimize"]) as again:  # a whole journal, and numbers that go on
@@ -158,15 +173,22 @@ def wait_and_go_on(location: str, seconds: float) -> str:
 
 
 def test_a_stopped_writer_keeps_its_lock_and_others_wait_and_say_for_whom(location):
-    told = wait_and_go_on(location, 12)
-    if not location.startswith("postgresql"):  # there, rows are locked and not the whole
+    told = wait_and_go_on(location, "writing")
+    if not location.startswith("postgresql"):
         assert "waiting for process PID to finish writing" in told
         assert "kill -CONT PID" in told
 
 
+@pytest.mark.parametrize("file", FILES)
+def test_one_that_is_stopped_while_it_opens_a_store_is_waited_for_too(tmp_path, file):
+    assert "waiting for process PID to finish writing" in wait_and_go_on(str(tmp_path / file), "opening")
+
+
 @pytest.mark.slow
-def test_no_time_is_long_enough_to_break_the_lock_of_one_that_lives(location):
-    wait_and_go_on(location, 75)
+@pytest.mark.parametrize("lock", ["writing", "opening"])
+@pytest.mark.parametrize("file", FILES)
+def test_no_time_is_long_enough_to_break_the_lock_of_one_that_lives(tmp_path, file, lock):
+    wait_and_go_on(str(tmp_path / file), lock, longer=75)
 
 
 # --- the lease ------------------------------------------------------------------------------------------------------
