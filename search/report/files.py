@@ -86,7 +86,10 @@ def probe_folder(path: Path) -> None:
 
 @contextmanager
 def filled(path: Path) -> Iterator[Path]:
-    """A new folder in ``path``, whose files come into ``path`` at the end of the block; nothing does if it raises.
+    """A new folder whose content comes to ``path`` at the end of the block; nothing does if it raises.
+
+    Where nothing was, it comes as a whole: a kill leaves no folder that would be half of one. Into a folder that is
+    there its files come one by one.
 
     Raises:
         UserError, OutputError: as ``write`` does.
@@ -94,8 +97,11 @@ def filled(path: Path) -> Iterator[Path]:
     with _told(path):
         new = _missing(path)
         try:
-            with _folder_aside(path) as made:
+            with _folder_aside(path.parent if new else path) as made:
                 yield made
+                if new:
+                    os.rename(made, path)
+                    return
                 for file in sorted(made.rglob("*")):
                     place = path / file.relative_to(made)
                     if file.is_dir() and not file.is_symlink():

@@ -122,6 +122,7 @@ def test_a_folder_is_filled_at_the_end_or_not_at_all(tmp_path: Path) -> None:
     with files.filled(target) as made:
         (made / "sub").mkdir()
         (made / "sub" / "x").write_text("1")
+        assert not target.exists(), "a kill now would leave half of it"
     with files.filled(target) as made:
         (made / "y").write_text("2")
     found = {str(p.relative_to(target)): p.read_text() for p in target.rglob("*") if p.is_file()}

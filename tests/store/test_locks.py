@@ -156,7 +156,8 @@ def wait_and_go_on(location: str, lock: str, longer: float = 0.0) -> str:
                 other.wait(60)
             else:
                 while "waiting for" not in told:
-                    assert (line := other.stderr.readline()), f"it wrote under a lock that another holds; {told}"
+                    line = other.stderr.readline()
+                    assert line, f"it wrote under a lock that another holds; {told}"
                     told += line
                 time.sleep(longer)
                 assert other.poll() is None, "it wrote under a lock that another holds"
