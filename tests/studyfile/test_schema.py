@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
+from generated import MODEL, generate
 
-from hpo.search.studyfile.reader import KEYS
+from hpo.search.studyfile.reader import KEYS, read
 from hpo.search.studyfile.schema import schema
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
+from hpo.search.terms.errors import StudyFileError
 
 jsonschema = pytest.importorskip("jsonschema")
 
@@ -71,6 +75,21 @@ def test_every_shipped_study_satisfies_it(name: str, validator: Any) -> None:
 )  # fmt: skip
 def test_a_study_with_everything_satisfies_it(changed: dict[str, Any], validator: Any) -> None:
     assert [error.message for error in validator.iter_errors({**parse(FULL).plain(), **changed})] == []
+
+
+def test_every_made_up_study_that_is_accepted_satisfies_it(tmp_path: Path, validator: Any) -> None:
+    draw, path, accepted = random.Random(6), tmp_path / "study.yaml", 0
+    (tmp_path / "model.py").write_text(MODEL)
+    for _ in range(200):
+        path.write_text(generate(draw))
+        try:
+            read(path)
+        except StudyFileError:
+            continue
+        accepted += 1
+        complaints = [error.message for error in validator.iter_errors(parse(path.read_text()).plain())]
+        assert complaints == [], path.read_text()
+    assert accepted > 100
 
 
 @pytest.mark.parametrize(

@@ -253,4 +253,5 @@ def test_mutated_files_load_or_are_refused_in_bounded_memory(tmp_path: Path, cou
             assert tracemalloc.get_traced_memory()[1] < MOST, f"{name}, number {number}"
     finally:
         tracemalloc.stop()
+    print(f"{accepted} of {count} data files loaded")
     assert accepted > count / 20
