@@ -154,8 +154,8 @@ class Campaign:
         """Kill somebody at a random moment; False when the command came to its end before."""
         at_start = aim == "search" and self.rng.random() < 0.1
         if not at_start:
-            before = self._size()
-            while process.poll() is None and (self._size() == before or (aim == "confirm" and not self._confirms())):
+            before = self.size()
+            while process.poll() is None and (self.size() == before or (aim == "confirm" and not self._confirms())):
                 time.sleep(0.005)
         time.sleep(self.rng.uniform(0, 3.0 if at_start else spread))
         workers = children(process.pid)
@@ -169,11 +169,11 @@ class Campaign:
         return True
 
     def _kill_workers(self, process: subprocess.Popen[bytes], kills: int, spread: float) -> bool:
-        """Kill workers alone, each time after steps of two trials: five deaths in a row would be the trial's own."""
+        """Kill workers alone, each time after two trials got further: what dies five times at one point has failed."""
         while process.poll() is None:
-            before = self._lines()
-            while process.poll() is None and self._lines() < before + 20:
-                time.sleep(0.01)
+            before = self._steps()
+            while process.poll() is None and len({step.split()[0] for step in self._steps() - before}) < 2:
+                time.sleep(0.02)
             time.sleep(self.rng.uniform(0, spread))
             workers = children(process.pid)
             if workers and self.kills.total() < kills:
@@ -193,11 +193,14 @@ class Campaign:
     def _confirms(self) -> bool:
         return any(not trial.state.is_finished() for trial in self.trials_of(f"{self.name} (confirm)"))
 
-    def _size(self) -> int:
+    def size(self) -> int:
+        """Grows with every step, of a trial that is trained again too."""
         return self.log.stat().st_size if self.log.exists() else 0
 
-    def _lines(self) -> int:
-        return self.log.read_text().count("\n") if self.log.exists() else 0
+    def _steps(self) -> set[str]:
+        """Seed and epoch of every step that was ever trained."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return {line for line in lines if not line.startswith("killed")}
 
     # --- what came of it --------------------------------------------------------------------------------------------
 

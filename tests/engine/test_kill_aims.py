@@ -47,10 +47,10 @@ def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Pa
     assert killed.hits()["fresh runs"] >= kills / 2
 
 
-@few(2, 40)
+@few(2, 100)
 @pytest.mark.parametrize("storage", ["s.db", "s.journal"])
 def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
-    settings = {**PROCESSES, "budget": {"trials": 8 if kills < 10 else 120}}
+    settings = {**PROCESSES, "budget": {"trials": 8 if kills < 10 else 400}}
     killed = Campaign(tmp_path / "killed", settings, storage, pause=0.02)
     killed.kill_until_done(kills, "workers", spread=0.2)
     check(killed, left_alone(killed))
@@ -232,9 +232,9 @@ def test_a_killed_train_leaves_a_whole_model_or_none_and_the_same_command_makes_
         Path(f"{killed.log}.left").write_text(str(kills))
         there |= {f"{killed.log.name}.left"}
     for _ in range(kills):
-        process, lines = killed.start("train", "best.yaml"), killed._lines()
+        process, size = killed.start("train", "best.yaml"), killed.size()
         if aim == "a step":
-            while process.poll() is None and killed._lines() == lines:
+            while process.poll() is None and killed.size() == size:
                 time.sleep(0.005)
             time.sleep(random.uniform(0, 0.25))
             process.kill()
