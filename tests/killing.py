@@ -34,7 +34,7 @@ def log(line):
 
 def step(seed, epoch):
     time.sleep(float(os.environ["PAUSE"]))
-    log(f"{seed} {epoch}")
+    log(f"{seed} {epoch} {os.getpid()}")
 """
 
 OBJECTIVE = (
@@ -92,6 +92,7 @@ class Campaign:
     pause: float = 0.0
     objective: str = OBJECTIVE
     name: str = "killed"
+    unlogged: bool = False
     rng: random.Random = field(default_factory=random.Random)
     kills: Counter[str] = field(default_factory=Counter)
 
@@ -169,15 +170,14 @@ class Campaign:
         return True
 
     def _kill_workers(self, process: subprocess.Popen[bytes], kills: int, spread: float) -> bool:
-        """Kill workers alone, each time after two trials got further: what dies five times at one point has failed."""
+        """Kill workers alone, each once its trial got further: what dies five times at one point has failed."""
         while process.poll() is None:
-            before = self._steps()
-            while process.poll() is None and len({step.split()[0] for step in self._steps() - before}) < 2:
+            begin = len(self._steps())
+            while process.poll() is None and not (chosen := self._further(begin) & set(children(process.pid))):
                 time.sleep(0.02)
             time.sleep(self.rng.uniform(0, spread))
-            workers = children(process.pid)
-            if workers and self.kills.total() < kills:
-                self._signal(self.rng.choice(workers), "a worker")
+            if chosen and self.kills.total() < kills:
+                self._signal(self.rng.choice(sorted(chosen)), "a worker")
         return False
 
     def _signal(self, pid: int, whom: str) -> None:
@@ -194,13 +194,21 @@ class Campaign:
         return any(not trial.state.is_finished() for trial in self.trials_of(f"{self.name} (confirm)"))
 
     def size(self) -> int:
-        """Grows with every step, of a trial that is trained again too."""
-        return self.log.stat().st_size if self.log.exists() else 0
+        """Grows with every step, of a trial that is trained again too; in a journal with those recorded."""
+        place = Path(self.place) if self.unlogged else self.log
+        return place.stat().st_size if place.exists() else 0
 
-    def _steps(self) -> set[str]:
-        """Seed and epoch of every step that was ever trained."""
+    def _steps(self) -> list[list[str]]:
+        """Seed, epoch and process of every step."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return {line for line in lines if not line.startswith("killed")}
+        return [line.split() for line in lines if not line.startswith("killed")]
+
+    def _further(self, begin: int) -> set[int]:
+        """Processes that trained two steps since then that none did before: the first of them is recorded."""
+        steps = self._steps()
+        known = {(seed, epoch) for seed, epoch, _ in steps[:begin]}
+        counts = Counter(int(pid) for seed, epoch, pid in steps[begin:] if (seed, epoch) not in known)
+        return {pid for pid, count in counts.items() if count > 1}
 
     # --- what came of it --------------------------------------------------------------------------------------------
 

@@ -97,28 +97,22 @@ def test_a_cohort_of_freeze_thaw_killed_with_everything_on_disk_is_one_left_alon
         "search": {"learning_rate": {"float": [1e-3, 1e-1], "log": True}}, "fixed": {"epochs": 9},
         "executor": {"cohort": {"lanes": 3, "paused_memory": 0}},
     }  # fmt: skip
-    objective = LOGGED + COHORT
-    killed = Campaign(tmp_path / "killed", settings, "s.db", pause=0.005, objective=objective)
-    killed.kill_until_done(12, spread=1.0)
+    killed = Campaign(tmp_path / "killed", settings, "s.journal", objective=COHORT, unlogged=True)
+    killed.kill_until_done(12, spread=0.5)
     check(killed, left_alone(killed))
     print(f"cohort of freeze-thaw on disk: killed {dict(killed.kills)}")
-    assert killed.kills.total() >= 8
+    assert killed.kills.total() >= 6
 
 
 COHORT = """
 import torch
 from hpo.objectives.networks.layers import Linear, Sequential
 
-class Logged(Linear):
-    def __call__(self, *args, **options):
-        step("cohort", 0)
-        return super().__call__(*args, **options)
-
 def build():
-    return Sequential((Linear(4), Logged()))
+    return Sequential((Linear(4), Linear()))
 
 def data():
-    x = torch.linspace(-1, 1, 64).reshape(32, 2)
+    x = torch.linspace(-1, 1, 4096).reshape(2048, 2)
     return {"train": (x, x[:, :1]), "validation": (x, x[:, :1])}
 """
 
