@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from forked import Forked
 from optuna.trial import FrozenTrial
 
 from hpo.search.store import open_store
@@ -82,6 +83,9 @@ SEARCH = {"x": {"float": [0.0, 1.0]}, "kind": {"choice": ["a", "b"]}, "width": {
 TIMES = ("seconds", "train_seconds", "attempts", "study_file", "task", "definition")
 
 
+Running = subprocess.Popen[bytes] | Forked
+
+
 @dataclass
 class Campaign:
     """One study, run by the real command; several may share a folder or a store under names of their own."""
@@ -93,6 +97,7 @@ class Campaign:
     objective: str = OBJECTIVE
     name: str = "killed"
     unlogged: bool = False
+    forked: bool = False
     rng: random.Random = field(default_factory=random.Random)
     kills: Counter[str] = field(default_factory=Counter)
 
@@ -109,10 +114,13 @@ class Campaign:
 
     # --- running ----------------------------------------------------------------------------------------------------
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> Running:
         """Start a command: the search, where none is named."""
-        command = [sys.executable, "-m", "hpo", *(words or ("run", "--study", f"{self.name}.yaml", "--quiet"))]
+        words = words or ("run", "--study", f"{self.name}.yaml", "--quiet")
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PAUSE": str(self.pause), "LOG": str(self.log)}
+        if self.forked:
+            return Forked(words, self.folder, self._output, environment)
+        command = [sys.executable, "-m", "hpo", *words]
         with self._output.open("ab") as output:
             return subprocess.Popen(command, cwd=self.folder, stdout=output, stderr=output, env=environment)
 
@@ -151,7 +159,7 @@ class Campaign:
                 return
         self.finish()
 
-    def _kill(self, process: subprocess.Popen[bytes], aim: str, spread: float) -> bool:
+    def _kill(self, process: Running, aim: str, spread: float) -> bool:
         """Kill somebody at a random moment; False when the command came to its end before."""
         at_start = aim == "search" and self.rng.random() < 0.1
         if not at_start:
@@ -169,7 +177,7 @@ class Campaign:
         process.wait()
         return True
 
-    def _kill_workers(self, process: subprocess.Popen[bytes], kills: int, spread: float) -> bool:
+    def _kill_workers(self, process: Running, kills: int, spread: float) -> bool:
         """Kill workers alone, each once its trial got further: what dies five times at one point has failed."""
         while process.poll() is None:
             begin = len(self._steps())

@@ -35,12 +35,12 @@ def report(what: str, killed: Campaign) -> None:
     print(f"{what}: killed {dict(killed.kills)}, in the middle of {dict(killed.hits())}")
 
 
-@few(2, 25)
+@few(2, 40)
 @pytest.mark.parametrize("storage", ["s.db", "s.journal"])
 def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
-    confirm = {"top": 4, "seeds": 2 if kills < 10 else 6}
+    confirm = {"top": 4, "seeds": 2 if kills < 10 else 9}
     settings = {**PROCESSES, "executor": "inline", "budget": {"trials": 5}, "confirm": confirm}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.03)
+    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.03, forked=kills > 10)
     killed.kill_until_done(kills, "confirm", spread=0.3)
     check(killed, left_alone(killed))
     report(f"fresh runs, {storage}", killed)
@@ -51,7 +51,7 @@ def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Pa
 @pytest.mark.parametrize("storage", ["s.db", "s.journal"])
 def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     settings = {**PROCESSES, "budget": {"trials": 8 if kills < 10 else 400}}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.02)
+    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.02, forked=kills > 10)
     killed.kill_until_done(kills, "workers", spread=0.2)
     check(killed, left_alone(killed))
     report(f"workers alone, {storage}", killed)
@@ -59,7 +59,7 @@ def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path
     assert killed.hits()["search"] >= kills / 2
 
 
-@few(4, 30)
+@few(4, 50)
 @pytest.mark.parametrize("first", ["save", "yield"])
 @pytest.mark.parametrize(("way", "storage"), [("straight", "s.db"), ("freeze-thaw", "s.journal")])
 def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
@@ -67,8 +67,8 @@ def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
 ) -> None:
     settings = {"fixed": {"epochs": 9, "first": first}, **(ON_DISK if way == "freeze-thaw" else {"sampler": "random"})}
     if kills > 10:
-        settings["budget"] = {"steps": 300}
-    killed = Campaign(tmp_path / "killed", settings, storage, objective=BETWEEN)
+        settings["budget"] = {"steps": 600}
+    killed = Campaign(tmp_path / "killed", settings, storage, objective=BETWEEN, forked=kills > 10)
     left = Path(f"{killed.log}.left")
     left.write_text(str(kills))
     while killed.start().wait(timeout=300) != 0:
@@ -79,11 +79,11 @@ def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
     assert not [path for path in killed.folder.rglob("live") if path.is_dir()], "a checkpoint is left"
 
 
-@few(2, 20)
+@few(2, 50)
 @pytest.mark.parametrize("storage", ["s.db", "s.journal"])
 def test_freeze_thaw_killed_with_everything_on_disk_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
-    settings = {**ON_DISK, "budget": {"steps": 60 if kills < 10 else 250}}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.03, objective=BETWEEN)
+    settings = {**ON_DISK, "budget": {"steps": 60 if kills < 10 else 600}}
+    killed = Campaign(tmp_path / "killed", settings, storage, 0.03, BETWEEN, forked=kills > 10)
     Path(f"{killed.log}.left").write_text("0")
     killed.kill_until_done(kills)
     check(killed, left_alone(killed))
@@ -125,11 +125,14 @@ NEIGHBOURS = {
 }
 
 
-@few(2, 18)
+@few(2, 30)
 @pytest.mark.parametrize("way", NEIGHBOURS)
 def test_two_studies_killed_side_by_side_are_those_left_alone(tmp_path: Path, way: str, kills: int) -> None:
-    settings = {"budget": {"trials": 20 if kills < 10 else 120}}
-    both = [Campaign(tmp_path / folder, settings, place, 0.03, name=name) for name, folder, place in NEIGHBOURS[way]]
+    settings = {"budget": {"trials": 20 if kills < 10 else 300}}
+    both = [
+        Campaign(tmp_path / folder, settings, place, 0.03, name=name, forked=kills > 10)
+        for name, folder, place in NEIGHBOURS[way]
+    ]
     failed: list[BaseException] = []
 
     def run(killed: Campaign) -> None:
@@ -182,9 +185,9 @@ def results(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-@few(3, 25)
+@few(3, 50)
 def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes_it(tmp_path: Path, kills: int) -> None:
-    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db")
+    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", forked=kills > 10)
     killed.finish()
     before, best = killed.finished(), killed.folder / "best.yaml"
     words = ("export", "killed", "--storage", "s.db", "--output", "best.yaml")
@@ -213,12 +216,12 @@ def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes
     print(f"export: killed {hit} times")
 
 
-@few(3, 25)
+@few(3, 50)
 @pytest.mark.parametrize("aim", ["a step", "the saving"])
 def test_a_killed_train_leaves_a_whole_model_or_none_and_the_same_command_makes_it(
     tmp_path: Path, aim: str, kills: int
 ) -> None:
-    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", objective=LOGGED + SAVES)
+    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", 0.0, LOGGED + SAVES, forked=kills > 10)
     killed.finish()
     killed.finish("export", "killed", "--storage", "s.db", "--output", "best.yaml")
     there, before, killed.pause = results(killed.folder), killed.finished(), 0.03
