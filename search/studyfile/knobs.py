@@ -303,6 +303,8 @@ def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: l
     if objective.kind != "builtin":
         return node.plain()
     data, spec = registry.part("data"), node.plain()
+    if node.source.startswith("--"):  # what is typed means what it means where it is typed
+        folder = Path.cwd()
     try:
         problems = data.check(spec, folder)
         if not problems and data.is_text(spec) != objective.text:

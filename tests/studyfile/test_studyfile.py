@@ -240,3 +240,25 @@ class TestTheReference:
 def test_freeze_thaw_is_content_with_a_number_of_trials(study: Callable[..., Study], budget: str, trials: int) -> None:
     read_back = study(HEAD + RATE + budget + "sampler: freeze-thaw\n")
     assert read_back.budget == Budget(trials=trials)
+
+
+def test_a_path_that_is_typed_starts_where_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the folder of a study file, which for a shipped study is the installation's."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("a text\n")
+    (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "own.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "sub" / "own.yaml").write_text(
+        "objective: mlp\ngoal: minimize val_loss\nsearch: {width: {choice: [4, 8]}}\nbudget: {trials: 2}\n"
+        "data: {table: {path: own.csv, target: b}}\n"
+    )
+    for study, given, path in (
+        ("gpt", "{text: {path: mine.txt}}", "mine.txt"),
+        ("lr-batch", "{table: {path: mine.csv, target: b}}", "mine.csv"),
+        ("sub/own.yaml", "{table: {path: mine.csv, target: b}}", "mine.csv"),
+        ("sub/own.yaml", "", "sub/own.csv"),
+    ):
+        found = read(study, [("data", given)] if given else [])
+        ((_, options),) = found.data.items()
+        assert options["path"] == str(tmp_path / path)

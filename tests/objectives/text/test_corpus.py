@@ -93,11 +93,13 @@ def test_the_same_documents_are_read_from_every_form_of_file(form: str) -> None:
         corpus = opened("doc-*.txt")
     elif form.startswith("jsonl"):
         rows = "".join(json.dumps({"id": 1, "body": line}) + "\n\n" for line in LINES)
-        packed = gzip.compress(rows.encode()) if form.endswith("gz") else rows
+        packed = gzip.compress(rows.encode(), mtime=0) if form.endswith("gz") else rows
         corpus = opened(write(packed, f"rows.{form}"), field="body")
     else:
         text = "\n".join(LINES)
-        corpus = opened(write(gzip.compress(text.encode()) if form == "gz" else text, f"t.{form}"), documents="line")
+        corpus = opened(
+            write(gzip.compress(text.encode(), mtime=0) if form == "gz" else text, f"t.{form}"), documents="line"
+        )
     assert sorted(whole(corpus)) == sorted(LINES)
     assert corpus.documents == {"train": 48, "validation": 6, "test": 6}
     assert {part: sum(len(text.encode()) for text in every(corpus)[part]) for part in PARTS} == corpus.bytes
@@ -201,9 +203,9 @@ def test_a_long_document_twice_is_seen_though_it_is_read_in_pieces(monkeypatch: 
         ("a.txt", b"abc\0def", "NUL byte at byte 3"),
         ("a.txt", b"", "is empty"),
         ("a.txt", b" \n\n ", "holds no document"),
-        ("a.txt.gz", gzip.compress(bytes(LINES[0] * 999, "utf-8"))[:-20], "damaged or cut off"),
+        ("a.txt.gz", gzip.compress(bytes(LINES[0] * 999, "utf-8"), mtime=0)[:-20], "damaged or cut off"),
         ("a.txt.gz", b"no gzip at all", "damaged or cut off"),
-        ("a.txt.gz", gzip.compress(b"abc\xff"), "not UTF-8 at byte 3"),
+        ("a.txt.gz", gzip.compress(b"abc\xff", mtime=0), "not UTF-8 at byte 3"),
         ("a.jsonl", b'{"text": "a"}\n{"text" "b"}\n', "a.jsonl:2 is no JSON"),
         ("a.jsonl", b'{"text": "a"}\n\n{"txt": "b"}\n', "a.jsonl:3: the field 'text' is missing; the line has 'txt'"),
         ("a.jsonl", b'{"text": ["a"]}\n', "a.jsonl:1: the field 'text' is no text"),
@@ -211,7 +213,7 @@ def test_a_long_document_twice_is_seen_though_it_is_read_in_pieces(monkeypatch: 
         ("a.jsonl", b'{"text": "a\\u0000"}\n', "a.jsonl:1: the text has a NUL"),
         ("a.jsonl", b'{"text": "\\ud800"}\n', "half of a surrogate pair"),
         ("a.jsonl", b'{"text": "\xff"}\n', "a.jsonl:1 is not UTF-8"),
-        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99)[:-9], "damaged or cut off"),
+        ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], "damaged or cut off"),
         ("a.txt", b"one line without an end", "too few lines"),
     ],
 )
