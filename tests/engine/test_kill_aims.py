@@ -26,17 +26,21 @@ ON_DISK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def few(count: int, many: int) -> Any:
-    """The size that takes seconds, and that of the campaign."""
-    return pytest.mark.parametrize("kills", [count, pytest.param(many, marks=pytest.mark.slow)])
+def few(names: str, first: Any, *others: Any, kills: tuple[int, int]) -> Any:
+    """The first way with few kills, in seconds; all of them with many, as a campaign."""
+
+    def case(way: Any, count: int, *marks: Any) -> Any:
+        return pytest.param(*(way if isinstance(way, tuple) else (way,)), count, marks=marks)
+
+    slow = [case(way, kills[1], pytest.mark.slow) for way in (first, *others)]
+    return pytest.mark.parametrize(f"{names},kills".lstrip(","), [case(first, kills[0]), *slow])
 
 
 def report(what: str, killed: Campaign) -> None:
     print(f"{what}: killed {dict(killed.kills)}, in the middle of {dict(killed.hits())}")
 
 
-@few(2, 40)
-@pytest.mark.parametrize("storage", ["s.db", "s.journal"])
+@few("storage", "s.db", "s.journal", kills=(2, 40))
 def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     confirm = {"top": 4, "seeds": 2 if kills < 10 else 9}
     settings = {**PROCESSES, "executor": "inline", "budget": {"trials": 5}, "confirm": confirm}
@@ -47,8 +51,7 @@ def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Pa
     assert killed.hits()["fresh runs"] >= kills / 2
 
 
-@few(2, 100)
-@pytest.mark.parametrize("storage", ["s.db", "s.journal"])
+@few("storage", "s.journal", "s.db", kills=(2, 100))
 def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     settings = {**PROCESSES, "budget": {"trials": 8 if kills < 10 else 400}}
     killed = Campaign(tmp_path / "killed", settings, storage, pause=0.02, forked=kills > 10)
@@ -59,9 +62,8 @@ def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path
     assert killed.hits()["search"] >= kills / 2
 
 
-@few(4, 50)
+@few("way,storage", ("straight", "s.db"), ("freeze-thaw", "s.journal"), kills=(4, 50))
 @pytest.mark.parametrize("first", ["save", "yield"])
-@pytest.mark.parametrize(("way", "storage"), [("straight", "s.db"), ("freeze-thaw", "s.journal")])
 def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
     tmp_path: Path, way: str, storage: str, first: str, kills: int
 ) -> None:
@@ -79,8 +81,7 @@ def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
     assert not [path for path in killed.folder.rglob("live") if path.is_dir()], "a checkpoint is left"
 
 
-@few(2, 50)
-@pytest.mark.parametrize("storage", ["s.db", "s.journal"])
+@few("storage", "s.journal", "s.db", kills=(2, 50))
 def test_freeze_thaw_killed_with_everything_on_disk_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     settings = {**ON_DISK, "budget": {"steps": 60 if kills < 10 else 600}}
     killed = Campaign(tmp_path / "killed", settings, storage, 0.03, BETWEEN, forked=kills > 10)
@@ -125,8 +126,7 @@ NEIGHBOURS = {
 }
 
 
-@few(2, 30)
-@pytest.mark.parametrize("way", NEIGHBOURS)
+@few("way", *reversed(NEIGHBOURS), kills=(2, 30))
 def test_two_studies_killed_side_by_side_are_those_left_alone(tmp_path: Path, way: str, kills: int) -> None:
     settings = {"budget": {"trials": 20 if kills < 10 else 300}}
     both = [
@@ -185,8 +185,10 @@ def results(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-@few(3, 50)
-def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes_it(tmp_path: Path, kills: int) -> None:
+@few("aim", "any moment", kills=(3, 50))
+def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes_it(
+    tmp_path: Path, aim: str, kills: int
+) -> None:
     killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", forked=kills > 10)
     killed.finish()
     before, best = killed.finished(), killed.folder / "best.yaml"
@@ -213,11 +215,10 @@ def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes
     killed.finish(*words)
     assert best.read_text() == whole
     assert killed.finished() == before
-    print(f"export: killed {hit} times")
+    print(f"export, {aim}: killed {hit} times")
 
 
-@few(3, 50)
-@pytest.mark.parametrize("aim", ["a step", "the saving"])
+@few("aim", "the saving", "a step", kills=(3, 50))
 def test_a_killed_train_leaves_a_whole_model_or_none_and_the_same_command_makes_it(
     tmp_path: Path, aim: str, kills: int
 ) -> None:
