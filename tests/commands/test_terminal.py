@@ -15,12 +15,15 @@ import pytest
 from hpo.search.report import text
 
 SLOW = """
-import time
+import os, time
 
 def train(*, x: float = 0.0, epochs: int = 6):
     for epoch in range(epochs):
         time.sleep(0.05)
+        while os.path.exists("ended") and os.path.exists("wait"):
+            time.sleep(0.01)
         yield {"val_loss": (x - 0.3) ** 2 + 1 / (epoch + 1)}
+    open("ended", "w").close()
 """
 STUDY = """# How deep is the bowl?
 objective: ./slow.py
@@ -58,6 +61,7 @@ def on_a_terminal(place: Path, *, interrupt_after: str | None = None) -> tuple[s
             drawn += chunk
         if interrupt_after is not None and not sent and interrupt_after.encode() in drawn:
             process.send_signal(signal.SIGINT)
+            (place / "wait").unlink()
             sent = True
     code = process.wait(timeout=30)
     os.close(ours)
@@ -75,6 +79,7 @@ def test_the_live_view_shows_budget_counts_best_and_curves(place):
 
 
 def test_ctrl_c_stops_after_recording_and_the_same_command_goes_on(place):
+    (place / "wait").touch()  # so the second trial waits for the signal
     drawn, code = on_a_terminal(place, interrupt_after="best")
     assert code == 130
     assert "stopping after this round is recorded" in drawn

@@ -30,8 +30,10 @@ def test_trials_written_by_a_running_study_appear_within_a_poll(store):
     study_id = only_study(app)
     assert len(json.loads(call(app, f"/api/studies/{study_id}")[2])["trials"]) == 12
     fill(store, 5)
-    time.sleep(2.1)  # what the dashboard itself remembers of a small study, in seconds
-    assert len(json.loads(call(app, f"/api/studies/{study_id}")[2])["trials"]) == 17
+    deadline = time.monotonic() + 60  # the dashboard itself remembers a small study for two seconds
+    while len(json.loads(call(app, f"/api/studies/{study_id}")[2])["trials"]) != 17:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert len(json.loads(call(app, f"/api/studies/{study_id}?after=16")[2])["trials"]) == 1
 
 

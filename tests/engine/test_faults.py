@@ -43,7 +43,8 @@ def train(*, mode: str = "good", epochs: int = 4):
             yield {"other": 1.0}
         elif mode == "slow":
             open("started", "a").close()
-            time.sleep(1.0)
+            while not os.path.exists("go"):
+                time.sleep(0.01)
             yield {"loss": 1 / epoch}
         else:
             yield {"loss": 1 / epoch, "other": 2.0}
@@ -135,6 +136,17 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
+def read_until(process: subprocess.Popen[str], word: str) -> str:
+    """What a command says on standard output up to the line with a word."""
+    assert process.stdout is not None
+    told = ""
+    while word not in told:
+        line = process.stdout.readline()
+        assert line, told
+        told += line
+    return told
+
+
 @pytest.mark.parametrize(
     ("number", "executor"), [(signal.SIGINT, "inline"), (signal.SIGTERM, {"processes": {"workers": 2}})]
 )
@@ -145,6 +157,8 @@ def test_one_signal_stops_after_the_point_is_recorded_and_the_search_goes_on(
     process = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(tmp_path / "started")
     process.send_signal(number)
+    read_until(process, "stopping after this round is recorded")
+    (tmp_path / "go").touch()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "the same command goes on from here" in errors
@@ -157,13 +171,12 @@ def test_one_signal_stops_after_the_point_is_recorded_and_the_search_goes_on(
 
 def test_two_signals_stop_now(tmp_path: Path) -> None:
     write(tmp_path, search={"mode": {"choice": ["slow"]}})
-    (tmp_path / "model.py").write_text(OBJECTIVE.replace("time.sleep(1.0)", "time.sleep(600)"))
-    process = subprocess.Popen(command(), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for(tmp_path / "started")
     process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
+    read_until(process, "again to stop now")
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert [state for state, _ in ends(tmp_path)] == ["RUNNING"]

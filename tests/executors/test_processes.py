@@ -136,7 +136,8 @@ def test_a_killed_worker_is_replaced_and_what_it_kept_is_trained_again(workers: 
     assert isinstance(point, Point)
     workers.evict(1, keep=True)
     os.kill(int(point.metrics["pid"]), signal.SIGKILL)
-    time.sleep(0.5)
+    while alive(int(point.metrics["pid"])):
+        time.sleep(0.01)
     assert len(curve(workers, job(2))) == 4
     assert curve(workers, job(1, done=1)) == whole[1:]
 

@@ -37,6 +37,8 @@ def train(*, checkpoint: str, x: float = 0.0, first: str = "yield", epochs: int 
         with open("steps.log", "a") as log:
             log.write(f"{seed} {step}\\n")
         time.sleep(float(os.environ.get("PAUSE", "0")))
+        while "LAST" in os.environ and len(open("steps.log").readlines()) >= int(os.environ["LAST"]):
+            time.sleep(0.01)  # it is to be killed by now
         if first == "save":
             state.write_text(json.dumps([step, total]))
         yield {"step": step, "loss": total}
@@ -137,7 +139,8 @@ def killed(folder: Path, file: str, storage: str, steps: int) -> None:
     log = folder / "steps.log"
     before = len(log.read_text().splitlines()) if log.exists() else 0
     command = [sys.executable, "-m", "hpo", "run", file, "--storage", storage, "--quiet"]
-    with subprocess.Popen(command, cwd=folder, env={**os.environ, "PAUSE": "0.05"}) as process:
+    last = str(before + steps + 5)
+    with subprocess.Popen(command, cwd=folder, env={**os.environ, "PAUSE": "0.05", "LAST": last}) as process:
         while not log.exists() or len(log.read_text().splitlines()) < before + steps:
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from optuna.storages.journal import JournalFileSymlinkLock
 from storefiles import FILES, add, run_python
 from stores import add as add_trials
 
-from hpo.search.store import open_store
+from hpo.search.store import journalfile, open_store
 from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.lease import Lease, lease_path
 
@@ -36,14 +37,13 @@ os._exit(0)
 """
 
 
-def test_the_lock_of_a_process_of_ours_that_died_writing_is_broken_at_once(tmp_path):
+def test_the_lock_of_a_process_of_ours_that_died_writing_is_broken_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(journalfile, "_STALE", math.inf)  # after which Optuna's own rule would break it
     path = tmp_path / "s.journal"
     add(path)
     assert run_python(DIE_HOLDING_THE_LOCK, path).returncode == 0
     assert Path(f"{path}.lock").is_symlink()
-    start = time.monotonic()
     add(path)
-    assert time.monotonic() - start < 25  # Optuna alone would wait thirty seconds
     assert not Path(f"{path}.lock").is_symlink()
 
 
@@ -97,7 +97,7 @@ def test_a_writer_whose_optuna_lock_was_broken_numbers_its_trials_after_those_wr
 
 STOP_INSIDE_THE_LOCK = """
 import signal, sys, threading
-from hpo.search.store import open_store
+from hpo.search.store import journalfile, open_store
 from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.sqlite import SQLite
 
@@ -192,6 +192,35 @@ def test_no_time_is_long_enough_to_break_the_lock_of_one_that_lives(tmp_path, fi
     wait_and_go_on(str(tmp_path / file), lock, longer=75)
 
 
+WHAT_IS_OPENED = """
+import sys
+opened = []
+sys.addaudithook(lambda event, told: opened.append(str(told[0])) if event == "open" else None)
+import hpo
+from hpo.search.cli import main
+from hpo.search.store import open_store
+
+def train(*, x: float = 0.0):
+    store = open_store("s.db")
+    assert store.running("study") and store.read("study") and store.names()
+    yield {"loss": x}
+
+study = dict(name="study", search={"x": {"float": [0, 1]}}, goal="minimize loss", trials=6, storage="s.db")
+hpo.run(train, **study).export("best.yaml")
+for words in (["status"], ["show", "study"], ["export", "study", "--output", "all.csv"]):
+    assert main([*words, "--storage", "s.db"]) == 0
+assert any(path.endswith("best.yaml") or ".hpo" in path for path in opened)
+sys.exit(str([path for path in opened if path.endswith(("s.db", "s.db-shm"))] or ""))
+"""
+
+
+def test_sqlite_alone_opens_its_files_for_whoever_else_closes_them_drops_the_locks_of_the_process(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run_python(WHAT_IS_OPENED).stderr.strip() == ""
+
+
 # --- the lease ------------------------------------------------------------------------------------------------------
 
 
@@ -235,7 +264,7 @@ def test_a_helper_that_outlives_a_killed_search_holds_neither_lease_nor_lock(loc
             search.kill()
             search.wait()
             os.kill(helper, 0)  # it lives
-            deadline = time.monotonic() + 20  # a server notices a lost process in its own time
+            deadline = time.monotonic() + 60  # a server notices a lost process in its own time
             while store.running("a") and time.monotonic() < deadline:
                 time.sleep(0.05)
             add_trials(store, "a", 1)
