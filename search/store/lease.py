@@ -22,7 +22,8 @@ from hpo.search.store.location import unwritable
 from hpo.search.store.private import close_private, open_private
 from hpo.search.terms.errors import UserError
 
-_PATIENCE = 0.3  # seconds; `holder` looks at a lock by taking it for an instant
+_PATIENCE = 0.3  # seconds that one who has the lease may take to let it go
+_LOOK = 60.0  # seconds; `holder` looks at a lock by taking it for an instant, in which it may be stopped
 _OPENING = b'{"pid"'
 
 
@@ -115,7 +116,7 @@ def refused(path: Path, store: str, folder: Path, error: OSError) -> Exception:
 
 
 def _locked(path: Path, store: Path) -> int | None:
-    deadline = time.monotonic() + _PATIENCE
+    began = time.monotonic()
     while True:
         try:
             fd = open_side_file(path, os.O_RDWR | os.O_CREAT)
@@ -130,13 +131,23 @@ def _locked(path: Path, store: Path) -> int | None:
                     raise UserError(f"{store}: {path} is not a lease, so it is left alone; remove it")
                 return fd
         except BlockingIOError:
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + (_PATIENCE if _taken(fd) else _LOOK):
                 close_private(fd)
                 return None
             time.sleep(0.01)
         except FileNotFoundError:
             pass
         close_private(fd)
+
+
+def _taken(fd: int) -> bool:
+    """Whether somebody has a lease, and does not only look at it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return False
 
 
 def _describe(text: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import signal
@@ -232,6 +233,15 @@ def test_a_lease_ends_with_its_process(tmp_path):
     assert open_store(tmp_path / "s.db").running("a") is None
     Lease(tmp_path / "s.db", "a").close()
     assert not lease_path(tmp_path / "s.db", "a").exists()
+
+
+def test_one_who_only_looks_who_has_a_lease_is_waited_for(tmp_path):
+    path = lease_path(tmp_path / "s.db", "a")
+    path.parent.mkdir()
+    looks = os.open(path, os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(looks, fcntl.LOCK_SH)  # as `running` does, and is stopped
+    threading.Timer(1.0, os.close, [looks]).start()
+    Lease(tmp_path / "s.db", "a").close()
 
 
 WITH_A_HELPER = """
