@@ -32,14 +32,17 @@ CONTEXT, WIDTH, DEPTH = 64, 128, 4
 _POINTS = 20
 
 
-def horizon(recipe: Mapping[str, Any]) -> int:
-    """Points of a complete curve: twenty, or one every ``eval_every`` steps.
+def horizon(recipe: Mapping[str, Any]) -> int | None:
+    """Points of a complete curve: twenty, or one every ``eval_every`` steps; None where the text's length decides.
 
     >>> horizon({}), horizon({"eval_every": 150}), horizon({"max_tokens": 76800, "eval_every": 10})
     (20, 14, 10)
     """
-    every = recipe.get("eval_every") or 0
-    return -(-steps(recipe) // int(every)) if every else min(_POINTS, steps(recipe))
+    every, whole = int(recipe.get("eval_every") or 0), steps(recipe)
+    by_passes = recipe.get("epochs") and not recipe.get("max_steps") and not recipe.get("max_tokens")
+    if by_passes:
+        return None if every else _POINTS
+    return -(-whole // every) if every else min(_POINTS, whole)
 
 
 def steps(recipe: Mapping[str, Any]) -> int:

@@ -53,7 +53,7 @@ def check_limits(
     limits: Mapping[str, Node],
     goals: Sequence[Goal],
     objective: Objective | None,
-    epochs: int | None,
+    points: int | None,
     size: int | None,
     mistakes: list[Mistake],
 ) -> None:
@@ -63,7 +63,7 @@ def check_limits(
         limits: from ``read_limits``.
         goals: of the study; none when they could not be read.
         objective: of the study, if known.
-        epochs: fewest steps that one complete trial takes, None when unknown.
+        points: fewest steps that one complete trial takes, None when unknown.
         size: number of recipes, None when infinite or repeats are allowed.
         mistakes: takes what is found.
     """
@@ -71,9 +71,9 @@ def check_limits(
     if size is not None and isinstance(trials, (int, float)) and trials > size:
         hint = f"set trials to {size} or less, or repeats: true"
         mistakes.append(limits["trials"].mistake(f"{trials} trials, but the space holds {size} recipes", hint))
-    if epochs is not None and isinstance(steps, (int, float)) and steps < epochs:
-        problem = f"{steps} steps in all do not pay for one trial of {epochs} epochs"
-        mistakes.append(limits["steps"].mistake(problem, f"raise steps to {epochs} or more, or lower epochs"))
+    if points is not None and isinstance(steps, (int, float)) and steps < points:
+        problem = f"{steps} steps in all do not pay for one trial of {points} points"
+        mistakes.append(limits["steps"].mistake(problem, f"raise steps to {points} or more, or make trials shorter"))
     if not isinstance(target, (int, float)):
         return
     if len(goals) > 1:

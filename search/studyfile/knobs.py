@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from hpo.search.describe.horizon import fewest_points
 from hpo.search.describe.objective import COMMAND, FILLED, Objective, describe
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
@@ -93,8 +94,14 @@ class Knobs:
             self._check_training()
 
     @property
-    def epochs(self) -> int | None:
-        """Fewest epochs of a complete trial, None when unknown."""
+    def points(self) -> int | None:
+        """Fewest points of a complete trial, None when unknown."""
+        if self.objective is not None and self.objective.trained_by_suite:
+            try:
+                least = fewest_points(self.objective, self.space, self.fixed)
+            except (TypeError, ValueError, ArithmeticError):
+                return None  # a value that is mistaken has its own message
+            return least if isinstance(least, int) and not isinstance(least, bool) else None
         if "epochs" in self.space.names():
             domain = self.space["epochs"].domain
             values = domain.values if isinstance(domain, Choice) else [domain.low]

@@ -147,7 +147,7 @@ class _Reader:
         limits = read_limits(self._at("budget"), self.mistakes)
         size = knobs.space.size(knobs.fixed, limit=1_000_000) if space_clean and len(knobs.space) else None
         check_limits(
-            limits, goals if goals_clean else [], objective, knobs.epochs, None if repeats else size, self.mistakes
+            limits, goals if goals_clean else [], objective, knobs.points, None if repeats else size, self.mistakes
         )
         grid = sampler is not None and sampler.name == "grid"
         name = self._name(stem)

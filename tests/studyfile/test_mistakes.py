@@ -126,7 +126,8 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
         HEAD + "search: {depth: {int: [1, 3]}}\nbudget: {trials: 9, steps: 10, target: -1, minutes: 0, epochs: 3}\n",
         [
             "4:18 9 trials, but the space holds 3 recipes | set trials to 3 or less, or repeats: true",
-            "4:28 10 steps in all do not pay for one trial of 20 epochs | raise steps to 20 or more, or lower epochs",
+            "4:28 10 steps in all do not pay for one trial of 20 points"
+            " | raise steps to 20 or more, or make trials shorter",
             "4:40 val_loss never falls below 0, so the target -1 is never reached",
             "4:53 minutes must be above 0, got 0 | leave it out for no limit",
             "4:56 unknown budget 'epochs' | one of: minutes, steps, target, trials",
@@ -149,7 +150,7 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
     ),
     "steps that pay for the cheapest trial are enough, those that do not are not": (
         HEAD + "search: {epochs: {int: [5, 50]}}\nbudget: {steps: 4}\n",
-        ["4:17 4 steps in all do not pay for one trial of 5 epochs | raise steps to 5 or more, or lower epochs"],
+        ["4:17 4 steps in all do not pay for one trial of 5 points | raise steps to 5 or more, or make trials shorter"],
     ),
     # the rest
     "settings of the wrong kind": (
