@@ -153,8 +153,10 @@ class StepPlan(Plan):
         """Steps that the samples make; the batch grows over points, whose number follows from the steps."""
         recipe = self._recipe
         total = -(-self._most // recipe.first_batch)
+        if recipe.batch_schedule == "fixed":  # a thousand passes over a large text have too many points to go through
+            return min(total, recipe.max_steps or total)
         for _ in range(POINTS):
-            points = self._points(total)
+            points = self._points(min(total, recipe.max_steps or total))
             mean = sum(recipe.step_samples(recipe.growth(point, points)) for point in range(points)) / points
             before, total = total, max(1, math.ceil(self._most / mean))
             if total == before:

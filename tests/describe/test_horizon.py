@@ -86,3 +86,8 @@ def test_a_searched_length_counts_with_its_least_where_a_budget_is_judged() -> N
     assert studyfile.read({**study, "budget": {"steps": 5}}).budget.steps == 5
     with pytest.raises(StudyFileError, match="do not pay for one trial of 5 points"):
         studyfile.read({**study, "budget": {"steps": 4}})
+
+
+def test_a_run_that_steps_end_is_planned_without_going_through_the_points_of_all_its_passes() -> None:
+    growing = {"epochs": 1000, "max_steps": 2000, "eval_every": 1, "batch_schedule": "linear"}
+    assert plan_of(TrainingRecipe.take(growing), LONG, 64, by_steps=True).epochs == 2000
