@@ -181,8 +181,8 @@ def train(*, x: float = 0.0, kind: str = "a", width: int = 1, epochs: int = 9, s
 
 
 def results(folder: Path) -> set[str]:
-    """What somebody who looks into the folder finds; what begins with a dot is none."""
-    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    """What somebody who looks into the folder finds, but for SQLite's own files, which it clears up by itself."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith((".", "s.db-"))}
 
 
 @few("aim", "any moment", kills=(3, 50))
