@@ -15,8 +15,6 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
-from scipy.stats import wilcoxon
-
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, points_of
@@ -66,6 +64,8 @@ class _Wilcoxon(Stopper):
             return None
         if sum(own.values()) / len(own) <= sum(rival.values()) / len(rival):
             return None
+        from scipy.stats import wilcoxon  # takes as long as everything else that a search imports
+
         p = float(wilcoxon(differences, alternative="greater", zero_method="zsplit").pvalue)
         if p >= self._p_threshold:
             return None
