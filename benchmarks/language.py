@@ -85,6 +85,9 @@ def main() -> None:
 def about() -> dict[str, Any]:
     """How the part can be measured again: names of files, not where they lie."""
     words = [Path(word).name if "/" in word else word for word in sys.argv[1:]]
+    if "--output" in words:
+        at = words.index("--output")
+        words = words[:at] + words[at + 2 :]
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
     )

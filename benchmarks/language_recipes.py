@@ -18,11 +18,11 @@ Row = dict[str, Any]
 
 HERE = Path(__file__).resolve().parent
 SMALL: Row = {"width": 64, "depth": 4, "context": 64, "batch_size": 12, "learning_rate": 3e-3}
-TOKENS = 384_000  # of each tokenizer at equal tokens; as many bytes, and as much time as bytes take for these
+TOKENS = 307_200  # of each tokenizer at equal tokens; as many bytes, and as much time as bytes take for these
 
 MUON: Row = {"optimizer": "muon", "learning_rate": 0.02, "adam_rate": 3e-3, "momentum": 0.95, "clip_norm": 0.0}
 SEEDS = range(5)
-PASSES, KILOBYTES = 20, 60
+PASSES, KILOBYTES = 20, 50
 
 WIDTHS = (32, 64, 128, 256)
 STEPS = 250
