@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hpo.objectives.trainer.training_recipe import rows_of
+
 METRICS = (
     "train_loss", "val_loss", "val_accuracy", "val_bpb",
     "micro_batch", "effective_batch",
@@ -49,7 +51,9 @@ def steps(recipe: Mapping[str, Any]) -> int:
     """Optimizer steps of a recipe, as far as it alone tells: short texts may be over before."""
     tokens = recipe.get("max_tokens") or 0
     limit = recipe.get("max_steps", 0 if tokens else DEFAULTS["max_steps"])
-    ends = [int(limit)] * bool(limit) + [-(-int(tokens) // step_tokens(recipe))] * bool(tokens)
+    context = int(recipe.get("context", CONTEXT))
+    samples = step_tokens(recipe) // context
+    ends = [int(limit)] * bool(limit) + [-(-rows_of(tokens, context) // samples)] * bool(tokens)
     return max(1, min(ends, default=1))
 
 
@@ -57,7 +61,7 @@ def step_tokens(recipe: Mapping[str, Any]) -> int:
     """Tokens of an optimizer step in the beginning."""
     context = int(recipe.get("context", CONTEXT))
     if recipe.get("tokens_per_step"):
-        return int(max(1, round(recipe["tokens_per_step"] / context))) * context
+        return rows_of(recipe["tokens_per_step"], context) * context
     batch = recipe.get("batch_size", DEFAULTS["batch_size"])
     several = (1 if batch == "auto" else int(batch)) * int(recipe.get("accumulation_steps", 1))
     return int(recipe.get("effective_batch") or several) * context

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpo.objectives.trainer.order import Layout, layout
-from hpo.objectives.trainer.training_recipe import TrainingRecipe
+from hpo.objectives.trainer.training_recipe import TrainingRecipe, rows_of
 from hpo.search.terms.errors import UserError
 
 POINTS = 20
@@ -137,7 +137,7 @@ class StepPlan(Plan):
         if recipe.max_tokens:
             if not self._context:
                 raise UserError("max_tokens counts tokens, and these samples are none: give max_steps or epochs")
-            self._most = min(self._most, max(1, round(recipe.max_tokens / self._context)))
+            self._most = min(self._most, rows_of(recipe.max_tokens, self._context))
         if self._adaptive:
             if not recipe.max_steps:
                 raise UserError(

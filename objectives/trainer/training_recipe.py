@@ -23,6 +23,11 @@ MUP_OPTIMIZERS = ("adam", "adamw", "lion", "muon")
 """Those whose steps do not grow with the gradient, so that one table of rates serves all (see networks/transformer)."""
 
 
+def rows_of(tokens: float, context: int) -> int:
+    """Rows of ``context`` tokens that come nearest to so many tokens; one at least."""
+    return max(1, round(tokens / context))
+
+
 @dataclass(frozen=True)
 class TrainingRecipe:
     """How a model is trained; what is trained is the objective's own ``build`` and ``data``."""
@@ -259,7 +264,7 @@ class TrainingRecipe:
         """
         if not self.tokens_per_step:
             return self
-        return replace(self, effective_batch=max(1, round(self.tokens_per_step / context)), tokens_per_step=0)
+        return replace(self, effective_batch=rows_of(self.tokens_per_step, context), tokens_per_step=0)
 
     @property
     def first_batch(self) -> int:
