@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from hpo.objectives.trainer.language import horizon, size, steps
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.text import TextData
 from hpo.objectives.trainer.token_scores import TokenSums
+from hpo.search.cli import main
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, UserError
 from hpo.search.terms.job import Task
@@ -215,36 +214,37 @@ def test_the_recipe_alone_tells_how_long_a_curve_is(text: Any) -> None:
 
 @pytest.mark.parametrize("objective", ["gpt", "masked"])
 def test_a_study_on_ones_own_text_ends_in_a_model_whose_curve_is_the_recorded_one(
-    text: Any, tmp_path: Path, objective: str, hpo: Callable[..., subprocess.CompletedProcess[str]]
+    text: Any, objective: str, told: Callable[..., str]
 ) -> None:
-    (tmp_path / "mine.yaml").write_text(
+    Path("mine.yaml").write_text(
         f"# Mine\nobjective: {objective}\ndata: {json.dumps(text)}\ngoal: minimize val_bpb\n"
         "search: {learning_rate: {float: [1.0e-3, 3.0e-2], log: true}, pack: {choice: [stream, documents]}}\n"
         "fixed: {max_steps: 8, eval_every: 4, width: 16, depth: 1, heads: 2, context: 16, score_bytes: 500}\n"
         "budget: {trials: 3}\nconfirm: {top: 2, seeds: 1}\n"
     )
-    ran = hpo("run", "mine.yaml")
-    assert "keeps a core busy with one trial at a time" in ran.stdout + ran.stderr
-    assert "test split, measured once: bpb" in ran.stdout
-    hpo("export", "--study", "mine", "--output", "best.yaml")
-    trained = hpo("train", "best.yaml", "--evaluate", "mine.txt")
-    assert "the curve equals the recorded one exactly" in trained.stdout
-    assert "a look at it:" in trained.stdout
-    assert "mine.txt: loss" in trained.stdout
-    assert "the curve equals the recorded one" in hpo("replay", "mine", "1").stdout
-    about = json.loads((tmp_path / "mine-model" / "model.json").read_text())
+    ran = told("run", "mine.yaml")
+    assert "keeps a core busy with one trial at a time" in ran
+    assert "test split, measured once: bpb" in ran
+    told("export", "--study", "mine", "--output", "best.yaml")
+    trained = told("train", "best.yaml", "--evaluate", "mine.txt")
+    assert "the curve equals the recorded one exactly" in trained
+    assert "a look at it:" in trained
+    assert "mine.txt: loss" in trained
+    assert "the curve equals the recorded one" in told("replay", "mine", "1")
+    about = json.loads(Path("mine-model", "model.json").read_text())
     assert about["preprocessing"]["tokenizer"] == "bytes"
 
 
 @pytest.fixture
-def hpo(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command in the test's folder."""
+def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command says that ends well."""
+    monkeypatch.delenv("HPO_STORAGE", raising=False)
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "hpo", *words], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        code = main(words)
+        said = "".join(capsys.readouterr())
+        assert code == 0, said
+        return said
 
     return run
