@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from floors import ROOT
 DOCUMENT = ROOT / "docs" / "add-your-own.md"
 BLOCKS = re.findall(r"^```(?:python|yaml)\n# (\S+)\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
 EXAMPLES = {Path(file): text for file, text in BLOCKS}
+HOUSE = "tests/house/test_registry_contracts.py"
 CONTRACTS = {
     "search/samplers": ["tests/samplers/test_samplers.py"],
     "search/pruners": ["tests/pruners/test_pruners.py"],
@@ -56,9 +58,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def python(copy: Path, *words: str, cwd: Path) -> str:
+def python(copy: Path, *words: str, cwd: Path, told: str = "") -> str:
     settings = {**os.environ, "PYTHONPATH": str(copy)}
-    done = subprocess.run([sys.executable, *words], cwd=cwd, env=settings, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *words], cwd=cwd, env=settings, input=told, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -68,31 +70,84 @@ def test_there_is_an_example_of_every_kind_and_a_use_of_every_example() -> None:
     assert len({file.parent for file in EXAMPLES}) == len(EXAMPLES) == 9
 
 
-def test_each_is_listed(copy: Path, tmp_path: Path) -> None:
-    listed = python(copy, "-m", "hpo", "list", cwd=tmp_path) + python(copy, "-m", "hpo", "--help", cwd=tmp_path)
+IN_TURN = """
+import contextlib, io, json, os, sys
+from hpo.search.cli import main
+
+for folder, words in json.load(sys.stdin):
+    os.makedirs(folder, exist_ok=True)
+    os.chdir(folder)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        try:
+            code = main(words)
+        except SystemExit as end:  # of --help
+            code = end.code
+    print(json.dumps([code, shown.getvalue()]))
+"""
+LISTS = (["list"], ["--help"])
+STORED = ["--storage", "studies.db", "--name", "tried"]
+NAMES = ["names", "--storage", "studies.db"]
+
+
+@pytest.fixture(scope="module")
+def shown(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What the command of each example says, and then the names of what is stored; and the command's own lists."""
+    top = tmp_path_factory.mktemp("uses")
+    commands: list[tuple[str, list[str]]] = [("", words) for words in LISTS]
+    for file, use in USES.items():
+        words = re.findall(r"(?:\{.*?\}(?= --|$)|\S+)+", use)
+        runs = words[0] == "run"
+        commands += [(file, [*words, *STORED]), (file, NAMES)] if runs else [(file, words)]
+    asked = json.dumps([(str(top / (file or "lists")), words) for file, words in commands])
+    said = python(copy, "-c", IN_TURN, cwd=top, told=asked)
+    found: dict[str, str] = dict.fromkeys(["", *USES], "")
+    for (file, words), line in zip(commands, said.splitlines(), strict=True):
+        code, text = json.loads(line)
+        assert code == 0, f"hpo {words}: {text}"
+        found[file] += text
+    return found
+
+
+def test_each_is_listed(shown: dict[str, str]) -> None:
     for file in EXAMPLES:
         if file.parent.name != "kinds":
-            assert re.search(rf"^  {file.stem} +\w", listed, re.MULTILINE), f"{file.stem} is not listed"
+            assert re.search(rf"^  {file.stem} +\w", shown[""], re.MULTILINE), f"{file.stem} is not listed"
 
 
 @pytest.mark.parametrize("file", USES)
-def test_each_works(file: str, copy: Path, tmp_path: Path) -> None:
-    words = re.findall(r"(?:\{.*?\}(?= --|$)|\S)+", USES[file])
-    if words[0] == "run":
-        words += ["--storage", "studies.db", "--name", "tried"]
-    shown = python(copy, "-m", "hpo", *words, cwd=tmp_path)
-    if words[0] == "run":
-        assert "complete" in shown
-        assert "tried" in python(copy, "-m", "hpo", "names", "--storage", "studies.db", cwd=tmp_path)
+def test_each_works(file: str, shown: dict[str, str]) -> None:
+    if USES[file].startswith("run"):
+        assert "complete" in shown[file]
+        assert shown[file].rstrip().endswith("tried")
 
 
-@pytest.mark.parametrize("file", USES)
-def test_the_tests_of_its_kind_run_on_each_and_pass(file: str, copy: Path, tmp_path: Path) -> None:
-    tests = ["tests/house/test_registry_contracts.py", *CONTRACTS.get(str(Path(file).parent), [])]
+CHOOSE = """
+import re
+
+def pytest_collection_modifyitems(config, items):
+    chosen = [item for item in items if re.search(r"(?<![a-z])({stems})(?![a-z])", item.name.partition("[")[2])]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+"""
+
+
+@pytest.fixture(scope="module")
+def passed(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The tests of all kinds that name an example and passed, as all of them have to."""
+    tests = {HOUSE, *(file for files in CONTRACTS.values() for file in files)}
     paths = f"pythonpath={ROOT / 'tests'} {ROOT / 'docs'}"
-    chosen = ["-k", Path(file).stem, "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "tests")]
-    shown = python(copy, "-m", "pytest", "-o", paths, *chosen, *(str(ROOT / test) for test in tests), cwd=ROOT)
-    assert re.search(r"^\d+ passed", shown, re.MULTILINE), shown
+    (copy / "choose_examples.py").write_text(CHOOSE.replace("{stems}", "|".join(file.stem for file in EXAMPLES)))
+    options = ["-n", "0", "-v", "-p", "no:cacheprovider", "--basetemp", str(tmp_path_factory.mktemp("tests") / "base")]
+    files = [str(ROOT / test) for test in sorted(tests)]
+    told = python(copy, "-m", "pytest", "-p", "choose_examples", "-o", paths, *options, *files, cwd=ROOT)
+    return re.findall(r"^(tests/\S+::.+) PASSED", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", USES)
+def test_the_tests_of_its_kind_run_on_each_and_pass(file: str, passed: list[str]) -> None:
+    for tests in (HOUSE, *CONTRACTS.get(str(Path(file).parent), [])):
+        assert [test for test in passed if test.startswith(f"{tests}::") and Path(file).stem in test], tests
 
 
 def test_each_is_written_as_the_suite_is(copy: Path) -> None:
