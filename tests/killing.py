@@ -163,8 +163,10 @@ class Campaign:
         """Kill somebody at a random moment; False when the command came to its end before."""
         at_start = aim == "search" and self.rng.random() < 0.1
         if not at_start:
-            before = self.size()
-            while process.poll() is None and (self.size() == before or (aim == "confirm" and not self._confirms())):
+            before, begin = self.size(), len(self._steps())
+            while process.poll() is None and (
+                self.size() == before or (aim == "confirm" and not self._confirms(begin))
+            ):
                 time.sleep(0.005)
         time.sleep(self.rng.uniform(0, 3.0 if at_start else spread))
         workers = children(process.pid)
@@ -198,8 +200,10 @@ class Campaign:
         os.write(fd, f"killed {whom}\n".encode())
         os.close(fd)
 
-    def _confirms(self) -> bool:
-        return any(not trial.state.is_finished() for trial in self.trials_of(f"{self.name} (confirm)"))
+    def _confirms(self, begin: int) -> bool:
+        """Whether a fresh run has trained a step since then."""
+        fresh = {str(trial.user_attrs.get("seed")) for trial in self.trials_of(f"{self.name} (confirm)")}
+        return any(seed in fresh for seed, _, _ in self._steps()[begin:])
 
     def size(self) -> int:
         """Grows with every step, of a trial that is trained again too; in a journal with those recorded."""

@@ -44,7 +44,7 @@ def report(what: str, killed: Campaign) -> None:
 def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     confirm = {"top": 4, "seeds": 2 if kills < 10 else 9}
     settings = {**PROCESSES, "executor": "inline", "budget": {"trials": 5}, "confirm": confirm}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.03, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.05 if kills < 10 else 0.03, forked=kills > 10)
     killed.kill_until_done(kills, "confirm", spread=0.3)
     check(killed, left_alone(killed))
     report(f"fresh runs, {storage}", killed)
@@ -54,7 +54,7 @@ def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Pa
 @few("storage", "s.journal", "s.db", kills=(2, 100))
 def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     settings = {**PROCESSES, "budget": {"trials": 8 if kills < 10 else 400}}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.02, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.06 if kills < 10 else 0.02, forked=kills > 10)
     killed.kill_until_done(kills, "workers", spread=0.2)
     check(killed, left_alone(killed))
     report(f"workers alone, {storage}", killed)
