@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULTS", "LANES", "METRICS", "TEXT", "build", "data", "horizon", "size"]
 
 TRIED = (
-    {"depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 2000},
     {"depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 2000,
-     "pack": "documents", "batch_size": 2, "accumulation_steps": 2},
+     "batch_size": "auto", "effective_batch": 4},
+    {"depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 2000,
+     "pack": "documents", "batch_size": 2, "accumulation_steps": 2, "batch_schedule": "noise"},
 )  # fmt: skip
 
 
