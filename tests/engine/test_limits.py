@@ -217,8 +217,13 @@ def test_a_step_that_holds_the_lock_of_python_ends_too(tmp_path: Path, by: str) 
     assert {state for state, _ in ends(tmp_path)} <= {"COMPLETE", "PRUNED"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.parametrize(("mode", "executor"), [("sleep", INLINE), ("swallow", INLINE), ("swallow", WORKERS)])
+@pytest.mark.parametrize(
+    ("number", "mode", "executor"),
+    [
+        (signal.SIGTERM, "sleep", INLINE), (signal.SIGTERM, "swallow", WORKERS), (signal.SIGHUP, "swallow", INLINE),
+        (signal.SIGINT, "sleep", INLINE), (signal.SIGINT, "swallow", WORKERS),
+    ],
+)  # fmt: skip
 @needs_proc
 def test_a_signal_ends_within_its_grace_what_would_not_end(
     tmp_path: Path, number: signal.Signals, mode: str, executor: Any
@@ -263,8 +268,13 @@ def test_a_signal_while_the_command_starts_ends_it_with_a_message(tmp_path: Path
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("executor", [INLINE, WORKERS])
-@pytest.mark.parametrize("mode", ["fork-exit", "fork-raise", "fork-return", "fork-yield"])
+@pytest.mark.parametrize(
+    ("mode", "executor"),
+    [
+        ("fork-exit", INLINE), ("fork-exit", WORKERS), ("fork-raise", WORKERS), ("fork-return", INLINE),
+        ("fork-yield", WORKERS),
+    ],
+)  # fmt: skip
 @needs_proc
 def test_a_forked_child_does_not_speak_for_its_trial(tmp_path: Path, mode: str, executor: Any) -> None:
     write(tmp_path, mode, executor=executor)
@@ -295,13 +305,13 @@ def test_an_objective_that_leaves_the_process_is_told_and_its_trial_taken_up(tmp
     assert ends(tmp_path) == [("COMPLETE", "")] * 2
 
 
-@pytest.mark.parametrize("executor", [INLINE, WORKERS])
 @pytest.mark.parametrize(
-    ("mode", "reason"),
+    ("mode", "reason", "executor"),
     [
-        ("nasty", "Nasty: (its text cannot be had: ValueError)"),
-        ("huge", "ValueError: " + "x" * 300),
-        ("control", r"ValueError: \x1b[31m\x00\u202e\udc80"),
+        ("nasty", "Nasty: (its text cannot be had: ValueError)", INLINE),
+        ("nasty", "Nasty: (its text cannot be had: ValueError)", WORKERS),
+        ("huge", "ValueError: " + "x" * 300, INLINE),
+        ("control", r"ValueError: \x1b[31m\x00\u202e\udc80", WORKERS),
     ],
 )
 def test_an_exception_of_any_kind_fails_its_trial_only(tmp_path: Path, mode: str, reason: str, executor: Any) -> None:

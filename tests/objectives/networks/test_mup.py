@@ -85,7 +85,7 @@ MUON = TrainingRecipe(optimizer="muon", learning_rate=0.02, adam_rate=0.01)
 def test_activations_and_their_changes_keep_their_sizes_from_width_to_width(
     recipe: TrainingRecipe, form: dict[str, Any]
 ) -> None:
-    widths = (32, 128) if recipe is MUON else (32, 64, 128, 256)
+    widths = (32, 128) if recipe is MUON else (32, 256)
     mup, standard = (grown(kind, recipe, form, widths) for kind in ("mup", "standard"))
     assert mup.max() < 1.6
     assert standard[-1, 1] > 1.8, "the logits' change grows"

@@ -178,7 +178,7 @@ def test_the_loss_of_numbered_classes_is_that_of_the_table(knobs: dict[str, floa
 
 
 def test_scores_in_pieces_are_those_of_the_whole() -> None:
-    outputs, targets = torch.randn(2, 12, 5, 4), torch.randint(-1, 4, (12, 5))
+    outputs, targets = torch.randn(2, 12, 5, 4).double(), torch.randint(-1, 4, (12, 5))
     for make in (lambda: TokenSums(2, CPU), lambda: ClassSums(2, 4, CPU)):
         whole, parts = make(), make()
         whole.add(outputs, targets)
