@@ -20,6 +20,7 @@ from hpo.objectives.trainer.tensors import Data, Splits
 from hpo.objectives.trainer.training_recipe import MUP_OPTIMIZERS, TrainingRecipe
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
+from hpo.search.terms.knobs import says_length
 from hpo.search.terms.recipe import derive_seed
 
 _ABSENT = object()
@@ -87,7 +88,7 @@ class Problem:
     def _defaults(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """What the objective's file says of the trainer's knobs, but for the run's length where the recipe says it."""
         own = dict(getattr(self._module, "DEFAULTS", {}))
-        if any(knobs.get(name) for name in ("epochs", "max_tokens")):
+        if says_length(knobs):
             own.pop("max_steps", None)
         return own
 

@@ -145,6 +145,15 @@ class Signature:
         return Signature({**self.knobs, **other.knobs}, self.open or other.open, self.doc or other.doc)
 
 
+def says_length(recipe: Mapping[str, Any]) -> bool:
+    """Whether a recipe says how long it trains, in passes or tokens: an objective's own ``max_steps`` gives way then.
+
+    >>> says_length({"max_tokens": 8e6}), says_length({"max_steps": 300}), says_length({"epochs": 0})
+    (True, False, False)
+    """
+    return bool(recipe.get("epochs") or recipe.get("max_tokens"))
+
+
 @dataclass(frozen=True)
 class Settled:
     """What an objective makes of a study as a whole, so that its trials can be compared.

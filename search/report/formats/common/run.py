@@ -10,10 +10,11 @@ from functools import cached_property
 from typing import Any
 
 from hpo.search.describe.objective import Objective
+from hpo.search.describe.size import defaults as defaults_of
 from hpo.search.report.formats.common.share import Share, roomier, share
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.knobs import REQUIRED, UNKNOWN
+from hpo.search.terms.knobs import says_length
 
 NEUTRAL: Mapping[str, Any] = {
     "patience": 0, "max_steps": 0, "max_tokens": 0, "eval_every": 0, "accumulation_steps": 1, "effective_batch": 0,
@@ -228,7 +229,9 @@ def run_of(
             "carry the recipe over with hpo export --output FILE.yaml and hpo train"
         )
     signature = objective.signature.knobs
-    defaults = {key: knob.default for key, knob in signature.items() if knob.default not in (REQUIRED, UNKNOWN)}
+    defaults = defaults_of(objective)
+    if objective.trained_by_suite and says_length(recipe):
+        defaults["max_steps"] = 0
     knobs = {key: value for key, value in {**defaults, **recipe}.items() if key not in _GIVEN}
     docs = {key: signature[key].doc for key in knobs if key in signature}
     language = _language(objective, knobs)
