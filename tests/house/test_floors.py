@@ -26,6 +26,8 @@ PURE = ("search/terms", "search/describe", "search/studyfile")
 PURE_FILES = (
     "search/store/location.py", "search/store/names.py", "search/store/server.py", "search/running/lifeline.py",
     "search/running/forks.py",
+    "objectives/trainer/field_values.py",
+    "objectives/trainer/language.py",
     "objectives/trainer/training_recipe.py",
 )  # fmt: skip
 """Files of other rooms that the front end reads."""
