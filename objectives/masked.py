@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hpo.objectives.trainer.language import DEFAULTS, LANES, METRICS, TEXT, horizon, size
+from hpo.objectives.trainer.language import DEFAULTS, LANES, METRICS, horizon, size
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, Range
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential
     from hpo.objectives.trainer.text import TextSplits
 
-__all__ = ["DEFAULTS", "LANES", "METRICS", "TEXT", "build", "data", "horizon", "size"]
+__all__ = ["DEFAULTS", "LANES", "LANGUAGE", "METRICS", "build", "data", "horizon", "size"]
+
+LANGUAGE = "masked"
 
 TRIED = (
     {"depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 2000,

@@ -38,8 +38,7 @@ def text(language: str = "causal") -> Objective:
     own = {name: Knob(name, value) for name, value in TEXT.items()}
     drop = ("width", "depth", "activation", "normalization", "init", "dropout")
     knobs = {name: knob for name, knob in objective.signature.knobs.items() if name not in drop}
-    name = {"causal": "gpt", "masked": "masked"}[language]
-    return replace(objective, reference=name, signature=replace(objective.signature, knobs={**knobs, **own}))
+    return replace(objective, language=language, signature=replace(objective.signature, knobs={**knobs, **own}))
 
 
 def run(objective: Objective | None = None, *, devices: int = 1, samples: int | None = None, **recipe: Any) -> Run:

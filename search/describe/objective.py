@@ -45,6 +45,10 @@ PLACEHOLDER = re.compile(r"(?<![{$])\{(\w+)\}(?!\})")
 """``{knob}`` in a command line; ``{{knob}}`` and ``${knob}`` are not placeholders."""
 
 
+_LANGUAGES = ("causal", "masked")
+"""What an objective's ``LANGUAGE`` says: it predicts the next token, or finds out hidden ones."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """An objective as its source describes it.
@@ -59,7 +63,7 @@ class Objective:
         doc: one-line description.
         placeholders: knobs that a command line names.
         returns_model: whether a run may end with a trained model that can be tested and saved.
-        text: whether it trains on text instead of rows, as its ``TEXT`` says.
+        language: ``causal`` or ``masked`` for a language model, which trains on text instead of rows; empty for others.
     """
 
     reference: str
@@ -71,7 +75,12 @@ class Objective:
     doc: str = ""
     placeholders: tuple[str, ...] = ()
     returns_model: bool = False
-    text: bool = False
+    language: str = ""
+
+    @property
+    def text(self) -> bool:
+        """Whether it trains on text instead of rows."""
+        return bool(self.language)
 
     @property
     def label(self) -> str:
@@ -217,9 +226,10 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         own = source.constant("DEFAULTS")
         told = {name: replace(knobs.knobs[name], default=value) for name, value in _known(own, knobs).items()}
         signature = Signature({**knobs.knobs, **told}, any(part.open for part in parts), source.doc)
-        text = source.constant("TEXT") is True
+        said = source.constant("LANGUAGE")
+        language = said if said in _LANGUAGES else ""
         return Objective(
-            canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True, text=text
+            canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True, language=language
         )
     name = function or "train"
     found = source.signature(name)

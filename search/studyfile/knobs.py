@@ -290,7 +290,8 @@ def _objective_node(root: Node) -> Node:
 def _unlike(objective: Objective) -> str:
     if objective.text:
         return f"{objective.label} trains on text: write {{text: {{path: FILE}}}}, or stdlib"
-    return f"{objective.label} trains on rows, and this is text, which gpt and masked train on"
+    others = [name for name in registry.names("objective") if describe(name, Path()).text]
+    return f"{objective.label} trains on rows, and this is text, which {' and '.join(others)} train on"
 
 
 def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: list[Mistake]) -> Any:

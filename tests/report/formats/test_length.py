@@ -1,4 +1,4 @@
-"""A language model's recipe is as many steps in another tool as the suite's own trainer makes of it."""
+"""A language model in another tool is of the kind its objective says, with as many steps as the trainer makes."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ def test_the_length_that_a_recipe_says_puts_the_objectives_own_aside(length: dic
     knobs = {**length, "batch_size": batch}
     recipe = TrainingRecipe.take({**PROBLEM._defaults(knobs), **knobs})
     assert run(GPT, samples=ROWS, **knobs).steps == plan_of(recipe, ROWS, 64, by_steps=True).total
+
+
+def test_an_objective_of_ones_own_says_what_kind_of_language_model_it_is(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        'LANGUAGE = "masked"\n\ndef build(*, width: int = 8): ...\n\ndef data(*, context: int = 16): ...\n'
+    )
+    made = run(describe("./own.py", tmp_path), max_steps=5)
+    assert (made.language, made.context) == ("masked", 16)

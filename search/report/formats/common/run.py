@@ -260,9 +260,9 @@ def run_of(
 
 
 def _language(objective: Objective, knobs: Mapping[str, Any]) -> str:
-    """The kind of language model: of built-in objectives by name, of the user's own by their knob ``context``."""
-    if objective.kind == "builtin":
-        return {"gpt": "causal", "masked": "masked"}.get(objective.reference, "")
+    """The kind of language model: as the objective says, and of the user's own also by their knob ``context``."""
+    if objective.language or objective.kind == "builtin":
+        return objective.language
     return "causal" if isinstance(knobs.get("context"), int) else ""
 
 
