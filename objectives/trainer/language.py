@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpo.objectives.trainer.training_recipe import rows_of
+from hpo.search.terms.knobs import says_length
 
 METRICS = (
     "train_loss", "val_loss", "val_accuracy", "val_bpb",
@@ -23,43 +24,46 @@ DEFAULTS = {
 }  # fmt: skip
 """Of the trainer's knobs: about nanoGPT's small setting; a run is over after the steps, or a thousand passes."""
 
-TEXT = True
-"""They train on text instead of rows."""
-
 LANES = 1
 """Trials a process trains at a time: matrices of this size keep a core busy, so that company brings nothing."""
 
-CONTEXT, WIDTH, DEPTH = 64, 128, 4
-
-_POINTS = 20
+POINTS = 20
+"""Points of a run, evenly over it, where the recipe does not say how often it is scored."""
 
 
 def horizon(recipe: Mapping[str, Any]) -> int | None:
     """Points of a complete curve: twenty, or one every ``eval_every`` steps; None where the text's length decides.
 
-    >>> horizon({}), horizon({"eval_every": 150}), horizon({"max_tokens": 76800, "eval_every": 10})
+    >>> horizon({}), horizon({"eval_every": 150}), horizon({"context": 64, "max_tokens": 76800, "eval_every": 10})
     (20, 14, 10)
     """
     every, whole = int(recipe.get("eval_every") or 0), steps(recipe)
-    by_passes = recipe.get("epochs") and not recipe.get("max_steps") and not recipe.get("max_tokens")
-    if by_passes:
-        return None if every else _POINTS
-    return -(-whole // every) if every else min(_POINTS, whole)
+    if whole is None:
+        return None if every else POINTS
+    return -(-whole // every) if every else min(POINTS, whole)
 
 
-def steps(recipe: Mapping[str, Any]) -> int:
-    """Optimizer steps of a recipe, as far as it alone tells: short texts may be over before."""
+def steps(recipe: Mapping[str, Any]) -> int | None:
+    """Optimizer steps of a recipe, as far as it alone tells: short texts may be over before.
+
+    Args:
+        recipe: knobs that are stated, and ``context``.
+
+    Returns:
+        None where the passes over the text decide.
+    """
     tokens = recipe.get("max_tokens") or 0
-    limit = recipe.get("max_steps", 0 if tokens else DEFAULTS["max_steps"])
-    context = int(recipe.get("context", CONTEXT))
-    samples = step_tokens(recipe) // context
-    ends = [int(limit)] * bool(limit) + [-(-rows_of(tokens, context) // samples)] * bool(tokens)
-    return max(1, min(ends, default=1))
+    limit = recipe.get("max_steps", 0 if says_length(recipe) else DEFAULTS["max_steps"])
+    ends = [int(limit)] if limit else []
+    if tokens:
+        context = int(recipe["context"])
+        ends.append(-(-rows_of(tokens, context) // (step_tokens(recipe) // context)))
+    return max(1, min(ends)) if ends else None
 
 
 def step_tokens(recipe: Mapping[str, Any]) -> int:
     """Tokens of an optimizer step in the beginning."""
-    context = int(recipe.get("context", CONTEXT))
+    context = int(recipe["context"])
     if recipe.get("tokens_per_step"):
         return rows_of(recipe["tokens_per_step"], context) * context
     batch = recipe.get("batch_size", DEFAULTS["batch_size"])
@@ -68,10 +72,10 @@ def step_tokens(recipe: Mapping[str, Any]) -> int:
 
 
 def size(recipe: Mapping[str, Any]) -> dict[str, float]:
-    """What ``hpo scale`` needs: parameters without embeddings, tokens of a step and of the run."""
-    per_step = step_tokens(recipe)
+    """What ``hpo scale`` needs: parameters without embeddings, tokens of a step and, where it tells, of the run."""
+    per_step, whole = step_tokens(recipe), steps(recipe)
     return {
-        "parameters": 12.0 * recipe.get("depth", DEPTH) * recipe.get("width", WIDTH) ** 2,
+        "parameters": 12.0 * recipe["depth"] * recipe["width"] ** 2,
         "tokens_per_step": float(per_step),
-        "tokens": float(per_step * steps(recipe)),
+        **({} if whole is None else {"tokens": float(per_step * whole)}),
     }

@@ -17,12 +17,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hpo.objectives.trainer.language import POINTS
 from hpo.objectives.trainer.order import Layout, layout
 from hpo.objectives.trainer.training_recipe import TrainingRecipe, rows_of
 from hpo.search.terms.errors import UserError
-
-POINTS = 20
-"""Points of a run on text, evenly over it, where the recipe does not say how often it is scored."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from hpo.search.describe.objective import Objective, import_module
+from hpo.search.describe.size import own_defaults
 from hpo.search.terms.domain import Choice, Domain, Int
 from hpo.search.terms.space import Space
 
@@ -20,16 +21,18 @@ CUTS = ("eval_every", "batch_size", "accumulation_steps", "effective_batch", "to
 def horizon_of(objective: Objective, space: Space) -> Callable[[Mapping[str, Any]], int | None]:
     """How many points a recipe's complete curve has.
 
-    The objective's own ``horizon(recipe)`` where a built-in one has it; else the knob ``epochs`` or its default; where
+    The objective's own ``horizon(recipe)`` where a built-in one has it, which gets the knobs that are stated and the
+    defaults of its own parameters; else the knob ``epochs`` or its default; where
     points go by steps, ``max_steps`` over ``eval_every``.
     """
     own = getattr(import_module(objective), "horizon", None) if objective.kind == "builtin" else None
     longest = {name: found for name in LENGTHS if (found := _longest(objective, space, name)) is not None}
     searched = {name: longest[name] for name in longest if name in space.names()}
+    filled = {} if own is None else own_defaults(objective)
 
     def horizon(recipe: Mapping[str, Any]) -> int | None:
-        if own is not None:  # with its own defaults: what a study says of one knob may put another's aside
-            told: int | None = own({**searched, **recipe})
+        if own is not None:  # it knows the trainer's defaults: what a study says of one may put another aside
+            told: int | None = own({**filled, **searched, **recipe})
             return told
         known = {**longest, **recipe}
         every = known.get("eval_every") if objective.trained_by_suite else None

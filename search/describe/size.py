@@ -46,9 +46,7 @@ def size_of(objective: Objective) -> Callable[[Mapping[str, Any]], Size] | None:
     own = getattr(import_module(objective), "size", None) if says_size(objective) else None
     if own is None:
         return None
-    known = defaults(objective)
-    left = training_knobs().knobs.keys() if objective.trained_by_suite else ()
-    filled = {name: value for name, value in known.items() if name not in left}
+    filled = own_defaults(objective)
     label = f"size(recipe) of {objective.label}"
 
     def size(recipe: Mapping[str, Any]) -> Size:
@@ -69,6 +67,12 @@ def defaults(objective: Objective) -> dict[str, Any]:
     """Defaults of an objective's knobs, those that its source says."""
     knobs = objective.signature.knobs
     return {name: knob.default for name, knob in knobs.items() if knob.default not in (REQUIRED, UNKNOWN)}
+
+
+def own_defaults(objective: Objective) -> dict[str, Any]:
+    """Defaults of an objective's own parameters, without those of the suite's training."""
+    left = training_knobs().knobs.keys() if objective.trained_by_suite else ()
+    return {name: value for name, value in defaults(objective).items() if name not in left}
 
 
 _NAMES = ("parameters", "tokens", "tokens_per_step")
