@@ -15,6 +15,7 @@ from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search import studyfile
 from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import describe
+from hpo.search.describe.size import size_of
 from hpo.search.terms import registry
 from hpo.search.terms.errors import StudyFileError
 from hpo.search.terms.job import Task
@@ -91,3 +92,14 @@ def test_a_searched_length_counts_with_its_least_where_a_budget_is_judged() -> N
 def test_a_run_that_steps_end_is_planned_without_going_through_the_points_of_all_its_passes() -> None:
     growing = {"epochs": 1000, "max_steps": 2000, "eval_every": 1, "batch_schedule": "linear"}
     assert plan_of(TrainingRecipe.take(growing), LONG, 64, by_steps=True).epochs == 2000
+
+
+def test_tokens_are_cut_into_whole_rows_before_they_are_counted_in_steps() -> None:
+    assert GPT({"max_tokens": 2305}) == 3  # 36 rows of 64 tokens, 12 a step
+
+
+def test_passes_over_a_text_say_no_number_of_tokens() -> None:
+    sized = size_of(describe("gpt", Path()))
+    assert sized is not None
+    assert sized({"epochs": 3}).tokens is None
+    assert sized({"max_steps": 10, "context": 32}).tokens == 10 * 12 * 32
