@@ -171,8 +171,7 @@ def documents(tokens: Tokens, context: int, truncate: Truncate, seed: int) -> Ro
         tokens: the part.
         context: places of a row.
         truncate: of a document that is longer, what is kept: ``head``, its first ``context`` targets; ``tail``, its
-        last
-            ones; ``window``, all, as pieces of ``context`` that are documents of their own.
+            last ones; ``window``, all, as pieces of ``context`` that are documents of their own.
         seed: decides the order.
     """
     starts, lengths = _cut(tokens, context, truncate)

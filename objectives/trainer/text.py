@@ -22,7 +22,7 @@ from torch import Tensor
 
 from hpo.objectives.text import masking, packing
 from hpo.objectives.text.mixing import mixed
-from hpo.objectives.text.packing import Batch, Rows, Stream
+from hpo.objectives.text.packing import Batch, Rows, Stream, Truncate
 from hpo.objectives.text.tokenizers import Tokenized, Tokens
 from hpo.objectives.trainer.token_scores import TokenSums, rows_at_once
 from hpo.objectives.trainer.writing import found_out, written
@@ -34,7 +34,6 @@ TESTED = 1 << 18
 """Bytes of test text that a model is scored on: enough for 0.01 bits per byte, and no more time than training took."""
 
 Pack = Literal["stream", "documents", "pad"]
-Truncate = Literal["head", "tail", "window"]
 
 
 @dataclass(frozen=True)
