@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hpo.objectives.trainer.lane import Lane
-from hpo.objectives.trainer.metrics import predict, score
+from hpo.objectives.trainer.metrics import predict
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Part, as_tensor
@@ -129,7 +129,7 @@ class Fitted:
 
     def _report(self, part: Part) -> dict[str, Any]:
         data = self.setup.data
-        scores: dict[str, Any] = dict(score(self._forward(), part, data, 1, self.setup.rows)[0])
+        scores: dict[str, Any] = dict(data.score(self._forward(), part, 1, self.setup.rows)[0])
         if data.splits.report is not None:
             targets = part.targets.cpu().numpy()
             if data.task == "regression":

@@ -37,7 +37,7 @@ def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int, mos
 def score(
     forward: Callable[[Tensor], Tensor], part: Part, data: Data, lanes: int, most: int | None
 ) -> list[dict[str, float]]:
-    """Scores of each lane; where each token has a target, tokens count as samples. Text has scores of its own.
+    """Scores of each lane on arrays; where each token has a target, tokens count as samples.
 
     Classification: ``loss`` (mean cross-entropy), ``accuracy``, ``balanced_accuracy`` (mean recall over the classes
     present), ``f1_macro`` (average over the classes present or predicted). Regression: ``loss`` (mean squared error
@@ -52,9 +52,6 @@ def score(
     """
     import torch
 
-    own: Callable[..., list[dict[str, float]]] | None = getattr(data, "score", None)  # text is gathered piece by piece
-    if own is not None:
-        return own(forward, part, lanes, most)
     if part.targets.dim() > 1:
         from hpo.objectives.trainer.token_scores import ClassSums, rows_at_once, score_tokens
 

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo.objectives.trainer import metrics
 from hpo.search.terms.errors import DataError
 
 Task: TypeAlias = Literal["classification", "regression"]
@@ -209,6 +210,12 @@ class Data:
         """Other rows to score on: as the objective's data module reads them, or a pair of inputs and targets."""
         inputs, targets = self.splits.prepare(rows) if self.splits.prepare is not None else rows
         return self.part("given", inputs, targets)
+
+    def score(
+        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
+    ) -> list[dict[str, float]]:
+        """Scores of each lane on a part; see ``metrics.score``."""
+        return metrics.score(forward, part, self, lanes, most)
 
     def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
         """Nothing to look at."""

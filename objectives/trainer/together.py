@@ -22,7 +22,6 @@ from torch import Tensor
 
 from hpo.objectives.trainer.epoch import Epoch
 from hpo.objectives.trainer.lane import Lane
-from hpo.objectives.trainer.metrics import score
 
 
 class Cohort:
@@ -70,9 +69,7 @@ class Cohort:
         setup.network.mode(training=False)
         with torch.no_grad():
             data = setup.data
-            return score(
-                lambda x: setup.network.forward(values, x, None), data.validation, data, len(lanes), setup.rows
-            )
+            return data.score(lambda x: setup.network.forward(values, x, None), data.validation, len(lanes), setup.rows)
 
 
 @contextmanager
