@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from hpo.objectives.networks.transformer_recipe import TransformerRecipe
 from hpo.objectives.trainer.language import DEFAULTS, LANES, METRICS, horizon, size
-from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential
@@ -23,46 +24,11 @@ TRIED = (
 )  # fmt: skip
 
 
-def build(
-    *,
-    depth: Annotated[int, AT_LEAST_1] = 4,
-    heads: Annotated[int, AT_LEAST_1] = 4,
-    width: Annotated[int, AT_LEAST_1] = 128,
-    positions: Literal["learned", "rotary"] = "learned",
-    normalization: Literal["layer", "rms"] = "layer",
-    activation: Literal["gelu", "swiglu", "relu2"] = "gelu",
-    tied: bool = False,
-    init: Literal["torch", "gpt2"] = "torch",
-    dropout: Annotated[float, BELOW_1] = 0.0,
-    parametrization: Literal["standard", "mup"] = "standard",
-    base_width: Annotated[int, AT_LEAST_1] = 128,
-    base_depth: Annotated[int, AT_LEAST_1] = 4,
-    checkpoint_activations: bool = False,
-) -> Sequential:
-    """A transformer of pre-normalized blocks that sees the tokens before (Radford et al. 2019).
-
-    Args:
-        depth: blocks.
-        heads: of each attention; they divide the width.
-        width: of the vectors between blocks.
-        positions: learned vectors, or rotary (Su et al. 2021).
-        normalization: layer normalization, or RMS (Zhang and Sennrich 2019).
-        activation: GELU, SwiGLU (Shazeer 2020) at equal parameters, or squared ReLU (So et al. 2021).
-        tied: whether the output layer is the table of embeddings.
-        init: first weights as torch draws them, or as GPT-2.
-        dropout: share of each branch's outputs dropped in training.
-        parametrization: mup keeps the best learning rate where width and depth change (Yang et al. 2022).
-        base_width: width at which mup is standard.
-        base_depth: depth at which mup is standard.
-        checkpoint_activations: compute activations again in the backward pass, which saves memory.
-    """
+def build(recipe: TransformerRecipe) -> Sequential:
+    """A transformer of pre-normalized blocks that sees the tokens before (Radford et al. 2019)."""
     from hpo.objectives.networks.transformer import transformer
 
-    return transformer(
-        depth=depth, heads=heads, width=width, causal=True, positions=positions, normalization=normalization,
-        activation=activation, tied=tied, init=init, dropout=dropout, parametrization=parametrization,
-        base_width=base_width, base_depth=base_depth, checkpoint_activations=checkpoint_activations,
-    )  # fmt: skip
+    return transformer(causal=True, **vars(recipe))
 
 
 def data(

@@ -21,126 +21,83 @@ At the base width and depth it is ``standard`` to the last bit.
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Any, get_args, get_type_hints
 
 from hpo.objectives.networks.blocks import Block, RMSNorm, SwiGLU, swiglu_width
 from hpo.objectives.networks.initialization import GPT2_DEVIATION
 from hpo.objectives.networks.layers import Activation, Dropout, Layer, LayerNorm, Linear, Residual, Sequential
 from hpo.objectives.networks.sequence import Attention, Embedding, Positions, TiedLinear
+from hpo.objectives.networks.transformer_recipe import TransformerRecipe
 from hpo.search.terms.errors import UserError
 
-PositionKind = Literal["learned", "rotary"]
-Normalization = Literal["layer", "rms"]
-Nonlinearity = Literal["gelu", "swiglu", "relu2"]
-Start = Literal["torch", "gpt2"]
-Parametrization = Literal["standard", "mup"]
 
-
-def transformer(
-    *,
-    depth: int = 4,
-    heads: int = 4,
-    width: int = 128,
-    causal: bool = True,
-    positions: PositionKind = "learned",
-    normalization: Normalization = "layer",
-    activation: Nonlinearity = "gelu",
-    tied: bool = False,
-    bias: bool = True,
-    init: Start = "torch",
-    dropout: float = 0.0,
-    parametrization: Parametrization = "standard",
-    base_width: int = 128,
-    base_depth: int = 4,
-    checkpoint_activations: bool = False,
-) -> Sequential:
+def transformer(*, causal: bool = True, bias: bool = True, **knobs: Any) -> Sequential:
     """Symbols [K, B, T] to outputs [K, B, T, classes], as many classes as the data has.
 
     Args:
-        depth: blocks, each attention and a layer of two matrices, both behind a normalization, their input added.
-        heads: a divisor of the width.
-        width: of the vectors between blocks; the inner width is 4 times that, or 8/3 with ``swiglu``.
         causal: whether a position sees only itself and those before it.
-        positions: ``learned`` vectors added to the embeddings, or ``rotary`` (Su et al. 2021) in every attention.
-        normalization: ``layer`` (Ba et al. 2016) or ``rms`` (Zhang and Sennrich 2019).
-        activation: ``gelu``, ``swiglu`` (Shazeer 2020) or ``relu2``, the squared ReLU (So et al. 2021).
-        tied: whether the head reads the table of the embeddings (Press and Wolf 2017); it has no bias then.
         bias: whether linear maps and layer normalizations have one.
-        init: ``torch`` as torch.nn.Linear and MultiheadAttention start, embeddings normal with variance 1/width;
-            ``gpt2`` normal with deviation 0.02, matrices that end a branch 0.02 / sqrt(2 depth) (Radford et al. 2019).
-        dropout: rate, of the embeddings and of each branch's outputs.
-        parametrization: ``standard``, or ``mup``: see above.
-        base_width: width at which ``mup`` equals ``standard``.
-        base_depth: depth at which it does.
-        checkpoint_activations: whether blocks compute their activations again in the backward pass.
+        knobs: fields of ``TransformerRecipe``.
 
     Raises:
         UserError: the heads do not divide the width, rotary positions with heads of an odd size, or a size below 1.
     """
-    _check(
-        {"depth": depth, "heads": heads, "width": width, "base_width": base_width, "base_depth": base_depth},
-        {
-            "positions": (positions, PositionKind),
-            "normalization": (normalization, Normalization),
-            "activation": (activation, Nonlinearity),
-            "init": (init, Start),
-            "parametrization": (parametrization, Parametrization),
-        },
-    )
-    if width % heads:
-        raise UserError(f"heads: a width of {width} cannot be cut into {heads} heads: take a divisor of it")
-    size = width // heads
-    if positions == "rotary" and size % 2:
+    own = TransformerRecipe(**knobs)
+    _check(own)
+    if own.width % own.heads:
+        raise UserError(f"heads: a width of {own.width} cannot be cut into {own.heads} heads: take a divisor of it")
+    size = own.width // own.heads
+    if own.positions == "rotary" and size % 2:
         raise UserError(
-            f"positions: rotary turns pairs of dimensions, and {heads} heads of a width of {width} have {size} each: "
-            "take another width or number of heads, or learned positions"
+            f"positions: rotary turns pairs of dimensions, and {own.heads} heads of a width of {own.width} have {size} "
+            "each: take another width or number of heads, or learned positions"
         )
-    mup = parametrization == "mup"
-    m, deep = (width / base_width, depth / base_depth) if mup else (1.0, 1.0)
-    gpt2 = init == "gpt2"
-    table = GPT2_DEVIATION * math.sqrt(width) if gpt2 else math.sqrt(m)
+    mup = own.parametrization == "mup"
+    m, deep = (own.width / own.base_width, own.depth / own.base_depth) if mup else (1.0, 1.0)
+    gpt2 = own.init == "gpt2"
+    table = GPT2_DEVIATION * math.sqrt(own.width) if gpt2 else math.sqrt(m)
     hidden = 1 / math.sqrt(m) if gpt2 else 1.0
-    last = hidden / math.sqrt(2 * (base_depth if mup else depth)) if gpt2 else 1.0
+    last = hidden / math.sqrt(2 * (own.base_depth if mup else own.depth)) if gpt2 else 1.0
     start_bias = 1.0 if gpt2 else math.sqrt(m)
 
     def norm() -> Layer:
-        return LayerNorm(bias=bias, fused=True) if normalization == "layer" else RMSNorm()
+        return LayerNorm(bias=bias, fused=True) if own.normalization == "layer" else RMSNorm()
 
     def linear(to: int, gain: float) -> Linear:
-        return Linear(to, bias, init, gain, start_bias)
+        return Linear(to, bias, own.init, gain, start_bias)
 
     attention = Attention(
-        heads,
+        own.heads,
         causal,
-        init,
+        own.init,
         last,
         hidden,
         bias,
-        rotary=positions == "rotary",
-        scale=None if m == 1 else math.sqrt(base_width / heads) / size,
+        rotary=own.positions == "rotary",
+        scale=None if m == 1 else math.sqrt(own.base_width / own.heads) / size,
     )
-    inner = swiglu_width(width) if activation == "swiglu" else 4 * width
-    unit: tuple[Layer, ...] = (linear(inner, hidden), Activation(activation))
-    if activation == "swiglu":
+    inner = swiglu_width(own.width) if own.activation == "swiglu" else 4 * own.width
+    unit: tuple[Layer, ...] = (linear(inner, hidden), Activation(own.activation))
+    if own.activation == "swiglu":
         unit = (linear(2 * inner, hidden), SwiGLU())
-    branches = ((norm(), attention), (norm(), *unit, linear(width, last)))
+    branches = ((norm(), attention), (norm(), *unit, linear(own.width, last)))
     block = Block(
-        tuple(Residual((*branch, Dropout(dropout)), 1 / math.sqrt(deep)) for branch in branches),
+        tuple(Residual((*branch, Dropout(own.dropout)), 1 / math.sqrt(deep)) for branch in branches),
         rate=1 / math.sqrt(deep),
         matrix_rate=1 / m,
         steady_decay=mup,
-        recompute=checkpoint_activations,
+        recompute=own.checkpoint_activations,
     )
-    head = TiedLinear(scale=1 / m) if tied else Linear(None, bias, init, start_bias, start_bias, 1 / m)
-    added = (Positions(table),) if positions == "learned" else ()
-    layers = (Embedding(width, table), *added, Dropout(dropout), *(block,) * depth, norm(), head)
-    return Sequential(layers, parametrization)
+    head = TiedLinear(scale=1 / m) if own.tied else Linear(None, bias, own.init, start_bias, start_bias, 1 / m)
+    added = (Positions(table),) if own.positions == "learned" else ()
+    layers = (Embedding(own.width, table), *added, Dropout(own.dropout), *(block,) * own.depth, norm(), head)
+    return Sequential(layers, own.parametrization)
 
 
-def _check(sizes: dict[str, int], words: dict[str, tuple[str, object]]) -> None:
-    for name, value in sizes.items():
-        if value < 1:
+def _check(recipe: TransformerRecipe) -> None:
+    for name, hint in get_type_hints(TransformerRecipe).items():
+        value, options = getattr(recipe, name), get_args(hint)
+        if hint is int and value < 1:
             raise UserError(f"{name} must be at least 1, got {value}")
-    for name, (word, options) in words.items():
-        if word not in get_args(options):
-            raise UserError(f"{name}: {word!r} is not one of {', '.join(get_args(options))}")
+        if options and value not in options:
+            raise UserError(f"{name}: {value!r} is not one of {', '.join(options)}")

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -211,10 +211,18 @@ def _single(function: Callable[..., Any]) -> Any:
     if len(parameters) != 1 or parameters[0].kind is not parameters[0].POSITIONAL_OR_KEYWORD:
         return None
     only = parameters[0]
-    hint = typing.get_type_hints(function).get(only.name)
+    hint = _hint(function, only.name)
     if dataclasses.is_dataclass(hint):
         return hint
     return Knobs if only.name == "recipe" else None
+
+
+def _hint(function: Callable[..., Any], name: str) -> Any:
+    """Annotation of a parameter, without looking at others: what is returned may be known to type checkers only."""
+    plain = inspect.unwrap(function)
+    annotation = getattr(plain, "__annotations__", {}).get(name)
+    alone = SimpleNamespace(__annotations__={} if annotation is None else {name: annotation})
+    return typing.get_type_hints(alone, globalns=getattr(plain, "__globals__", {})).get(name)
 
 
 def device(name: str) -> torch.device:
