@@ -10,7 +10,8 @@ seconds of one thread, sides taken in turn.
     python benchmarks/language.py tokenizers --data input.txt    bytes, char and three sizes of bpe
     python benchmarks/language.py masking --data input.txt       dynamic or static masks
     python benchmarks/language.py widths --data input.txt        the best rate by width, standard and muP
-    python benchmarks/language.py nanogpt --data input.txt       as written, searched, and three seeds of the winner
+    python benchmarks/language.py nanogpt --data input.txt       as written, searched, and three seeds of the winner;
+                                                                 about 90 minutes of one core, goes on where it stopped
 
 ``--data`` is a text such as tiny Shakespeare (1.1 MB), ``--messages`` a table with a column ``text``.
 """
@@ -36,7 +37,7 @@ HERE = Path(__file__).resolve().parent
 def speed(chosen: argparse.Namespace) -> Any:
     """A row for each batch and context, and what scoring costs."""
     rows = []
-    for row in language_costs.speed(chosen.data, chosen.turns):
+    for row in language_costs.speed(chosen.data, chosen.turns, chosen.batches):
         print(json.dumps(row), flush=True)
         rows.append(row)
     return {"against_plain": rows, "scoring": language_costs.scoring_share(chosen.data, chosen.turns)}
@@ -50,7 +51,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "tokenizers": lambda chosen: language_recipes.tokenizers(chosen.data),
     "masking": lambda chosen: language_recipes.masking(chosen.data),
     "widths": lambda chosen: language_recipes.widths(chosen.data),
-    "nanogpt": lambda chosen: language_recipes.nanogpt(chosen.data),
+    "nanogpt": lambda chosen: language_recipes.nanogpt(chosen.data, chosen.workers),
 }
 
 
@@ -61,6 +62,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--messages", type=Path)
     parser.add_argument("--turns", type=int, default=4)
+    parser.add_argument("--batches", type=int, nargs="+", default=language_costs.BATCHES)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--gigabytes", type=float, default=2.0)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "language.json")
     parser.add_argument("--peak-of-lanes", type=int, help=argparse.SUPPRESS)

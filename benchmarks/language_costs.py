@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,11 @@ _COMPARED = 400  # packed rows whose documents are compared one by one
 _STEPS = 6  # of a side in a turn
 
 
-def speed(data: Path, turns: int) -> Iterator[Row]:
+def speed(data: Path, turns: int, batches: Sequence[int] = BATCHES) -> Iterator[Row]:
     """Processor seconds of training per token, against the plain loop; sides in turn, ratios within each turn."""
     found = problem(text(data))
     for context in CONTEXTS:
-        for batch in BATCHES:
+        for batch in batches:
             steps = max(2, -(-_TURN_TOKENS // (batch * context)))
             knobs = {"tokenizer": "char", "batch_size": batch, "context": context}
             setup = found.setup({**knobs, "max_steps": steps, "eval_every": steps, "score_bytes": 100})

@@ -145,14 +145,13 @@ def _bracketed(found: Problem, knobs: Row, guess: float) -> Iterator[tuple[float
         wanted = [power for power in range(at - 2, at + 3) if power not in losses]
 
 
-def nanogpt(data: Path) -> Row:
+def nanogpt(data: Path, workers: int) -> Row:
     """The published setting as written; a search at its tokens and parameters; three fresh seeds of the winner."""
     found = problem(text(data))
     at_end = {"eval_every": 2000, "score_bytes": 0}
     written = _scored(found, {**AS_WRITTEN, **at_end, "seed": 0})
     print(json.dumps(written), flush=True)
-    study = str(HERE / "language_gpt.yaml")
-    result = hpo.run(study, data=text(data))
+    result = hpo.run(str(HERE / "language_gpt.yaml"), data=text(data), workers=workers, storage="language_gpt.db")
     recipe = {name: value for name, value in result.recipe.items() if name != "seed"}
     fresh = [_scored(found, {**recipe, **at_end, "seed": seed}) for seed in FRESH]
     return {
