@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hpo.objectives.text.indexing import Index, index
 from hpo.objectives.text.mixing import mixed
 from hpo.objectives.text.paging import Column
 from hpo.objectives.text.parts import PARTS, ROWS, Corpus, PartName
-from hpo.objectives.text.reading import first_break
+from hpo.objectives.text.reading import near_break
 from hpo.search.terms.errors import DataError
 
 __all__ = ["PARTS", "Corpus", "PartName", "open_corpus"]
@@ -29,8 +29,8 @@ def open_corpus(spec: Any, split_seed: int) -> Corpus:
     """Find the documents of a corpus and split them.
 
     Of at least 20 documents, shares of 0.1 each (``validation``, ``test``) are drawn by the seed, at least one document
-    each. A corpus of fewer documents is cut along its text instead, each cut at the next line end: first training, then
-    validation, then test. With ``test: 0`` there is no test part. Documents of validation and test whose text, without
+    each. A corpus of fewer documents is cut along its text instead, each cut at the next line end, or space
+    where lines are long: first training, then validation, then test. With ``test: 0`` there is no test part. Documents of validation and test whose text, without
     white space around it, also occurs in training stay where they are, and a note counts them.
 
     Args:
@@ -174,6 +174,28 @@ def _hashes(documents: Index, aside: Path) -> dict[str, Any]:
     return {}
 
 
+def documents_of(spec: Any, path: Path) -> list[bytes]:
+    """Documents of another file, read as those of a corpus are.
+
+    Args:
+        spec: of the corpus.
+        path: the file: plain, gzipped or JSON Lines.
+
+    Raises:
+        DataError: it is no text, or lacks the field.
+    """
+    options = spec["text"] if isinstance(spec, Mapping) and "text" in spec else {}
+    kept = {name: options[name] for name in ("documents", "field") if options.get(name) is not None}
+    if not texts.is_json_lines(path):
+        kept.pop("field", None)
+    found = texts.texts({"text": {**kept, "path": str(path)}})
+    name, documents = index(found, texts.file_digests(found.paths))
+    count = len(documents.starts)
+    whole = Corpus(found.name, "", name, (), {"train": sum(path.stat().st_size for path in documents.paths)}, {},
+                   documents, np.zeros(count, np.int8))  # fmt: skip
+    return [text.encode() for text in whole.texts("train")]
+
+
 def _along_the_text(name: str, documents: Index, validation: float, test: float) -> tuple[Index, NDArray[np.int8]]:
     """Cut a few documents, one after the other, into three parts."""
     starts, ends = documents.starts[:].tolist(), documents.ends[:].tolist()
@@ -185,7 +207,7 @@ def _along_the_text(name: str, documents: Index, validation: float, test: float)
         with documents.paths[file].open("rb") as opened:
             while code < 2 and done + end - start > marks[code]:
                 place = start + max(0, int(marks[code]) - done)
-                cut = first_break(opened, place, end)
+                cut = near_break(opened, place, end)
                 if cut > start:
                     rows.append((file, start, cut, code))
                 done, start, code = done + cut - start, cut, code + 1

@@ -12,6 +12,7 @@ PIECE = 1 << 20
 """Bytes from which on a document is handed on in pieces."""
 REGION = 2 << 20
 """Bytes that are read at once at most."""
+_NEAR = 64 << 10
 _BLOCK = 1 << 16
 
 
@@ -77,6 +78,21 @@ def first_break(file: IO[bytes], start: int, end: int) -> int:
             return place + found + 1
         place += len(data)
     return end
+
+
+def near_break(file: IO[bytes], start: int, end: int) -> int:
+    """Place to cut near ``start``: after a line end within 64 KiB, else before a space, else between two characters."""
+    file.seek(start)
+    data = file.read(min(_NEAR, end - start))
+    found = data.find(b"\n")
+    if found >= 0:
+        return start + found + 1
+    if len(data) == end - start and len(data) < _NEAR // 16:
+        return end
+    space = data.find(b" ")
+    if space >= 0:
+        return start + space
+    return start + next((place for place, byte in enumerate(data) if byte & 0xC0 != 0x80), len(data))
 
 
 def last_break(file: IO[bytes], start: int, end: int) -> int | None:

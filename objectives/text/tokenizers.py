@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,6 +17,9 @@ from hpo.objectives.text.corpus import Corpus, PartName
 from hpo.search.terms.errors import DataError, UserError, did_you_mean
 
 TOKENIZERS = encoders.TOKENIZERS
+
+_CHARACTERS = (128, 1920, 61440, 1048576)
+"""Characters whose UTF-8 has one, two, three and four bytes; surrogates are none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +53,11 @@ class Tokenized:
         mask: of masked language models.
         lengths: [symbols] bytes of text that each stands for, 0 for separator and mask. Over a part they sum to its
             ``bytes`` exactly: of characters there is an unknown one for each length of UTF-8.
+        unspelled: [symbols] nats that tell which of the characters of its length an unknown one is, all equally likely;
+            0 for symbols that say what they are.
         digest: twelve hex digits that name corpus, split and tokenizer.
         notes: what the user should know, the corpus' own among them.
+        own_notes: without those.
         train: tokens of the training part.
         validation: tokens of the validation part.
     """
@@ -61,10 +68,15 @@ class Tokenized:
         self._encoder = encoders.loaded(tokenizer, folder)
         found = self._encoder.symbols
         self._spelled, self.lengths = found.spelled, found.lengths
+        self.unspelled = np.zeros(len(found.spelled))
+        for size, number in enumerate(getattr(self._encoder, "unknown", ()), 1):
+            known = sum(len(text) == size for text in found.spelled[: number - size + 1])
+            self.unspelled[number] = math.log(max(1, _CHARACTERS[size - 1] - known))
         self.symbols = len(found.spelled)
         self.separator, self.mask = self.symbols - 2, self.symbols - 1
         self.digest = name.rpartition("-")[2][:12]
-        self.notes: tuple[str, ...] = (*corpus.notes, *header["notes"])
+        self.own_notes: tuple[str, ...] = tuple(header["notes"])
+        self.notes: tuple[str, ...] = (*corpus.notes, *self.own_notes)
         self.train = self._opened(folder, "train", header["train"])
         self.validation = self._opened(folder, "validation", header["validation"])
         spaces = [(text[:1].isspace(), text[-1:].isspace()) for text in found.spelled]

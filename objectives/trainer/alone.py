@@ -88,13 +88,8 @@ class Fitted:
         """Metrics on the test part, which is read only now."""
         return self._report(self.setup.data.test())
 
-    @property
-    def reads_files(self) -> bool:
-        """Whether ``evaluate`` is given a file, of text, instead of rows."""
-        return self.setup.data.by_steps
-
     def evaluate(self, rows: Any) -> dict[str, Any]:
-        """Metrics on other rows: as the objective's data module reads them, or a pair of inputs and targets."""
+        """Metrics on other rows: as the data module reads them, inputs and targets, or documents of text."""
         return self._report(self.setup.data.given(rows))
 
     def look(self) -> str:

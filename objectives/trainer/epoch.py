@@ -42,7 +42,7 @@ class Epoch:
         self._data = data = lanes[0].setup.data
         self._own_loss = lanes[0].setup.loss
         recipes, device = [lane.setup.recipe for lane in lanes], data.device
-        self._tokens = data.tokens > 1
+        self._tokens = data.per_token
         self._length = lanes[0].length if self._tokens and lanes[0].length < data.context else 0
         self._layouts = layouts = [lane.layout() for lane in lanes]
         self._plan()
@@ -98,7 +98,7 @@ class Epoch:
         mixed = keyed = False
         for at, (lane, cut) in enumerate(zip(self._lanes, self._layouts, strict=True)):
             start = lane.place.samples if lane.plan.across_passes else None
-            drawn = draw(lane.setup.recipe, lane.epoch, cut, classes, train, start)
+            drawn = draw(lane.setup.recipe, lane.epoch, cut, classes, train, start, self._length)
             index[: cut.ticks, at], target[: cut.ticks, at] = drawn.index, drawn.target
             share[: cut.ticks, at] = drawn.share
             self._counts.append(drawn.counts.sum(axis=1))

@@ -152,7 +152,7 @@ def _fits(recipe: TrainingRecipe, data: Data) -> None:
         raise UserError(f"{blended[0]} needs inputs that are real numbers, and these are whole ones, such as token ids")
     balanced = [n for n in ("class_weight", "resample") if getattr(recipe, n) != "none"]
     balanced += ["label_noise"] if recipe.label_noise else []
-    if balanced and data.tokens > 1:
+    if balanced and data.per_token:
         raise UserError(f"{balanced[0]} needs one target per sample, and here each token has one")
     if (len(data.shape) != 3 or not real) and (
         moved := [n for n in ("shift", "rotation", "flip", "cutout") if getattr(recipe, n)]

@@ -28,8 +28,8 @@ class Source(Protocol):
         """Where samples stand for ``read``, and the word that decides what is random in each."""
         ...
 
-    def weights(self, index: Indices, keys: Words | None) -> Numbers | None:
-        """How much each sample counts: its targets; None where each has one."""
+    def weights(self, index: Indices, keys: Words | None, length: int) -> Numbers | None:
+        """How much each sample counts: its targets among its first ``length`` tokens (0: all); None for single ones."""
         ...
 
 
@@ -63,6 +63,7 @@ def draw(
     classes: Indices | None,
     source: Source,
     start: int | None = None,
+    length: int = 0,
 ) -> Samples:
     """Draw the samples up to a point of the curve.
 
@@ -73,6 +74,7 @@ def draw(
         classes: class of each training sample, None for regression and for tokens.
         source: the training part.
         start: samples seen so far where windows go on across passes; None where the samples are those of one pass.
+        length: tokens of a sequence that are trained on, from its first; 0 for all.
     """
     count = len(source)
     passes, index = _order(recipe, point, cut, count, start)
@@ -82,7 +84,7 @@ def draw(
         index = drawn[cut.places]
     target = _labels(recipe, count)[index] if recipe.label_noise else index
     index, keys = source.locate(recipe.seed, passes, index)
-    targets = source.weights(index, keys)
+    targets = source.weights(index, keys, length)
     counts = cut.real.astype(np.float64)
     if targets is not None:
         counts, target = counts * targets, index

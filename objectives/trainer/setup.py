@@ -57,6 +57,11 @@ class Setup:
                 "averaged weights are scored with the running statistics of BatchNorm of the weights in training; "
                 "GroupNorm or LayerNorm have none"
             )
+        asked, given = self.knobs.get("tokens_per_step"), self.recipe.first_batch * self.data.context
+        if asked and abs(given - asked) > asked / 10:
+            found.append(
+                f"tokens_per_step: a step has {given} tokens, {asked} are no whole rows of {self.data.context}"
+            )
         return found + list(self.data.notes) + self.plan().notes
 
     def plan(self) -> Plan:

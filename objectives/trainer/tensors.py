@@ -111,9 +111,9 @@ class Part:
         """Samples are where they are, and nothing in them is random."""
         return index, None
 
-    def weights(self, index: Array, keys: Array | None) -> Array | None:
-        """Targets of each of these samples; None where it is one."""
-        return None if self.targets.dim() == 1 else self._counts[index]
+    def weights(self, index: Array, keys: Array | None, length: int) -> Array | None:
+        """Targets of each of these samples, among its first ``length`` tokens (0: all); None where it is one."""
+        return None if self.targets.dim() == 1 else self._counts[index, (length or self.targets.shape[1]) - 1]
 
     def read(self, index: Tensor, keys: Tensor | None) -> tuple[Tensor, Tensor]:
         """Inputs and targets of samples [m]."""
@@ -129,7 +129,7 @@ class Part:
 
     @cached_property
     def _counts(self) -> Array:
-        return (self.targets != IGNORED).sum(dim=1).cpu().numpy()
+        return (self.targets != IGNORED).cumsum(dim=1).cpu().numpy()
 
 
 class Data:
@@ -159,6 +159,11 @@ class Data:
 
     documents = False
     """Whether a sample is symbols and the number of the document that each belongs to, [2, positions]."""
+
+    @property
+    def per_token(self) -> bool:
+        """Whether each token of a sample has a target of its own."""
+        return self.train.targets.dim() > 1
 
     @property
     def tokens(self) -> int:

@@ -9,10 +9,9 @@ and row alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,7 +25,6 @@ from hpo.objectives.text.packing import Batch, Rows, Stream, Truncate
 from hpo.objectives.text.tokenizers import Tokenized, Tokens
 from hpo.objectives.trainer.token_scores import TokenSums, rows_at_once
 from hpo.objectives.trainer.writing import found_out, written
-from hpo.search.terms.errors import DataError
 from hpo.search.terms.recipe import derive_seed
 
 Array: TypeAlias = NDArray[Any]
@@ -122,26 +120,29 @@ class TextPart:
             at = self._rows.offsets(index, 0 if self._static else self._phases(seed, passes))
         return at, None if self._masking is None else words
 
-    def weights(self, index: Array, keys: Array | None) -> Array:
-        """Targets of each row, of the shape of ``index``."""
+    def weights(self, index: Array, keys: Array | None, length: int) -> Array:
+        """Targets of each row among its first ``length`` tokens (0: all), of the shape of ``index``."""
         flat, words = index.reshape(-1), None if keys is None else keys.reshape(-1)
-        if self._masking is None or words is None:
+        if words is None and not length:
             return np.asarray(self._rows.targets_in(flat)).reshape(index.shape)
         found = np.empty(len(flat), np.int64)
         for start in range(0, len(flat), _COUNTED):
             here = slice(start, start + _COUNTED)
-            found[here] = self._data.hidden(self._gather(flat[here]), words[here], self._masking)
+            targets = self._batch(flat[here], None if words is None else words[here]).targets
+            found[here] = (targets[:, : length or None] >= 0).sum(axis=1)
         return found.reshape(index.shape)
 
     def read(self, index: Tensor, keys: Tensor | None) -> tuple[Tensor, Tensor]:
         """Inputs [m, context], or [m, 2, context] with documents, and targets [m, context]."""
-        at = index.cpu().numpy()
-        if keys is None:
-            return self._data.tensors(self._gather(at))
+        words = None if keys is None else keys.cpu().numpy().view(np.uint64)
+        return self._data.tensors(self._batch(index.cpu().numpy(), words))
+
+    def _batch(self, at: Array, words: Array | None) -> Batch:
+        batch = self._gather(at)
+        if words is None:
+            return batch
         assert self._masking is not None
-        return self._data.tensors(
-            self._data.masked(self._gather(at), keys.cpu().numpy().view(np.uint64), self._masking)
-        )
+        return self._data.masked(batch, words, self._masking)
 
     def _gather(self, at: Array) -> Batch:
         return self._rows.at(at) if isinstance(self._rows, Stream) else self._rows.gather(at)
@@ -156,12 +157,49 @@ _COUNTED = 4096
 """Rows whose masks are drawn at a time to count them."""
 
 
-@dataclass(frozen=True, eq=False)
 class ScoredPart:
-    """Text to score on: rows in which each token is a target once."""
+    """Text to score on: rows in which each token is asked for once.
 
-    tokens: Tokens
-    rows: Stream | Rows
+    Of a masked language model, tokens are hidden by their place in the text, in stretches of ``_STRETCH``, so that no
+    knob but the tokenizer's changes what it is to find out.
+    """
+
+    def __init__(self, data: TextData, tokens: Tokens) -> None:
+        """Lay out the rows."""
+        cut = packing.sliding_documents if data.documents else packing.sliding
+        context, self.tokens, self.bytes = data.context, tokens, tokens.bytes
+        self._targets: Rows | None = None
+        if data.splits.masking is None:
+            self.rows = cut(tokens, context)
+            return
+        hidden, wanted = _hidden(data, tokens)
+        self.rows = cut(Tokens(hidden, tokens.starts, tokens.bytes), context)
+        self._targets = cut(Tokens(wanted, tokens.starts, tokens.bytes), context)
+        self.bytes = int(data.splits.tokenized.lengths[wanted[wanted >= 0]].sum())
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def gather(self, index: Array) -> Batch:
+        """Rows by their number."""
+        batch = self.rows.gather(index)
+        return batch if self._targets is None else batch._replace(targets=self._targets.gather(index).targets)
+
+
+_STRETCH = 128
+
+
+def _hidden(data: TextData, tokens: Tokens) -> tuple[Array, Array]:
+    """The tokens with some hidden, and one place further what stood there; -1 where nothing was."""
+    ids = np.asarray(tokens.ids[:]).astype(np.int64)
+    separator = data.splits.tokenized.separator
+    rows = np.full(-(-len(ids) // _STRETCH) * _STRETCH, separator)
+    rows[: len(ids)] = ids
+    words = mixed(derive_seed(data.splits.split_seed, "scored masks"), np.arange(len(rows) // _STRETCH))
+    batch = data.masked(Batch(rows.reshape(-1, _STRETCH), rows.reshape(-1, _STRETCH), None), words, SCORED)
+    wanted = np.full(len(ids), packing.NOTHING)
+    wanted[1:] = batch.targets.ravel()[: len(ids) - 1]
+    return batch.inputs.ravel()[: len(ids)], wanted
 
 
 class TextData:
@@ -169,14 +207,14 @@ class TextData:
 
     task = "classification"
     mean, deviation = 0.0, 1.0
-    by_steps = True
+    by_steps = per_token = True
     classes = None
 
     def __init__(self, splits: TextSplits, device: torch.device) -> None:
         """Lay out the rows; text is read when it is asked for."""
         self.splits, self.device = splits, device
         tokenized = splits.tokenized
-        self.notes = tokenized.notes
+        self.notes = tokenized.own_notes  # those of the corpus are told when the study starts
         self.symbols = self.outputs = tokenized.symbols
         self.context = self.tokens = splits.context
         self.documents = splits.pack != "stream"
@@ -187,7 +225,7 @@ class TextData:
     @cached_property
     def validation(self) -> ScoredPart:
         """The text that each point of the curve is scored on."""
-        return self._scored(self.splits.tokenized.scored(self.splits.score_bytes))
+        return ScoredPart(self, self.splits.tokenized.scored(self.splits.score_bytes))
 
     @property
     def sample(self) -> Tensor:
@@ -204,7 +242,7 @@ class TextData:
         Raises:
             DataError: there is none.
         """
-        return self._scored(self.splits.tokenized.test(TESTED))
+        return ScoredPart(self, self.splits.tokenized.test(TESTED))
 
     def rows(self, tokens: Tokens) -> Stream | Rows:
         """Rows to train on."""
@@ -222,10 +260,6 @@ class TextData:
         )
         return Batch(hidden, targets, batch.documents)
 
-    def hidden(self, batch: Batch, words: Array, how: Masking) -> Array:
-        """How many tokens of each row that hides."""
-        return masking.count(batch.inputs, batch.documents, words, how.rate, how.unit, self.splits.tokenized)
-
     def tensors(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the network is given, and the targets."""
         given = batch.inputs if batch.documents is None else np.stack([batch.inputs, batch.documents], axis=1)
@@ -238,20 +272,18 @@ class TextData:
         """``loss``, nats per token, ``accuracy`` and ``bpb``, bits per byte of text, of each lane.
 
         Each token is scored once, with half the context before it at least; bits per byte are the sum over all tokens,
-        ends of documents included, over the bytes of the text, so that they compare between tokenizers and contexts.
-        Of masked language models they are those of the tokens hidden.
+        ends of documents included, over the bytes of the text, so that they compare between tokenizers and contexts;
+        which character an unknown one is costs as if all were equally likely. Of masked language models they are those
+        of the tokens hidden.
         """
-        sums, masked = TokenSums(lanes, self.device), self.splits.masking is not None
-        rows, lengths = rows_at_once(self.context, self.symbols, most), self.splits.tokenized.lengths
-        size = 0 if masked else part.tokens.bytes
-        for start in range(0, len(part.rows), rows):
-            at = np.arange(start, min(start + rows, len(part.rows)))
-            batch = self._hidden_for_scoring(part.rows, at) if masked else part.rows.gather(at)
-            if masked:
-                size += int(lengths[batch.targets[batch.targets >= 0]].sum())
+        sums, tokenized = TokenSums(lanes, self.device), self.splits.tokenized
+        rows, extra = rows_at_once(self.context, self.symbols, most), 0.0
+        for start in range(0, len(part), rows):
+            batch = part.gather(np.arange(start, min(start + rows, len(part))))
+            extra += float(tokenized.unspelled[batch.targets[batch.targets >= 0]].sum())
             inputs, targets = self.tensors(batch)
             sums.add(forward(inputs.unsqueeze(0).expand(lanes, *inputs.shape)), targets)
-        bits = (sums.nats / (math.log(2) * max(1, size))).tolist()
+        bits = ((sums.nats + extra) / (math.log(2) * max(1, part.bytes))).tolist()
         return [{**own, "bpb": bpb} for own, bpb in zip(sums.scores(), bits, strict=True)]
 
     def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
@@ -259,28 +291,19 @@ class TextData:
         tokenized = self.splits.tokenized
         if self.splits.masking is None:
             return written(forward, tokenized, self.context, seed, numbers=self.documents)
-        batch = self._hidden_for_scoring(self.validation.rows, np.arange(1))
+        batch = self.validation.gather(np.arange(1))
         inputs, targets = self.tensors(batch)
         symbols = inputs[0, 0] if self.documents else inputs[0]
         return found_out(forward(inputs.unsqueeze(0))[0, 0], symbols, targets[0], tokenized)
 
-    def given(self, path: Path) -> ScoredPart:
-        """Another text to score on, read as one document."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from None
+    def given(self, documents: Sequence[bytes]) -> ScoredPart:
+        """Other documents to score on, in UTF-8."""
         tokenized = self.splits.tokenized
-        separator = np.array([tokenized.separator])
-        ids = np.concatenate([separator, tokenized.encode(text).astype(np.int64), separator])
-        return self._scored(Tokens(ids, np.array([0, len(ids) - 1]), len(text.encode())))
-
-    def _hidden_for_scoring(self, rows: Stream | Rows, at: Array) -> Batch:
-        return self.masked(rows.gather(at), mixed(derive_seed(self.splits.split_seed, "scored masks"), at), SCORED)
-
-    def _scored(self, tokens: Tokens) -> ScoredPart:
-        splits = self.splits
-        if splits.masking is not None:
-            return ScoredPart(tokens, self.rows(tokens))
-        cut = packing.sliding_documents if self.documents else packing.sliding
-        return ScoredPart(tokens, cut(tokens, splits.context))
+        separator, pieces, starts, place = np.array([tokenized.separator]), list[Array](), [0], 0
+        for text in documents:
+            pieces += [separator, tokenized.encode(text.decode()).astype(np.int64)]
+            place += 1 + len(pieces[-1])
+            starts.append(place)
+        return ScoredPart(
+            self, Tokens(np.concatenate([*pieces, separator]), np.array(starts), sum(map(len, documents)))
+        )

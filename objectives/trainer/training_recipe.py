@@ -71,7 +71,7 @@ class TrainingRecipe:
     doubling while the gradient noise scale measured in the run allows it (see ``growth``). [fixed; Smith et al. 2018;
     noise: McCandlish et al. 2018]"""
 
-    batch_growth: Annotated[float, AT_LEAST_1] = 4.0
+    batch_growth: Annotated[float, Range(1, 1e6)] = 4.0
     """The last epoch's effective batch relative to the first one's, unless ``batch_schedule`` is fixed; under noise
     the most it may become. [factor; 1]"""
 

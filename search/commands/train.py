@@ -64,6 +64,9 @@ def main(arguments: argparse.Namespace) -> int:
     if os.path.lexists(folder) and not arguments.force:
         raise UserError(f"{folder} exists; choose another with --output, or write into it with --force")
     files.probe_folder(folder)
+    documents = None
+    if arguments.evaluate is not None and exported.objective.text:  # what cannot be read is told before training
+        documents = registry.load("data", "text").documents_of(exported.task.data, arguments.evaluate)
     seal = exported.about.get("seal")
     consent.allow(exported.task, exported.objective, seal, str(arguments.file), yes=arguments.yes)
     if exported.edited:
@@ -85,7 +88,7 @@ def main(arguments: argparse.Namespace) -> int:
         say(error)
     if arguments.evaluate is not None:
         with _objectives_own(exported.objective, f"the model cannot be scored on {arguments.evaluate}"):
-            metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate)}
+            metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate, documents)}
         say(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values()))))
     if hasattr(fitted, "look") and (lines := fitted.look()):
         say("a look at it:")
@@ -179,11 +182,11 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
     say(verdict(exported.curve, curve, recorded, now, alone=alone, doubtful=doubtful))
 
 
-def _evaluate(exported: RecipeFile, fitted: Any, path: Path) -> dict[str, float]:
+def _evaluate(exported: RecipeFile, fitted: Any, path: Path, documents: Sequence[bytes] | None) -> dict[str, float]:
     if not hasattr(fitted, "evaluate"):
         raise UserError("the objective returns no model that can be evaluated on other data")
-    if getattr(fitted, "reads_files", False):
-        found: dict[str, float] = fitted.evaluate(path)
+    if documents is not None:
+        found: dict[str, float] = fitted.evaluate(documents)
         return found
     data = registry.part("data")
     part = data.apply(data.load(exported.task.data, exported.task.split_seed), path)

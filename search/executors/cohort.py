@@ -62,8 +62,8 @@ def make(
         )
     if lanes == "auto" and count < LANES:
         opened.notes.append(
-            f"{trainer.objective.label} keeps a core busy with one trial at a time, so lanes would gain nothing: "
-            f"{workers} trained at a time" + ("" if workers > 1 else "; --workers 2 uses a second core")
+            f"{trainer.objective.label} keeps a core busy with one trial at a time, so lanes would gain nothing"
+            + ("" if workers > 1 else ": --workers 2 uses a second core")
         )
     executor: Executor = opened
     return executor

@@ -172,7 +172,7 @@ class Knobs:
             self.mistakes.append(self.root.mistake("the study searches nothing", hint, about="search"))
             return Space(())
         space = read_space(self._search, self._searched, self.mistakes)
-        check_conditions(space, self._search, self.fixed, self.known, self.mistakes)
+        check_conditions(space, self._search, self.fixed, self.known, self._typed(), self.mistakes)
         for parameter in space:
             self._check_estimators(parameter, self._search.keys[parameter.name])
         return space
@@ -241,8 +241,16 @@ class Knobs:
             given = {**(self._search.keys if self._search else {}), **(self._fixed.keys if self._fixed else {})}
             self.mistakes.append(given.get(settled.at, self.root).mistake(settled.problem, settled.hint))
 
+    def _typed(self) -> set[str]:
+        """Knobs that the command line fixes."""
+        fixed = self._fixed.value if self._fixed is not None and isinstance(self._fixed.value, dict) else {}
+        return {name for name, node in fixed.items() if node.source.startswith("--")}
+
     def _check_training(self) -> None:
         """Refuse knobs of training that contradict one another at every point of the space that is looked at."""
+        if self._search is not None and "eval_every" in self.space.names():
+            problem = "eval_every says where the points of a curve stand, and trials are compared point by point"
+            self.mistakes.append(self._search.keys["eval_every"].mistake(problem, "put it under fixed, with one value"))
         recipes = registry.part("trainer").TrainingRecipe
         problem = ""
         for point in self.space.spread(_LOOKS, self.fixed):

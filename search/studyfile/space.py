@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from hpo.search.studyfile.yaml12 import Node
@@ -46,11 +46,13 @@ def read_space(section: Node, knob: Callable[[Node], Knob | None], mistakes: lis
 
 
 def check_conditions(
-    space: Space, section: Node, fixed: Mapping[str, Any], knobs: Mapping[str, Knob], mistakes: list[Mistake]
-) -> None:
+    space: Space, section: Node, fixed: Mapping[str, Any], knobs: Mapping[str, Knob], typed: Collection[str],
+    mistakes: list[Mistake],
+) -> None:  # fmt: skip
     """Check that every condition names a knob that varies or is fixed, and a value it can have.
 
-    A knob whose own range has a mistake is not held against the conditions that name it.
+    A knob whose own range has a mistake is not held against the conditions that name it. One that is fixed on the
+    command line, of ``typed``, may leave others without a place: they keep their defaults.
     """
     searched = section.value if isinstance(section.value, dict) else {}
     for name, node in searched.items():
@@ -65,7 +67,7 @@ def check_conditions(
                 for item in items:
                     _reachable(name, other, item, space[other].domain, mistakes)
             elif other in fixed:
-                if items and not Choice(tuple(item.plain() for item in items)).contains(fixed[other]):
+                if other not in typed and items and not _among(fixed[other], items):
                     problem = f"{other} is fixed to {fixed[other]!r}, so {name} never varies"
                     mistakes.append(wanted.mistake(problem, f"drop {name}, or search {other}"))
             elif other not in searched:
@@ -73,6 +75,10 @@ def check_conditions(
                 near = did_you_mean(other, [*searched, *fixed])
                 hint = f"add it: fixed: {{{other}: ...}}" if other in knobs else near
                 mistakes.append(when.keys[other].mistake(problem, hint))
+
+
+def _among(value: Any, items: Sequence[Node]) -> bool:
+    return Choice(tuple(item.plain() for item in items)).contains(value)
 
 
 def _reachable(name: str, other: str, item: Node, domain: Domain, mistakes: list[Mistake]) -> None:

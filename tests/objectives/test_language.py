@@ -19,6 +19,7 @@ from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.language import horizon, size, steps
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.text import TextData
+from hpo.objectives.trainer.together import Cohort
 from hpo.objectives.trainer.token_scores import TokenSums
 from hpo.search.cli import main
 from hpo.search.terms import registry
@@ -111,7 +112,7 @@ def test_dynamic_masks_change_from_pass_to_pass_and_static_ones_do_not(text: Any
         for number in (0, 1):
             at, keys = data.train.locate(1, np.full(8, number), index)
             read.append(data.train.read(torch.from_numpy(at), torch.from_numpy(keys.view(np.int64))))
-            counted = data.train.weights(at, keys)
+            counted = data.train.weights(at, keys, 0)
             assert counted.tolist() == (read[-1][1] >= 0).sum(dim=1).tolist()
         same = torch.equal(read[0][1], read[1][1]) and torch.equal(read[0][0], read[1][0])
         assert same == (masking == "static")
@@ -168,8 +169,6 @@ def test_a_shorter_context_at_first_costs_less_and_ends_at_the_whole_one(text: A
     setup = problem(text).setup({**SMALL, "length_warmup": 0.6, "eval_every": 1, "dropout": 0.1})
     lane = Lane(0, setup)
     lengths = []
-    from hpo.objectives.trainer.together import Cohort
-
     while not lane.done:
         lengths.append(lane.length)
         Cohort().advance([lane])
@@ -248,3 +247,49 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         return said
 
     return run
+
+
+def test_a_row_that_is_cut_counts_what_is_left_of_it(text: Any) -> None:
+    """So the mean loss of a step is that of its targets, however long its rows are."""
+    for objective in ("gpt", "masked"):
+        knobs = {**SMALL, "learning_rate": 1e-9, "eval_every": 1, "max_steps": 4}
+        means = []
+        for warmup in (0.0, 0.9):
+            lane = Lane(0, problem(text, objective).setup({**knobs, "length_warmup": warmup}))
+            Cohort().advance([lane])
+            means.append(lane.metrics["train_loss"])
+        assert means[1] == pytest.approx(means[0], rel=0.15)
+
+
+def test_a_context_of_one_token_is_trained(text: Any) -> None:
+    lane = Lane(0, problem(text).setup({**SMALL, "context": 1}))
+    Cohort().advance([lane])
+    assert math.isfinite(lane.metrics["val_bpb"])
+
+
+@pytest.mark.parametrize("knobs", [{"context": 7}, {"pack": "pad", "truncate": "tail"}, {"pack": "documents"}])
+def test_masked_models_are_to_find_out_the_same_whatever_the_rows(text: Any, knobs: dict[str, Any]) -> None:
+    found = []
+    for more in ({}, knobs):
+        data: Any = problem(text, "masked").setup({**SMALL, **more}).data
+        part = data.validation
+        targets = part.gather(np.arange(len(part))).targets
+        found.append((sorted(targets[targets >= 0].tolist()), part.bytes))
+    assert found[0] == found[1]
+
+
+def test_which_character_an_unknown_one_is_has_its_price(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = random.Random(1)
+    strange = ["".join(chr(draw.randint(0x4E00, 0x9FFF)) for _ in range(30)) for _ in range(60)]
+    (tmp_path / "t.txt").write_text("\n".join(["plain words of a text"] * 200 + strange), encoding="utf-8")
+    data: Any = problem({"text": {"path": "t.txt"}}).setup({**SMALL, "tokenizer": "char", "score_bytes": 0}).data
+    unknown = data.splits.tokenized.unspelled
+    wanted = [math.log(size) for size in (128, 1920, 61440, 1048576)]
+    assert unknown[unknown > 0].tolist() == pytest.approx(wanted, rel=0.04)
+    targets = data.validation.gather(np.arange(len(data.validation))).targets
+    (scored,) = data.score(lambda x: uniform(x, data), data.validation, 1, None)
+    price = unknown[targets[targets >= 0]].sum() / math.log(2) / data.validation.bytes
+    plain = (targets >= 0).sum() * math.log2(data.symbols) / data.validation.bytes
+    assert scored["bpb"] == pytest.approx(plain + price)
+    assert price > 3

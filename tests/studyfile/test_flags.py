@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from hpo.search.studyfile.reader import read
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.study import Plugin, Study
 
@@ -78,3 +79,16 @@ def test_flags_are_laid_over_the_file(study: Callable[..., Study]) -> None:
 
 def test_a_flag_repairs_what_the_file_has_wrong(study: Callable[..., Study]) -> None:
     assert study(HEAD + RATE + "seed: x\n", [("seed", "3")]).seed == 3
+
+
+def test_a_knob_fixed_by_a_flag_may_leave_those_that_depend_on_it_at_their_defaults() -> None:
+    found = read("gpt", [("set", "optimizer=adamw")])
+    assert found.fixed["optimizer"] == "adamw"
+    assert "adam_rate" not in found.space.from_unit([0.5] * len(found.space), found.fixed)
+
+
+def test_where_the_points_of_a_curve_stand_is_not_searched(mistakes: Callable[..., list[str]]) -> None:
+    (mistake,) = mistakes(
+        "objective: gpt\ngoal: minimize val_bpb\nsearch: {eval_every: {choice: [2, 10]}}\nbudget: {trials: 2}\n"
+    )
+    assert "put it under fixed" in mistake

@@ -42,6 +42,13 @@ def notes(spec: Any, split_seed: int) -> tuple[str, ...]:
     return open_corpus(spec, split_seed).notes
 
 
+def documents_of(spec: Any, path: Path) -> list[bytes]:
+    """Documents of another file, read as those of a corpus are; see ``objectives.text.corpus``."""
+    from hpo.objectives.text import corpus
+
+    return corpus.documents_of(spec, path)
+
+
 def read(options: Mapping[str, Any]) -> Source:
     """Say what to do instead: a text has no rows.
 

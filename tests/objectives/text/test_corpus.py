@@ -297,3 +297,15 @@ def test_a_cut_is_between_characters_and_never_nothing(text: str, most: int) -> 
     place = reading.cut(data_[: most + 1], most)
     assert 0 < place <= most
     assert data_[:place].decode() + data_[place:].decode() == text
+
+
+def test_a_text_of_one_line_is_cut_between_words() -> None:
+    corpus = opened(write("word " * 4000, "one.txt"))
+    parts = [b"".join(part).decode() for part in ([t.encode() for t in corpus.texts(name)] for name in PARTS)]
+    assert "".join(parts) == "word " * 4000
+    assert all(len(part) > 1500 and part.strip().startswith("word") for part in parts)
+
+
+def test_a_long_line_leaves_validation_its_share() -> None:
+    corpus = opened(write("x " * 150_000 + "\n" + "short line\n" * 300, "long.txt"))
+    assert corpus.bytes["validation"] > 0.05 * sum(corpus.bytes.values())
