@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING
 
 from hpo.objectives.networks.transformer_recipe import TransformerRecipe
 from hpo.objectives.trainer.language import DEFAULTS, LANES, METRICS, horizon, size
-from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
+from hpo.objectives.trainer.text_recipe import TextRecipe
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential
@@ -31,32 +31,8 @@ def build(recipe: TransformerRecipe) -> Sequential:
     return transformer(causal=True, **vars(recipe))
 
 
-def data(
-    *,
-    data: Any = "stdlib",
-    split_seed: int = 0,
-    tokenizer: Literal["bytes", "char", "bpe"] = "bytes",
-    vocabulary: Annotated[int, AT_LEAST_1] = 1024,
-    context: Annotated[int, AT_LEAST_1] = 64,
-    pack: Literal["stream", "documents", "pad"] = "stream",
-    truncate: Literal["head", "tail", "window"] = "window",
-    score_bytes: Annotated[int, AT_LEAST_0] = 32768,
-) -> TextSplits:
-    """Number the text, and lay out rows of it.
-
-    Args:
-        tokenizer: bytes, the characters that occur, or pairs of bytes learnt from the training part.
-        vocabulary: symbols of bpe.
-        context: tokens that the model sees at a time.
-        pack: rows of a stream, of whole documents that do not see one another, or of one document each.
-        truncate: of documents longer than the context: the first tokens, the last, or all, cut in pieces.
-        score_bytes: validation text that a point is scored on; 0 for all there is.
-    """
-    from hpo.objectives.text.corpus import open_corpus
-    from hpo.objectives.text.tokenizers import tokenize
+def data(recipe: TextRecipe) -> TextSplits:
+    """Number the text, and lay out rows of it."""
     from hpo.objectives.trainer.text import TextSplits
 
-    corpus = open_corpus("stdlib" if data is None else data, split_seed)
-    return TextSplits(
-        tokenize(corpus, tokenizer, vocabulary), context, pack, truncate, score_bytes, split_seed=split_seed
-    )
+    return TextSplits.of(recipe)

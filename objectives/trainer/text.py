@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo.objectives.text import masking, packing
+from hpo.objectives.text.corpus import open_corpus
 from hpo.objectives.text.mixing import mixed
 from hpo.objectives.text.packing import Batch, Rows, Stream, Truncate
-from hpo.objectives.text.tokenizers import Tokenized, Tokens
+from hpo.objectives.text.tokenizers import Tokenized, Tokens, tokenize
+from hpo.objectives.trainer.text_recipe import Pack, TextRecipe
 from hpo.objectives.trainer.token_scores import TokenSums, rows_at_once
 from hpo.objectives.trainer.writing import found_out, written
 from hpo.search.terms.recipe import derive_seed
@@ -30,8 +32,6 @@ from hpo.search.terms.recipe import derive_seed
 Array: TypeAlias = NDArray[Any]
 TESTED = 1 << 18
 """Bytes of test text that a model is scored on: enough for 0.01 bits per byte, and no more time than training took."""
-
-Pack = Literal["stream", "documents", "pad"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,20 @@ class TextSplits:
             "tokenizer": tokenized.tokenizer, "symbols": tokenized.symbols, "tokens": tokenized.digest,
             "context": self.context, "pack": self.pack, "truncate": self.truncate, "split_seed": self.split_seed,
         }  # fmt: skip
+
+    @classmethod
+    def of(cls, recipe: TextRecipe, masking: Masking | None = None) -> TextSplits:
+        """Number the text of a recipe.
+
+        Raises:
+            DataError: it cannot be read, or is too little to be split.
+            UserError: there is no such tokenizer, or its vocabulary is too small.
+        """
+        corpus = open_corpus("stdlib" if recipe.data is None else recipe.data, recipe.split_seed)
+        return cls(
+            tokenize(corpus, recipe.tokenizer, recipe.vocabulary), recipe.context, recipe.pack, recipe.truncate,
+            recipe.score_bytes, masking, recipe.split_seed,
+        )  # fmt: skip
 
     def on(self, device: torch.device) -> TextData:
         """The same, to be gathered for a device; see ``TextData``."""
