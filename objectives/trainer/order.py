@@ -28,12 +28,12 @@ def generator(seed: int, purpose: str, epoch: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(derive_seed(seed, purpose, epoch)))
 
 
-def shuffled(seed: int, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def permuted(seed: int, places: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """What stands at some places of a random order of 0 .. count - 1: a Feistel network (Luby and Rackoff 1988).
 
     The network permutes the numbers below a power of four; one that is not below ``count`` is sent through again.
 
-    >>> sorted(shuffled(7, np.arange(10), 10).tolist()) == list(range(10))
+    >>> sorted(permuted(7, np.arange(10), 10).tolist()) == list(range(10))
     True
     """
     half = np.uint64(max(1, (int(count - 1).bit_length() + 1) // 2))

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo.objectives.trainer.order import Layout, generator, shuffled
+from hpo.objectives.trainer.order import Layout, generator, permuted
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.recipe import derive_seed
 
@@ -108,7 +108,7 @@ def _order(recipe: TrainingRecipe, point: int, cut: Layout, count: int, start: i
     index = np.empty_like(at)
     for number in np.unique(passes).tolist():
         inside = passes == number
-        index[inside] = shuffled(derive_seed(recipe.seed, "order", number), at[inside], count)
+        index[inside] = permuted(derive_seed(recipe.seed, "order", number), at[inside], count)
     return passes, index
 
 

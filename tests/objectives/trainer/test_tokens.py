@@ -15,7 +15,7 @@ from toylanes import PROBLEM, lane, train
 from hpo.objectives.trainer.epoch import Epoch
 from hpo.objectives.trainer.gradient_noise import NoiseRecord
 from hpo.objectives.trainer.losses import Loss
-from hpo.objectives.trainer.order import batch_rows, shuffled
+from hpo.objectives.trainer.order import batch_rows, permuted
 from hpo.objectives.trainer.plan import Place, StepPlan
 from hpo.objectives.trainer.samples import draw
 from hpo.objectives.trainer.tensors import IGNORED
@@ -57,11 +57,11 @@ def test_a_windows_gradient_is_that_of_the_whole_batch_however_it_is_cut(cut: tu
 
 @given(st.integers(0, 2**32), st.integers(1, 700))
 def test_an_order_holds_every_sample_once(seed: int, count: int) -> None:
-    assert sorted(shuffled(seed, np.arange(count), count).tolist()) == list(range(count))
+    assert sorted(permuted(seed, np.arange(count), count).tolist()) == list(range(count))
 
 
 def test_orders_look_random_and_differ_between_seeds() -> None:
-    first, second = (shuffled(seed, np.arange(100_000), 100_000) for seed in (1, 2))
+    first, second = (permuted(seed, np.arange(100_000), 100_000) for seed in (1, 2))
     assert (first == second).mean() < 1e-3
     assert abs(np.corrcoef(first[:-1], first[1:])[0, 1]) < 0.02
     assert abs(np.corrcoef(np.arange(100_000), first)[0, 1]) < 0.02
@@ -69,7 +69,7 @@ def test_orders_look_random_and_differ_between_seeds() -> None:
 
 def test_a_large_order_is_computed_where_it_is_asked_for() -> None:
     places = np.array([[0, 10**12], [5, 10**12 - 1]])
-    found = shuffled(3, places, 10**12 + 1)
+    found = permuted(3, places, 10**12 + 1)
     assert found.shape == places.shape
     assert len(set(found.ravel().tolist())) == 4
     assert found.max() <= 10**12
