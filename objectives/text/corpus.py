@@ -29,9 +29,10 @@ def open_corpus(spec: Any, split_seed: int) -> Corpus:
     """Find the documents of a corpus and split them.
 
     Of at least 20 documents, shares of 0.1 each (``validation``, ``test``) are drawn by the seed, at least one document
-    each. A corpus of fewer documents is cut along its text instead, each cut at the next line end, or space
-    where lines are long: first training, then validation, then test. With ``test: 0`` there is no test part. Documents of validation and test whose text, without
-    white space around it, also occurs in training stay where they are, and a note counts them.
+    each. A corpus of fewer documents is cut along its text instead, each cut at the next line end, or space where lines
+    are long: first training, then validation, then test. With ``test: 0`` there is no test part. Documents of
+    validation and test whose text, without white space around it, also occurs in training stay where they are, and a
+    note counts them.
 
     Args:
         spec: ``stdlib`` or ``{text: options}``; relative paths start from the working directory.
