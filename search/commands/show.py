@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> int:
         console.print("")
         for line in show.verdict(found):
             console.print(line)
-    ranked = found.ranked() if len(found.goals) == 1 else found.front()
+    ranked = found.leading() if len(found.goals) == 1 else found.front()
     if ranked:
         table = Table(
             "trial",

@@ -39,5 +39,8 @@ def main(arguments: argparse.Namespace) -> int:
         state = f"running ({one.running})" if one.running else rest
         best = one.ranked()[:1]
         value = f", best {', '.join(map(text.short, best[0].values))} (trial {best[0].number})" if best else ""
+        if one.winner and one.winner.candidates and len(one.goals) == 1:
+            first = one.winner.candidates[0]
+            value = f", winner {text.short(first.mean[0])} (trial {first.trial})"
         say(f"{one.name}: {state}; {counts}{value}")
     return 0

@@ -72,6 +72,13 @@ class StudyReport:
         complete = [trial for trial in self.trials if trial.state == "complete" and trial.values]
         return sorted(complete, key=lambda trial: (sign * trial.values[0], trial.number))
 
+    def leading(self) -> list[Trial]:
+        """Finalists in the order of their fresh runs, stopped ones too, then the other complete trials, best first."""
+        known = {trial.number: trial for trial in self.trials}
+        named = [candidate.trial for candidate in self.winner.candidates] if self.winner else []
+        finalists = [known[number] for number in named if number in known]
+        return finalists + [trial for trial in self.ranked() if trial.number not in named]
+
     def front(self) -> list[Trial]:
         """Complete trials that no other one beats in every goal (the Pareto front), best first goal first."""
         signs = [-1.0 if goal.startswith("maximize") else 1.0 for goal in self.goals]
