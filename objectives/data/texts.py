@@ -21,6 +21,9 @@ from typing import Any
 from hpo.objectives.data.options import missing_file, mistakes, names, shares
 from hpo.search.terms.errors import DataError
 
+FEWEST_PAIRS = 258
+"""Symbols of byte-level BPE without a single merge: bytes, separator and mask."""
+
 BUNDLED = ("stdlib",)
 """Corpora known by name: the sources of the Python standard library that runs this."""
 

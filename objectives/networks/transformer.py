@@ -44,14 +44,7 @@ def transformer(*, causal: bool = True, bias: bool = True, **knobs: Any) -> Sequ
     """
     own = TransformerRecipe(**knobs)
     _check(own)
-    if own.width % own.heads:
-        raise UserError(f"heads: a width of {own.width} cannot be cut into {own.heads} heads: take a divisor of it")
     size = own.width // own.heads
-    if own.positions == "rotary" and size % 2:
-        raise UserError(
-            f"positions: rotary turns pairs of dimensions, and {own.heads} heads of a width of {own.width} have {size} "
-            "each: take another width or number of heads, or learned positions"
-        )
     mup = own.parametrization == "mup"
     m, deep = (own.width / own.base_width, own.depth / own.base_depth) if mup else (1.0, 1.0)
     gpt2 = own.init == "gpt2"

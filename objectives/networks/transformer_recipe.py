@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_1, BELOW_1
 
 PositionKind = Literal["learned", "rotary"]
@@ -53,3 +54,17 @@ class TransformerRecipe:
     """depth at which mup is standard."""
     checkpoint_activations: bool = False
     """compute activations again in the backward pass, which saves memory."""
+
+    def __post_init__(self) -> None:
+        if self.heads < 1 or self.width < 1:
+            return  # told with the range
+        if self.width % self.heads:
+            raise UserError(
+                f"heads: a width of {self.width} cannot be cut into {self.heads} heads: take a divisor of it"
+            )
+        size = self.width // self.heads
+        if self.positions == "rotary" and size % 2:
+            raise UserError(
+                f"positions: rotary turns pairs of dimensions, and {self.heads} heads of a width of {self.width} have "
+                f"{size} each: take another width or number of heads, or learned positions"
+            )

@@ -29,8 +29,6 @@ MOST_CHARACTERS = 65_000
 """Kinds of characters with a symbol of their own, so that a number fits into 16 bits."""
 TRAINED_ON = 64 << 20
 """Bytes of text that pairs are counted in at most: more changes no merge that matters, and takes minutes."""
-FEWEST_PAIRS = 258
-"""Symbols of byte-level BPE without a single merge: bytes, separator and mask."""
 
 _PIECE = 1 << 16
 _UNKNOWN = 4

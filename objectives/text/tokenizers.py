@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hpo.objectives.data import texts
 from hpo.objectives.text import cache, encoders
 from hpo.objectives.text.corpus import Corpus, PartName
 from hpo.search.terms.errors import DataError, UserError, did_you_mean
@@ -171,10 +172,9 @@ def tokenize(corpus: Corpus, tokenizer: str, vocabulary: int) -> Tokenized:
     parts: list[object] = [corpus.key, tokenizer]
     if tokenizer == "bpe":
         encoders.needs_package()
-        if vocabulary < encoders.FEWEST_PAIRS:
+        if vocabulary < texts.FEWEST_PAIRS:
             raise UserError(
-                f"vocabulary {vocabulary} is too small for bpe: "
-                f"256 bytes, separator and mask take {encoders.FEWEST_PAIRS}"
+                f"vocabulary {vocabulary} is too small for bpe: 256 bytes, separator and mask take {texts.FEWEST_PAIRS}"
             )
         parts += [vocabulary, version("tokenizers")]
     name = f"tokens-{cache.key(*parts)}"

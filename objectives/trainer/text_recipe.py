@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from hpo.objectives.data.texts import FEWEST_PAIRS
+from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 Pack = Literal["stream", "documents", "pad"]
@@ -31,3 +33,9 @@ class TextRecipe:
     """of documents longer than the context: the first tokens, the last, or all, cut in pieces."""
     score_bytes: Annotated[int, AT_LEAST_0] = 32768
     """validation text that a point is scored on; 0 for all there is."""
+
+    def __post_init__(self) -> None:
+        if self.tokenizer == "bpe" and self.vocabulary < FEWEST_PAIRS:
+            raise UserError(
+                f"vocabulary {self.vocabulary} is too small for bpe: 256 bytes, separator and mask take {FEWEST_PAIRS}"
+            )

@@ -20,7 +20,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -116,6 +116,15 @@ class Objective:
         module = self._module()
         found = module.settle(fixed, space) if module is not None and hasattr(module, "settle") else None
         return found if isinstance(found, Settled) else Settled()
+
+    def recipes(self) -> list[type]:
+        """Dataclasses that a built-in objective's ``build`` and ``data`` take, which refuse what contradicts itself."""
+        if self.kind != "builtin" or not self.trained_by_suite:
+            return []
+        module = registry.load("objective", self.reference)
+        named = [next(iter(getattr(module, name).__annotations__.values()), "") for name in ("build", "data")]
+        found = [getattr(module, name, None) for name in named if isinstance(name, str) and name.isidentifier()]
+        return [kind for kind in found if isinstance(kind, type) and is_dataclass(kind)]
 
     @property
     def attempts(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -255,7 +256,10 @@ class Knobs:
         problem = ""
         for point in self.space.spread(_LOOKS, self.fixed):
             try:
-                recipes.take({**self.fixed, **point})
+                recipe = {**self.fixed, **point}
+                recipes.take(recipe)
+                for kind in self.objective.recipes() if self.objective is not None else ():
+                    kind(**{field.name: recipe[field.name] for field in fields(kind) if field.name in recipe})
             except UserError as error:
                 problem = problem or str(error)
             else:

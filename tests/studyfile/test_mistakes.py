@@ -249,3 +249,21 @@ def test_a_limit_of_the_budget_is_no_misspelt_key_even_where_it_is_near_one(mist
     assert mistakes(HEAD + RATE + "target: 0.1\nbudget: {trials: 5}\n") == [
         "4:1 unknown key 'target' | write budget: {target: ...}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "said"),
+    [
+        ("{width: 33, heads: 2}", "cannot be cut into 2 heads"),
+        ("{width: 36, heads: 4, positions: rotary}", "rotary turns pairs"),
+        ("{tokenizer: bpe, vocabulary: 100}", "too small for bpe"),
+    ],
+)
+def test_sizes_that_fit_in_no_trial_are_told_before_any(
+    mistakes: Callable[..., list[str]], fixed: str, said: str
+) -> None:
+    text = (
+        "objective: gpt\ngoal: minimize val_bpb\nsearch: {learning_rate: {float: [0.001, 0.1]}}\nbudget: {trials: 2}\n"
+    )
+    (mistake,) = mistakes(f"{text}fixed: {fixed}\n")
+    assert said in mistake
