@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 HERE = Path(__file__).resolve().parent
 SMALL: Row = {"width": 64, "depth": 4, "context": 64, "batch_size": 12, "learning_rate": 3e-3}
-TOKENS = 307_200  # of each tokenizer at equal tokens; as many bytes, and as much time as bytes take for these
+TOKENS = 204_800  # of each tokenizer at equal tokens; as many bytes, and as much time as bytes take for these
 
 MUON: Row = {"optimizer": "muon", "learning_rate": 0.02, "adam_rate": 3e-3, "momentum": 0.95, "clip_norm": 0.0}
 SEEDS = range(5)
@@ -49,7 +49,7 @@ def tokenizers(data: Path) -> Row:
             kind = {"tokenizer": trial["params_tokenizer"]}
             if kind["tokenizer"] == "bpe":
                 kind["vocabulary"] = int(trial["params_vocabulary"])
-            rows.append({**kind, "equal_tokens": float(trial["value"])})
+            rows.append({**kind, "equal_tokens": float(trial["val_bpb"])})
         recipe = {**SMALL, "max_steps": 0, "score_bytes": 0}
         every = [_cost(found, row) for row in rows]
         base = next(cost for cost in every if cost["tokenizer"] == "bytes")

@@ -15,6 +15,7 @@ from hpo.objectives.networks.layers import Sequential, Stack
 from hpo.objectives.networks.module import ModuleNetwork
 from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer import memory
+from hpo.objectives.trainer.heap import keep_freed_memory
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Data, Splits
 from hpo.objectives.trainer.training_recipe import MUP_OPTIMIZERS, TrainingRecipe
@@ -235,6 +236,7 @@ def device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if name == "cpu":
         torch.set_num_threads(1)  # models of this size lose by more, and bits may depend on the number
+        keep_freed_memory()
     elif (name.startswith("cuda") and not torch.cuda.is_available()) or (
         name == "mps" and not torch.backends.mps.is_available()
     ):
