@@ -19,7 +19,7 @@ from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.noise import Masks
 from hpo.objectives.trainer.penalties import Penalties
 from hpo.objectives.trainer.samples import draw
-from hpo.objectives.trainer.tensors import IGNORED
+from hpo.objectives.trainer.token_scores import IGNORED
 from hpo.search.terms.recipe import derive_seed
 
 

@@ -7,14 +7,16 @@ loss's own backward pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.func import vmap
 
-from hpo.objectives.trainer.tensors import Task
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
+
+Task: TypeAlias = Literal["classification", "regression"]
 
 
 class Loss:

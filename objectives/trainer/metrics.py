@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hpo.objectives.trainer.tensors import Data, Part
-
 METRICS = (
     "train_loss", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_f1_macro", "val_rmse", "val_mae", "val_r2",
     # of the batch, where it is chosen by the suite or its micro-batches are accumulated
@@ -35,7 +33,14 @@ def predict(forward: Callable[[Tensor], Tensor], inputs: Tensor, lanes: int, mos
 
 
 def score(
-    forward: Callable[[Tensor], Tensor], part: Part, data: Data, lanes: int, most: int | None
+    forward: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    classes: int,
+    deviation: float,
+    lanes: int,
+    most: int | None,
 ) -> list[dict[str, float]]:
     """Scores of each lane on arrays; where each token has a target, tokens count as samples.
 
@@ -45,21 +50,23 @@ def score(
 
     Args:
         forward: maps inputs [lanes, B, ...] to outputs.
-        part: what to score on.
-        data: what the part belongs to.
+        inputs: [n, ...].
+        targets: [n], or [n, positions] where each token has one.
+        classes: how many; 0 for regression.
+        deviation: of the target in its own units, by which it was standardized.
         lanes: how many.
         most: samples that the model is run on at a time at most; None for as many as is fast.
     """
     import torch
 
-    if part.targets.dim() > 1:
+    if targets.dim() > 1:
         from hpo.objectives.trainer.token_scores import ClassSums, rows_at_once, score_tokens
 
-        sums = ClassSums(lanes, part.classes, part.targets.device)
-        score_tokens(forward, part.inputs, part.targets, sums, rows_at_once(data.tokens, part.classes, most))
+        sums = ClassSums(lanes, classes, targets.device)
+        score_tokens(forward, inputs, targets, sums, rows_at_once(targets.shape[1], classes, most))
         return sums.scores()
-    outputs, targets = predict(forward, part.inputs, lanes, most), part.targets
-    columns = _classes(outputs, targets) if data.task == "classification" else _values(outputs, targets, data)
+    outputs = predict(forward, inputs, lanes, most)
+    columns = _classes(outputs, targets) if classes else _values(outputs, targets, deviation)
     names = list(columns)
     table = torch.stack([columns[name].double() for name in names], dim=1).tolist()
     return [dict(zip(names, row, strict=True)) for row in table]
@@ -90,13 +97,13 @@ def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _values(outputs: Tensor, targets: Tensor, data: Data) -> dict[str, Tensor]:
+def _values(outputs: Tensor, targets: Tensor, deviation: float) -> dict[str, Tensor]:
     off = outputs.squeeze(2) - targets
     loss = off.square().mean(dim=1)
     spread = (targets - targets.mean()).square().mean().clamp(min=1e-12)
     return {
         "loss": loss,
-        "rmse": loss.sqrt() * data.deviation,
-        "mae": off.abs().mean(dim=1) * data.deviation,
+        "rmse": loss.sqrt() * deviation,
+        "mae": off.abs().mean(dim=1) * deviation,
         "r2": 1 - loss / spread,
     }

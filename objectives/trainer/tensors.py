@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo.objectives.trainer import metrics
+from hpo.objectives.trainer.losses import Task
+from hpo.objectives.trainer.token_scores import IGNORED
 from hpo.search.terms.errors import DataError
 
-Task: TypeAlias = Literal["classification", "regression"]
-
 Array: TypeAlias = NDArray[Any]
-
-IGNORED = -1
-"""Target of a token that has none: it is neither learnt nor scored."""
 
 _NAMES = ("train", "validation", "test")
 
@@ -220,7 +217,9 @@ class Data:
         self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
     ) -> list[dict[str, float]]:
         """Scores of each lane on a part; see ``metrics.score``."""
-        return metrics.score(forward, part, self, lanes, most)
+        return metrics.score(
+            forward, part.inputs, part.targets, classes=part.classes, deviation=self.deviation, lanes=lanes, most=most
+        )
 
     def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
         """Nothing to look at."""

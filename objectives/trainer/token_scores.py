@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from hpo.objectives.trainer.tensors import IGNORED
+IGNORED = -1
+"""Target of a token that has none: it is neither learnt nor scored."""
 
 TOKENS = 8192
 """Most tokens of an evaluation call; fixed, so that bits do not depend on the other lanes."""

@@ -18,8 +18,7 @@ from hpo.objectives.trainer.losses import Loss
 from hpo.objectives.trainer.order import batch_rows, permuted
 from hpo.objectives.trainer.plan import Place, StepPlan
 from hpo.objectives.trainer.samples import draw
-from hpo.objectives.trainer.tensors import IGNORED
-from hpo.objectives.trainer.token_scores import ClassSums, TokenSums
+from hpo.objectives.trainer.token_scores import IGNORED, ClassSums, TokenSums
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.errors import UserError
 
