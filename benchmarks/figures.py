@@ -1,5 +1,6 @@
-"""Draw the figures of docs/search.md as SVG.
+"""Draw the figures of docs/search.md and docs/language-models.md as SVG.
 
+python benchmarks/figures.py tokenizers benchmarks/results/language.json docs/tokenizers.svg
 python benchmarks/figures.py regret benchmarks/results/recorded_lcbench.json docs/recorded-lcbench.svg
 python benchmarks/figures.py study lcbench.npz docs/freeze-thaw-study.svg
 """
@@ -117,14 +118,37 @@ def study(data: Path, index: int = 9, steps: int = 300) -> str:
     return plot.svg([t for t in (1, 2, 5, 10, 20, 50) if t <= table.horizon], ticks)
 
 
+def tokenizers(results: Path) -> str:
+    """Bits per byte against the bytes of a token: at equal tokens, equal time and equal bytes."""
+    rows = json.loads(results.read_text())["tokenizers"]["result"]["bits_per_byte"]
+    rows = sorted(rows, key=lambda row: (row["bytes_per_token"], row["tokenizer"]))
+    plot = Plot("bytes of text in a token", "validation, bits per byte", (0.9, 3.7), (2.6, 3.7))
+    colours = dict(zip(("equal bytes of text", "equal time", "equal tokens"), _COLOURS, strict=False))
+    for name, colour in colours.items():
+        points = [(row["bytes_per_token"], row[name.replace(" of text", "").replace(" ", "_")]) for row in rows]
+        plot.line(points, colour)
+        for point in points:
+            plot.dot(*point, colour, filled=True)
+    for row in rows:
+        x, low = plot._x(row["bytes_per_token"]), plot._y(row["equal_tokens"]) + 18
+        if row["tokenizer"] == "bpe":
+            plot.text(x, low, f"bpe {row['vocabulary']}", anchor="end")
+        elif row["tokenizer"] == "bytes":
+            plot.text(x, plot._y(row["equal_tokens"]) - 10, "bytes, char", anchor="start")
+    plot.legend(colours)
+    return plot.svg((1, 1.5, 2, 3), (2.75, 3, 3.25, 3.5))
+
+
 def main() -> None:
     """Draw one figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figure", choices=("regret", "study"))
+    parser.add_argument("figure", choices=("regret", "study", "tokenizers"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     options = parser.parse_args()
-    options.target.write_text({"regret": regret, "study": study}[options.figure](options.source))
+    options.target.write_text(
+        {"regret": regret, "study": study, "tokenizers": tokenizers}[options.figure](options.source)
+    )
 
 
 if __name__ == "__main__":
