@@ -218,7 +218,7 @@ def _along_the_text(name: str, documents: Index, validation: float, test: float)
     found = {row[3] for row in rows}
     if found != ({0, 1, 2} if test else {0, 1}):
         raise DataError(
-            f"{name} has too little text, or too few lines, to be cut into training, validation"
+            f"{name} has too little text to be cut into training, validation"
             f"{' and test' if test else ''}: it has {total} bytes"
         )
     table = np.array(rows, np.int64)

@@ -12,7 +12,8 @@ PIECE = 1 << 20
 """Bytes from which on a document is handed on in pieces."""
 REGION = 2 << 20
 """Bytes that are read at once at most."""
-_NEAR = 64 << 10
+_NEAR = 4 << 10
+_SHORT = 256
 _BLOCK = 1 << 16
 
 
@@ -81,13 +82,16 @@ def first_break(file: IO[bytes], start: int, end: int) -> int:
 
 
 def near_break(file: IO[bytes], start: int, end: int) -> int:
-    """Place to cut near ``start``: after a line end within 64 KiB, else before a space, else between two characters."""
+    """Place to cut near ``start``: after a line end within 4 KiB, else before a space, else between two characters.
+
+    The rest of a document that is shorter than a line is not cut.
+    """
     file.seek(start)
     data = file.read(min(_NEAR, end - start))
     found = data.find(b"\n")
     if found >= 0:
         return start + found + 1
-    if len(data) == end - start and len(data) < _NEAR // 16:
+    if end - start < _SHORT:
         return end
     space = data.find(b" ")
     if space >= 0:

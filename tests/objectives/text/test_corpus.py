@@ -214,7 +214,7 @@ def test_a_long_document_twice_is_seen_though_it_is_read_in_pieces(monkeypatch: 
         ("a.jsonl", b'{"text": "\\ud800"}\n', "half of a surrogate pair"),
         ("a.jsonl", b'{"text": "\xff"}\n', "a.jsonl:1 is not UTF-8"),
         ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 99, mtime=0)[:-9], "damaged or cut off"),
-        ("a.txt", b"one line without an end", "too few lines"),
+        ("a.txt", b"a", "too little text"),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_place_and_what_to_do(name: str, content: bytes, said: str) -> None:
