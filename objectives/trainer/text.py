@@ -142,8 +142,11 @@ class TextPart:
         found = np.empty(len(flat), np.int64)
         for start in range(0, len(flat), _COUNTED):
             here = slice(start, start + _COUNTED)
+            if words is not None and not length:
+                found[here] = self._data.hidden(self._gather(flat[here]), words[here])
+                continue
             targets = self._batch(flat[here], None if words is None else words[here]).targets
-            found[here] = (targets[:, : length or None] >= 0).sum(axis=1)
+            found[here] = (targets[:, :length] >= 0).sum(axis=1)
         return found.reshape(index.shape)
 
     def read(self, index: Tensor, keys: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -273,6 +276,12 @@ class TextData:
             batch.inputs, batch.documents, words, how.rate, how.unit, self.splits.tokenized, how.symbol, how.random
         )
         return Batch(hidden, targets, batch.documents)
+
+    def hidden(self, batch: Batch, words: Array) -> Array:
+        """How many tokens of each row training hides; cheaper than hiding them."""
+        how = self.splits.masking
+        assert how is not None
+        return masking.count(batch.inputs, batch.documents, words, how.rate, how.unit, self.splits.tokenized)
 
     def tensors(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the network is given, and the targets."""
