@@ -11,175 +11,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from scaled import SIZES, Array, covers, held, loss_above, runs_of, surface
 
 from hpo.search.describe.size import Size
 from hpo.search.report.plain import to_json
 from hpo.search.report.scaling.cells import cells_of
 from hpo.search.report.scaling.fit import Scaling, scale
 from hpo.search.report.scaling.lines import lines
-from hpo.search.report.scaling.optimum import LEAST_RATES, Optimum, optimum
+from hpo.search.report.scaling.optimum import Optimum
 from hpo.search.report.scaling.plain import plain
 from hpo.search.report.scaling.powerlaw import At, axes, loss_law, power_law
 from hpo.search.report.scaling.published import LAWS
-from hpo.search.report.scaling.runs import Run, Runs, Source, gather
+from hpo.search.report.scaling.runs import Run, Source, gather
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.trial import Trial
-
-Array = NDArray[np.float64]
-
-SIZES = (1e4, 4e4, 16e4, 64e4)
-
-
-def loss_above(best: Array | float, rate: Array) -> Array:
-    """What a rate costs: flat below the best one, steep above it, as training is."""
-    away = np.log(rate / best)
-    raised: Array = 0.4 * (np.exp(0.5 * away) - 1 - 0.5 * away)
-    return raised
-
-
-def tried(best: float, seed: int, *, trials: int = 24, noise: float = 0.01, floor: float = 2.0) -> tuple[Array, Array]:
-    """Rates over three decades about the best one, and what they reach."""
-    generator = np.random.default_rng(seed)
-    rate = best * np.exp(generator.uniform(-3.5, 3.5, trials) + generator.uniform(-0.5, 0.5))
-    return rate, floor + loss_above(best, rate) + noise * generator.standard_normal(trials)
-
-
-def covers(low: float | None, value: float, high: float | None) -> bool:
-    assert low is not None
-    assert high is not None
-    return low <= value <= high
-
-
-def runs_of(
-    law: Any, sizes: Sequence[tuple[float, float | None]], seed: int = 0, *, noise: float = 0.01, **recipe: Any
-) -> list[Run]:
-    """Runs of sizes whose best rate is ``law(n, d)``."""
-    found = []
-    for place, (n, d) in enumerate(sizes):
-        floor = 1.0 + 20.0 * n**-0.3
-        rates, costs = tried(law(n, d), 100 * seed + place, noise=noise, floor=floor)
-        for number, (rate, cost) in enumerate(zip(rates.tolist(), costs.tolist(), strict=True)):
-            known = {"learning_rate": rate, "width": round(math.sqrt(n)), "seed": number, **recipe}
-            found.append(Run(f"s{place}", number, n, d, 512.0, rate, cost, known))
-    return found
-
-
-def held(runs: Sequence[Run], goal: str = "minimize val_loss") -> Runs:
-    return Runs(goal, "learning_rate", tuple(runs), {"pruned": 3}, "tokens", "size(recipe)", ("s0", "s1"))
-
-
-# --- the best rate of a size ------------------------------------------------------------------------------------------
-
-
-@given(
-    best=st.floats(1e-5, 1.0), bend=st.floats(0.01, 1.0), skew=st.floats(-0.02, 0.05), shift=st.floats(-1, 1),
-    unit=st.floats(0.01, 100.0),
-)  # fmt: skip
-def test_the_lowest_point_of_a_cubic_surface_is_found_whatever_its_scale(
-    best: float, bend: float, skew: float, shift: float, unit: float
-) -> None:
-    away = np.linspace(-1.5, 1.5, 16) + 0.4 * shift
-    cost = unit * (1 + bend * away**2 + skew * bend * away**3)
-    found = optimum(best * np.exp(away), None, cost)
-    assert found.rate.estimate is not None
-    assert found.rate.estimate.value == pytest.approx(best, rel=1e-6)
-    assert found.cost is not None
-    assert found.cost.estimate is not None
-    assert found.cost.estimate.value == pytest.approx(unit, rel=1e-6)
-
-
-def test_a_planted_best_rate_lies_in_its_interval_about_as_often_as_it_says() -> None:
-    found = [optimum(*_split(tried(0.01, seed, noise=0.02))) for seed in range(1000, 1100)]
-    known = [one.rate.estimate for one in found if one.rate.estimate is not None]
-    assert len(known) > 70
-    assert sum(one.low <= 0.01 <= one.high for one in known) >= 0.9 * len(known)
-    assert float(np.median([one.high / one.low for one in known])) < 3
-
-
-def _split(data: tuple[Array, Array]) -> tuple[Array, None, Array]:
-    return data[0], None, data[1]
-
-
-def test_the_value_at_the_best_rate_has_no_winners_curse() -> None:
-    fitted, luckiest = [], []
-    for seed in range(60):
-        rate, cost = tried(0.01, seed, trials=40, noise=0.03)
-        found = optimum(rate, None, cost)
-        luckiest.append(float(cost.min()) - 2.0)
-        if found.cost is not None and found.cost.estimate is not None:
-            fitted.append(found.cost.estimate.value - 2.0)
-    assert float(np.mean(luckiest)) < -0.02
-    assert abs(float(np.mean(fitted))) < 0.012
-
-
-def test_what_the_worse_half_reached_does_not_matter() -> None:
-    rate, cost = tried(0.01, 3)
-    worse = np.where(cost > np.sort(cost)[11], 1e9, cost)
-    ours, theirs = optimum(rate, None, cost), optimum(rate, None, worse)
-    assert ours.rate.estimate == theirs.rate.estimate
-
-
-def test_the_same_trials_in_another_order_have_the_same_best_rate() -> None:
-    rate, cost = tried(0.01, 5)
-    order = np.random.default_rng(0).permutation(len(rate))
-    ours, theirs = optimum(rate, None, cost).rate.estimate, optimum(rate[order], None, cost[order]).rate.estimate
-    assert ours is not None
-    assert ours == theirs
-
-
-@pytest.mark.parametrize(
-    ("rate", "cost", "told"),
-    [
-        (np.geomspace(1e-4, 1e-2, 20), np.linspace(2, 1, 20) ** 2, "above 0.01, the highest rate tried: search up to"),
-        (np.geomspace(1e-4, 1e-2, 20), np.linspace(1, 2, 20) ** 2, "below 0.0001, the lowest rate tried: search"),
-        (np.geomspace(1e-4, 1e-2, 7), np.linspace(1, 2, 7), "7 of at least 8 complete trials"),
-        (np.tile([1e-3, 1e-2, 1e-1], 6), np.tile([2.0, 1.0, 2.0], 6), f"of at least {LEAST_RATES} different rates"),
-        (np.geomspace(1e-4, 1e-2, 20), np.random.default_rng(0).normal(size=20), "more trials between"),
-    ],
-)  # fmt: skip
-def test_a_best_rate_that_is_not_identified_is_told_with_what_to_search(rate: Array, cost: Array, told: str) -> None:
-    found = optimum(rate, None, cost)
-    assert found.rate.estimate is None
-    assert found.cost is None
-    assert told in found.rate.why
-
-
-def surface(seed: int, *, at_rate: float = 0.01, at_batch: float = 256.0, noise: float = 0.02) -> tuple[Array, ...]:
-    """Rates and batches on a ridge: larger batches want larger rates."""
-    generator = np.random.default_rng(seed)
-    batch = generator.choice(2.0 ** np.arange(4, 13), 40)
-    rate = at_rate * np.exp(generator.uniform(-3, 3, 40))
-    lean = np.log(batch / at_batch)
-    cost = 2 + loss_above(at_rate, rate / np.exp(0.5 * lean)) + 0.04 * lean**2
-    return rate, batch, cost + noise * generator.standard_normal(40)
-
-
-def test_a_planted_best_rate_and_batch_lie_in_their_intervals_about_as_often_as_they_say() -> None:
-    found = [optimum(*surface(seed)) for seed in range(1000, 1080)]
-    rates = [one.rate.estimate for one in found if one.rate.estimate is not None]
-    batches = [one.batch.estimate for one in found if one.batch is not None and one.batch.estimate is not None]
-    assert min(len(rates), len(batches)) > 70
-    assert sum(one.low <= 0.01 <= one.high for one in rates) >= 0.9 * len(rates)
-    assert sum(one.low <= 256 <= one.high for one in batches) >= 0.9 * len(batches)
-
-
-def test_the_best_rate_can_be_asked_for_at_a_batch() -> None:
-    found = optimum(*surface(1, noise=0.0), at=1024.0)
-    assert found.rate.estimate is not None
-    assert found.rate.estimate.value == pytest.approx(0.02, rel=0.15)  # 0.01 x (1024 / 256) ^ 0.5
-
-
-def test_a_batch_at_the_end_of_its_range_is_not_identified_and_the_rate_is() -> None:
-    rate, batch, _ = surface(0)
-    cost = 2 + loss_above(0.01, rate) + 0.1 * np.log(batch)
-    found = optimum(rate, batch, cost, at=256.0)
-    assert found.batch is not None
-    assert found.batch.estimate is None
-    assert "below 16, the lowest batch tried" in found.batch.why
-    assert found.rate.estimate is not None
-
 
 # --- laws over sizes --------------------------------------------------------------------------------------------------
 
