@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,16 +105,23 @@ def file_of(module: str) -> Path | None:
     return None
 
 
-def imports(path: Path) -> Iterator[Import]:
+def imports(path: Path) -> tuple[Import, ...]:
     """Every import of a file: at its top, in functions, for type checkers, and by ``import_module`` with a text."""
-    nodes = list(ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
+    return _imports(ROOT, path)
+
+
+@cache  # the files of a house do not change while they are looked at
+def _imports(root: Path, path: Path) -> tuple[Import, ...]:
+    nodes = list(ast.walk(ast.parse((root / path).read_text(encoding="utf-8"))))
     taken = [
         item for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "importlib" for item in node.names
     ]
     importers = {"__import__", "importlib.import_module", *(item.asname or item.name for item in taken)}
-    for node in nodes:
-        for module in _modules(node, module_of(path), importers):
-            yield Import(node.lineno, module, file_of(module))  # type: ignore[attr-defined]
+    return tuple(
+        Import(node.lineno, module, file_of(module))  # type: ignore[attr-defined]
+        for node in nodes
+        for module in _modules(node, module_of(path), importers)
+    )
 
 
 def _modules(node: ast.AST, own: str, importers: set[str]) -> Iterator[str]:

@@ -97,7 +97,7 @@ class Campaign:
     objective: str = OBJECTIVE
     name: str = "killed"
     unlogged: bool = False
-    forked: bool = False
+    forked: bool = True
     rng: random.Random = field(default_factory=random.Random)
     kills: Counter[str] = field(default_factory=Counter)
 
@@ -287,7 +287,9 @@ def left_alone(killed: Campaign, place: Callable[[str], str] | None = None) -> C
     """The same study, run without an interruption."""
     storage = place("whole") if place else killed.storage
     folder = killed.folder.with_name(f"{killed.folder.name}-{killed.name}-whole")
-    whole = Campaign(folder, killed.settings, storage, objective=killed.objective, name=killed.name)
+    whole = Campaign(
+        folder, killed.settings, storage, objective=killed.objective, name=killed.name, forked=killed.forked
+    )
     Path(f"{whole.log}.left").write_text("0")
     whole.finish()
     return whole

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forked
 
 from hpo.search.store import open_store
 
@@ -61,11 +62,20 @@ def write(folder: Path, **settings: Any) -> None:
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "hpo", "run", "--study", "study.yaml", *words]
+    return ["run", "--study", "study.yaml", *words]
 
 
-def run(folder: Path, *words: str, preexec: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), cwd=folder, capture_output=True, text=True, timeout=120, preexec_fn=preexec)
+def run(folder: Path, *words: str, before: Callable[[], None] = lambda: None) -> subprocess.CompletedProcess[str]:
+    process = Forked(command(*words), folder, before=before)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(process.pid, process.returncode, out, errors)
+
+
+def run_afresh(folder: Path, before: Callable[[], None]) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, whose privileges are those that ``before`` leaves to it."""
+    words = [sys.executable, "-m", "hpo", *command()]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, preexec_fn=before)
 
 
 def ends(folder: Path) -> list[tuple[str, str]]:
@@ -136,15 +146,10 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def read_until(process: subprocess.Popen[str], word: str) -> str:
-    """What a command says on standard output up to the line with a word."""
-    assert process.stdout is not None
-    told = ""
-    while word not in told:
-        line = process.stdout.readline()
-        assert line, told
-        told += line
-    return told
+def wait_until_said(process: Forked, word: str) -> None:
+    while word not in process.said():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +159,10 @@ def test_one_signal_stops_after_the_point_is_recorded_and_the_search_goes_on(
     tmp_path: Path, number: signal.Signals, executor: Any
 ) -> None:
     write(tmp_path, search={"mode": {"choice": ["slow"]}, "epochs": {"int": [2, 3]}}, executor=executor)
-    process = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked(command(), tmp_path)
     wait_for(tmp_path / "started")
     process.send_signal(number)
-    read_until(process, "stopping after this round is recorded")
+    wait_until_said(process, "stopping after this round is recorded")
     (tmp_path / "go").touch()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
@@ -171,10 +176,10 @@ def test_one_signal_stops_after_the_point_is_recorded_and_the_search_goes_on(
 
 def test_two_signals_stop_now(tmp_path: Path) -> None:
     write(tmp_path, search={"mode": {"choice": ["slow"]}})
-    process = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = Forked(command(), tmp_path)
     wait_for(tmp_path / "started")
     process.send_signal(signal.SIGINT)
-    read_until(process, "again to stop now")
+    wait_until_said(process, "again to stop now")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -192,7 +197,7 @@ def test_a_full_disk_ends_the_command_and_the_study_goes_on_when_there_is_room(t
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
-    done = run(tmp_path, preexec=small)
+    done = run(tmp_path, before=small)
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
     before = open_store(tmp_path / storage).read("study")
@@ -218,7 +223,7 @@ def test_a_folder_that_may_not_be_written_is_told_at_once(tmp_path: Path, storag
         if os.geteuid() == 0 and ctypes.CDLL(None).prctl(24, 1, 0, 0, 0):
             os._exit(77)
 
-    done = run(tmp_path, preexec=obey)
+    done = run_afresh(tmp_path, obey)
     if done.returncode == 77:
         pytest.skip("root cannot give up its privilege here")
     assert done.returncode == 2

@@ -42,7 +42,9 @@ def campaign(
     folder: Path, way: str, place: Callable[[str], str], *, kills: int, pause: float, **settings: Any
 ) -> Campaign:
     """Compare a study killed so often with one left alone."""
-    killed = Campaign(folder / "killed", {**WAYS[way], **settings}, place("killed"), pause, forked=kills > 10)
+    killed = Campaign(
+        folder / "killed", {**WAYS[way], **settings}, place("killed"), pause, forked=way != "inline" or kills > 10
+    )
     whole = left_alone(killed, place)
     killed.kill_until_done(kills)
     (check_grid if way == "grid" else check)(killed, whole)

@@ -44,7 +44,7 @@ def report(what: str, killed: Campaign) -> None:
 def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     confirm = {"top": 4, "seeds": 2 if kills < 10 else 9}
     settings = {**PROCESSES, "executor": "inline", "budget": {"trials": 5}, "confirm": confirm}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.05 if kills < 10 else 0.03, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.05 if kills < 10 else 0.03)
     killed.kill_until_done(kills, "confirm", spread=0.3)
     check(killed, left_alone(killed))
     report(f"fresh runs, {storage}", killed)
@@ -54,7 +54,7 @@ def test_fresh_runs_that_are_killed_are_those_of_a_study_left_alone(tmp_path: Pa
 @few("storage", "s.journal", "s.db", kills=(2, 100))
 def test_a_study_whose_workers_alone_are_killed_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     settings = {**PROCESSES, "budget": {"trials": 8 if kills < 10 else 400}}
-    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.06 if kills < 10 else 0.02, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", settings, storage, pause=0.06 if kills < 10 else 0.02)
     killed.kill_until_done(kills, "workers", spread=0.2)
     check(killed, left_alone(killed))
     report(f"workers alone, {storage}", killed)
@@ -70,7 +70,7 @@ def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
     settings = {"fixed": {"epochs": 9, "first": first}, **(ON_DISK if way == "freeze-thaw" else {"sampler": "random"})}
     if kills > 10:
         settings["budget"] = {"steps": 600}
-    killed = Campaign(tmp_path / "killed", settings, storage, objective=BETWEEN, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", settings, storage, objective=BETWEEN)
     left = Path(f"{killed.log}.left")
     left.write_text(str(kills))
     while killed.start().wait(timeout=300) != 0:
@@ -84,7 +84,7 @@ def test_a_kill_between_a_checkpoint_and_its_point_changes_nothing(
 @few("storage", "s.journal", "s.db", kills=(2, 50))
 def test_freeze_thaw_killed_with_everything_on_disk_is_one_left_alone(tmp_path: Path, storage: str, kills: int) -> None:
     settings = {**ON_DISK, "budget": {"steps": 60 if kills < 10 else 600}}
-    killed = Campaign(tmp_path / "killed", settings, storage, 0.03, BETWEEN, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", settings, storage, 0.03, BETWEEN)
     Path(f"{killed.log}.left").write_text("0")
     killed.kill_until_done(kills)
     check(killed, left_alone(killed))
@@ -129,10 +129,7 @@ NEIGHBOURS = {
 @few("way", *reversed(NEIGHBOURS), kills=(2, 30))
 def test_two_studies_killed_side_by_side_are_those_left_alone(tmp_path: Path, way: str, kills: int) -> None:
     settings = {"budget": {"trials": 20 if kills < 10 else 300}}
-    both = [
-        Campaign(tmp_path / folder, settings, place, 0.03, name=name, forked=kills > 10)
-        for name, folder, place in NEIGHBOURS[way]
-    ]
+    both = [Campaign(tmp_path / folder, settings, place, 0.03, name=name) for name, folder, place in NEIGHBOURS[way]]
     failed: list[BaseException] = []
 
     def run(killed: Campaign) -> None:
@@ -189,7 +186,7 @@ def results(folder: Path) -> set[str]:
 def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes_it(
     tmp_path: Path, aim: str, kills: int
 ) -> None:
-    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db")
     killed.finish()
     before, best = killed.finished(), killed.folder / "best.yaml"
     words = ("export", "killed", "--storage", "s.db", "--output", "best.yaml")
@@ -222,7 +219,7 @@ def test_a_killed_export_leaves_a_whole_file_or_none_and_the_same_command_writes
 def test_a_killed_train_leaves_a_whole_model_or_none_and_the_same_command_makes_it(
     tmp_path: Path, aim: str, kills: int
 ) -> None:
-    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", 0.0, LOGGED + SAVES, forked=kills > 10)
+    killed = Campaign(tmp_path / "killed", {"budget": {"trials": 6}}, "s.db", 0.0, LOGGED + SAVES)
     killed.finish()
     killed.finish("export", "killed", "--storage", "s.db", "--output", "best.yaml")
     there, before, killed.pause = results(killed.folder), killed.finished(), 0.03

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forked
 
 from hpo.search.report.study import report
 from hpo.search.store import open_store
@@ -83,13 +84,18 @@ def write(folder: Path, mode: str = "good", **settings: Any) -> None:
     (folder / "study.yaml").write_text(json.dumps(study))
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "hpo", "run", "--study", "study.yaml", *words]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder: Path, *words: str) -> Forked:
+    return Forked(["run", "--study", "study.yaml", *words], folder)
 
 
-def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit code and what was printed; it must end by itself."""
+def start_afresh(folder: Path, *before: str) -> subprocess.Popen[str]:
+    """The command in a process that imports all it needs, under another command where one is named."""
+    words = [*before, sys.executable, "-m", "hpo", "run", "--study", "study.yaml"]
+    return subprocess.Popen(words, cwd=folder, stdout=-1, stderr=-1, stdin=-3, text=True)
+
+
+def end(process: subprocess.Popen[str] | Forked) -> tuple[int | None, str, str]:
+    """Exit code, and what was printed; it must end by itself."""
     try:
         out, errors = process.communicate(timeout=60)
     finally:
@@ -97,11 +103,11 @@ def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, errors
 
 
-def run(folder: Path, *words: str) -> tuple[int, str, str]:
+def run(folder: Path, *words: str) -> tuple[int | None, str, str]:
     return end(start(folder, *words))
 
 
-def run_out_of_time(folder: Path, *words: str, lanes: int = 1) -> tuple[int, str, str]:
+def run_out_of_time(folder: Path, *words: str, lanes: int = 1) -> tuple[int | None, str, str]:
     """Run until time is up while steps hang; again, with more of it, where it was up before all lanes came that far."""
     study = json.loads((folder / "study.yaml").read_text())
     while True:
@@ -246,8 +252,7 @@ def test_a_signal_ends_within_its_grace_what_would_not_end(
 def test_under_nohup_the_end_of_the_terminal_ends_nothing(tmp_path: Path) -> None:
     write(tmp_path, "sleep")
     (tmp_path / "model.py").write_text(OBJECTIVE.replace("time.sleep(1000)", "time.sleep(1); return"))
-    command = [sys.executable, "-m", "hpo", "run", "study.yaml"]
-    process = subprocess.Popen(["nohup", *command], cwd=tmp_path, stdout=-1, stderr=-1, stdin=-3, text=True)
+    process = start_afresh(tmp_path, "nohup")
     wait_for(tmp_path / "started")
     process.send_signal(signal.SIGHUP)
     assert end(process)[0] == 0
@@ -257,7 +262,7 @@ def test_under_nohup_the_end_of_the_terminal_ends_nothing(tmp_path: Path) -> Non
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_the_command_starts_ends_it_with_a_message(tmp_path: Path, number: signal.Signals) -> None:
     write(tmp_path, budget={"trials": 100_000})  # however late the signal comes
-    process = start(tmp_path)
+    process = start_afresh(tmp_path)
     maps = Path(f"/proc/{process.pid}/maps")
     while process.poll() is None and "numpy" not in maps.read_text():
         time.sleep(0.002)
@@ -335,10 +340,8 @@ def test_fresh_runs_and_test_fit_into_the_minutes(tmp_path: Path) -> None:
     assert found.seconds == pytest.approx(sum(found.spent.values()), abs=0.01)
     assert "search " in out
     assert "fresh runs " in out
-    shown = subprocess.run(
-        [sys.executable, "-m", "hpo", "show", "study"], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-    assert next(line for line in out.splitlines() if "trials (" in line) in shown.stdout
+    shown, _ = Forked(["show", "study"], tmp_path).communicate()
+    assert next(line for line in out.splitlines() if "trials (" in line) in shown
 
 
 def test_where_time_ends_in_the_fresh_runs_the_seeds_that_all_have_decide(tmp_path: Path) -> None:

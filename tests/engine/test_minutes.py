@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forked
 
 from hpo.search.report.show import print_result
 from hpo.search.report.study import StudyReport, report
@@ -44,21 +43,11 @@ def write(folder: Path, **settings: Any) -> None:
     (folder / "study.yaml").write_text(json.dumps(study))
 
 
-def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
-    import os
-
-    command = [sys.executable, "-m", "hpo", "run", "--study", "study.yaml", *words]
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment},
-    )
+def start(folder: Path, *words: str, **environment: str) -> Forked:
+    return Forked(["run", "--study", "study.yaml", *words], folder, environment=environment)
 
 
-def end(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def end(process: Forked) -> tuple[int | None, str, str]:
     try:
         out, errors = process.communicate(timeout=120)
     finally:

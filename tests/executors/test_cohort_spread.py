@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,25 +51,6 @@ def spread(workers: Any) -> Iterator[Any]:
     yield workers
     for number in range(10):
         workers.evict(number)
-
-
-def test_a_function_is_called_in_a_worker_and_here_when_all_are_dead() -> None:
-    with closing(make(TASK, lanes=1, workers=2)) as spread:
-        places: Any = spread._places  # type: ignore[attr-defined]
-        for place in places:
-            assert spread.call(os.getpid) == place.worker._process.pid
-            os.kill(place.worker._process.pid, signal.SIGKILL)
-        assert spread.call(os.getpid) == os.getpid()
-
-
-def test_a_process_that_hands_out_trials_loads_nothing_to_train_them(tmp_path: Path) -> None:
-    code = """
-import sys, hpo
-hpo.run("lr-batch", trials=2, workers=2, confirm="none", fixed={"epochs": 1}, storage="trials.db")
-print([name for name in ("torch", "sklearn", "pandas") if name in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert done.stdout == "[]\n"
 
 
 def test_workers_move_in_step_as_one_cohort_of_as_many_lanes(spread: Any) -> None:
@@ -133,9 +113,27 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     executor.close()
 
 
-def test_there_is_at_least_one_worker() -> None:
-    with pytest.raises(UserError, match="at least one worker"):
-        make(TASK, workers=0)
+def test_a_process_that_hands_out_trials_loads_nothing_to_train_them_and_spends_its_steps_exactly(
+    tmp_path: Path,
+) -> None:
+    code = """
+import sys, hpo
+short = {"steps": 7, "confirm": "none", "fixed": {"epochs": 3}}
+found = hpo.run("lr-batch", workers=2, sampler="freeze-thaw", storage="s.db", **short).report
+print([name for name in ("torch", "sklearn", "pandas") if name in sys.modules])
+print(sum(len(trial.curve) for trial in found.trials))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "[]\n7\n"
+
+
+def test_a_function_is_called_in_a_worker_and_here_when_all_are_dead(spread: Any) -> None:
+    for number in range(2):  # whose workers may have been killed by the tests before
+        spread.admit(job(number))
+    for place in spread._places:
+        assert spread.call(os.getpid) == place.worker._process.pid
+        os.kill(place.worker._process.pid, signal.SIGKILL)
+    assert spread.call(os.getpid) == os.getpid()
 
 
 @pytest.mark.slow

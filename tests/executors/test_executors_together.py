@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from promises import promises
 
 import hpo
+from hpo.search.studyfile.plugins import requires
 from hpo.search.terms import registry
 from hpo.search.terms.trial import Trial
 
@@ -19,15 +21,44 @@ EPOCHS = 12
 WAYS = {str(plugin): plugin for name in registry.names("executor") for plugin in ways(name)}
 
 
-def marked(chosen: Iterable[str]) -> list[Any]:
-    """Those with workers take seconds to start."""
-    return [pytest.param(way, marks=pytest.mark.slow) if "workers" in WAYS[way].options else way for way in chosen]
+def marked(chosen: Iterable[str], heavy: Callable[[str], bool] = lambda way: True) -> list[Any]:
+    """Those with workers take seconds to start, those that import what the suite trains with most of all."""
+
+    def slow(way: str) -> bool:
+        return "workers" in WAYS[way].options and heavy(way)
+
+    return [pytest.param(way, marks=pytest.mark.slow) if slow(way) else way for way in chosen]
 
 
 SLOW = marked(WAYS)
+LIGHT = marked(WAYS, lambda way: "trained by suite" in requires("executor", WAYS[way].name))
 IN_STEP = marked(way for way in WAYS if promises("executor", WAYS[way].name, "same study"))
 """A study does not depend on which trial was faster."""
 FREEZE_THAW = {"sampler": "freeze-thaw", "budget": {"steps": 40}}
+
+OBJECTIVE = """
+import math, random
+
+def train(*, learning_rate: float = 0.01, width: int = 8, epochs: int = 12, seed: int = 0):
+    far, rng = abs(math.log10(learning_rate) + 2), random.Random(seed)
+    for epoch in range(1, epochs + 1):
+        yield {"val_loss": 0.3 * far + math.exp(-0.3 * epoch) + rng.gauss(0, 0.01)}
+"""
+
+
+Lightest = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Lightest:
+    """Settings for the lightest objective that an executor trains: its workers import what that needs."""
+    (tmp_path / "model.py").write_text(OBJECTIVE)
+
+    def lightest(way: str) -> dict[str, Any]:
+        suite_only = "trained by suite" in requires("executor", WAYS[way].name)
+        return {} if suite_only else {"objective": str(tmp_path / "model.py"), "data": None}
+
+    return lightest
 
 
 def search(way: Any, **changes: Any) -> list[Trial]:
@@ -37,7 +68,8 @@ def search(way: Any, **changes: Any) -> list[Trial]:
         "search": {"learning_rate": {"float": [1e-6, 1e-1], "log": True}}, "fixed": {"epochs": EPOCHS, "width": 8},
         "budget": {"trials": 14}, "confirm": "none", "seed": 1, "executor": way, "storage": ":memory:", **changes,
     }  # fmt: skip
-    return list(hpo.run(settings).report.trials)
+    given = {key: value for key, value in settings.items() if value is not None}
+    return list(hpo.run(given).report.trials)
 
 
 def plain(trials: list[Trial]) -> list[Any]:
@@ -55,9 +87,9 @@ def check_stops(trials: list[Trial]) -> list[Trial]:
     return pruned
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_learning_curve_says_what_it_expected_of_each_trial_it_stopped(way: str) -> None:
-    trials = search(WAYS[way].plain(), pruner="learning-curve")
+@pytest.mark.parametrize("way", LIGHT)
+def test_learning_curve_says_what_it_expected_of_each_trial_it_stopped(way: str, own: Lightest) -> None:
+    trials = search(WAYS[way].plain(), pruner="learning-curve", **own(way))
     best = min(value for trial in trials for _, value in trial.curve)
     for evidence in (trial.evidence for trial in check_stops(trials)):
         assert evidence["low"] <= evidence["predicted"] <= evidence["high"]
@@ -77,6 +109,15 @@ def test_lanes_that_move_in_step_give_the_same_trials_again(way: str, changes: d
     assert plain(search(WAYS[way].plain(), **changes)) == plain(search(WAYS[way].plain(), **changes))
 
 
+BOTH: tuple[dict[str, Any], ...] = ({"pruner": "learning-curve"}, FREEZE_THAW)
+
+
+@pytest.fixture(scope="module")
+def inline() -> list[Any]:
+    """The trials that one process trains, holding the paused ones."""
+    return [plain(search("inline", **changes)) for changes in BOTH]
+
+
 @pytest.mark.parametrize(
     "way",
     [
@@ -87,14 +128,16 @@ def test_lanes_that_move_in_step_give_the_same_trials_again(way: str, changes: d
     ],
     ids=str,
 )
-def test_with_one_lane_it_makes_no_difference_who_trains_and_what_is_held(way: dict[str, Any]) -> None:
-    for changes in ({"pruner": "learning-curve"}, FREEZE_THAW):
-        assert plain(search(way, **changes)) == plain(search("inline", **changes))
+def test_with_one_lane_it_makes_no_difference_who_trains_and_what_is_held(
+    way: dict[str, Any], inline: list[Any]
+) -> None:
+    for changes, expected in zip(BOTH, inline, strict=True):
+        assert plain(search(way, **changes)) == expected
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_freeze_thaw_spends_its_steps_to_the_last_and_not_one_more(way: str) -> None:
-    trials = search(WAYS[way].plain(), sampler="freeze-thaw", budget={"steps": 57, "trials": 12})
+@pytest.mark.parametrize("way", LIGHT)
+def test_freeze_thaw_spends_its_steps_to_the_last_and_not_one_more(way: str, own: Lightest) -> None:
+    trials = search(WAYS[way].plain(), sampler="freeze-thaw", budget={"steps": 57, "trials": 12}, **own(way))
     assert sum(len(trial.curve) for trial in trials) == 57
     assert len(trials) <= 12
     assert {trial.state for trial in trials} <= {"complete", "pruned"}
