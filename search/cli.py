@@ -7,7 +7,6 @@ trial failed, 4 the store or the disk failed, 130 interrupted; a bug keeps its t
 from __future__ import annotations
 
 import argparse
-import errno
 import io
 import os
 import sys
@@ -18,7 +17,15 @@ from typing import NoReturn
 from hpo.search.report.out import say
 from hpo.search.running import leaving, log
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, OutputError, StudyFileError, UserError, did_you_mean, without_secrets
+from hpo.search.terms.errors import (
+    DISK_FAILS,
+    HpoError,
+    OutputError,
+    StudyFileError,
+    UserError,
+    did_you_mean,
+    without_secrets,
+)
 from hpo.search.terms.warned import once
 
 _ORDER = (
@@ -71,7 +78,7 @@ def _main(words: list[str]) -> int:
         _drop_output()
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) or error.filename is not None:
+        if error.errno not in DISK_FAILS or error.filename is not None:
             raise
         _drop_output()
         say(f"hpo: the output cannot be written: {os.strerror(error.errno).lower()}", file=sys.stderr)

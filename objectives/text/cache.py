@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo.objectives.data.texts import FOLDER
-from hpo.search.terms.errors import DataError
+from hpo.search.terms.errors import DISK_FAILS, DataError, OutputError
 
 VERSION = 1
 """Of what is written; another one makes everything again."""
@@ -42,7 +42,8 @@ def folder(name: str, make: Callable[[Path], Mapping[str, Any]]) -> tuple[Path, 
         make: writes its files into an empty folder and returns what the header says beside their sizes, as plain data.
 
     Raises:
-        DataError: it cannot be written, for want of space for example; or whatever ``make`` raises.
+        OutputError: the disk is full, or fails.
+        DataError: it cannot be written for another reason; or whatever ``make`` raises.
     """
     path = FOLDER.absolute() / name
     header = _read(path)
@@ -54,7 +55,8 @@ def folder(name: str, make: Callable[[Path], Mapping[str, Any]]) -> tuple[Path, 
                 FOLDER.absolute().parent
             ):
                 raise DataError(f"{error.filename} cannot be read: {error.strerror}") from None
-            raise DataError(
+            raised = OutputError if error.errno in DISK_FAILS else DataError
+            raise raised(
                 f"what is made of a text cannot be kept in {FOLDER.absolute()} ({error.strerror}): "
                 "make room there, or start in another folder"
             ) from None

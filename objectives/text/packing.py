@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpo.objectives.text.mixing import shuffled
 from hpo.objectives.text.paging import Pages
 from hpo.objectives.text.tokenizers import Tokens
-from hpo.search.terms.errors import DataError
+from hpo.search.terms.errors import UserError
 
 Truncate = Literal["head", "tail", "window"]
 
@@ -59,13 +59,13 @@ class Stream:
         """Start the first window at a phase in 0 .. context - 1.
 
         Raises:
-            DataError: there is not a single window of this context.
+            UserError: there is not a single window of this context.
         """
         self.context, self.phase = context, phase
         self._pages = Pages(tokens.ids)
         self._targets = len(tokens.ids) - 1
         if self.samples(context - 1) < 1:
-            raise DataError(
+            raise UserError(
                 f"{self._targets} tokens are too few for windows of context {context}: "
                 f"choose at most {(self._targets + 1) // 2}, or name more text"
             )

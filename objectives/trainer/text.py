@@ -110,7 +110,7 @@ class TextPart:
         """Lay out the rows.
 
         Raises:
-            DataError: there is less text than a row takes.
+            UserError: there is less text than a row takes.
         """
         splits = data.splits
         self._data = data

@@ -31,7 +31,7 @@ from hpo.search.engine.watch import Watch
 from hpo.search.running.training import VALUE
 from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
-from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted, UserError, did_you_mean
+from hpo.search.terms.errors import EverythingFailed, HpoError, Interrupted, UserError, did_you_mean
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point
 from hpo.search.terms.trial import State
 from hpo.search.terms.value import FOLD
@@ -63,6 +63,7 @@ class Loop:
         """Set by a signal handler: end after the current round is recorded."""
         self._running: dict[int, Entry] = {}
         self._moved: list[int] = []  # in this round, to be judged
+        self._halted: HpoError | None = None  # what no trial can go on under
         self._began = time.monotonic() if began is None else began
         self._kept_time = 0.0
         self._bare: bool | None = None  # whether points are bare numbers, once one was seen
@@ -81,7 +82,8 @@ class Loop:
         Raises:
             Interrupted: ``stop`` was set; trials in flight are taken up by the next run.
             EverythingFailed: no trial succeeds.
-            UserError, DataError: the first trials show that none can.
+            UserError: the first point shows that no trial has the goal's metric.
+            DataError, OutputError: no trial can go on; those in flight are taken up by the next run.
             StoreError: the store cannot be written.
         """
         self._check_budget()  # it may be smaller than it was
@@ -157,14 +159,13 @@ class Loop:
             else:
                 wanted = " and ".join(goal.metric for goal in self.study.goals)
                 self._end(entry, "failed", f"the objective ended without a point that has {wanted}")
+        elif isinstance(event, Failed) and event.fatal is not None:
+            self._halted = self._halted or event.fatal(event.reason)
         elif isinstance(event, Failed):
             if event.detail:
                 self.ledger.note(entry, attributes.TRACEBACK, event.detail[-4000:])
             self.ledger.miss(entry)
             self._end(entry, "failed", event.reason)
-            if event.fatal:
-                self._commit()
-                raise DataError(event.reason)
         elif isinstance(event, Lost):
             self._lost(entry, event)
 
@@ -261,6 +262,9 @@ class Loop:
     # --- end --------------------------------------------------------------------------------------------------------
 
     def _check_stop(self) -> None:
+        if self._halted is not None:
+            self.rest()
+            raise self._halted
         if self.stop:
             self.rest()
             raise Interrupted("stopped; the same command goes on from here")

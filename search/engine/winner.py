@@ -140,13 +140,15 @@ def _tested(context: Context, winner: Winner, costs: Costs) -> Winner:
         context.progress.say("measuring the winner once on the test split")
     task, goals = context.study.task, context.study.goals
     try:
-        scores, reason = context.executor.call(scores_on_test, task, winner.recipe, goals)
+        scores, failed = context.executor.call(scores_on_test, task, winner.recipe, goals)
     except OutOfTime:
         watch.check()
         context.progress.say("time was up before the winner was measured on the test split: raise --minutes for that")
         return winner
     finally:
         costs.test += time.monotonic() - began
-    if reason:  # the search stands without it
-        context.progress.say(f"the winner could not be tested: {reason}")
+    if failed is not None and failed.fatal is not None:
+        raise failed.fatal(f"the winner could not be tested: {failed.reason}")  # the next run does it
+    if failed is not None:  # the search stands without it
+        context.progress.say(f"the winner could not be tested: {failed.reason}")
     return replace(winner, test=scores, measured=True)

@@ -25,7 +25,7 @@ from hpo.search.running.forks import stay
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Advice, DataError, OutOfTime, UserError
+from hpo.search.terms.errors import DISK_FAILS, Advice, DataError, OutOfTime, OutputError, UserError
 from hpo.search.terms.job import Failed, Finished, Job, Point, Task
 from hpo.search.terms.study import Goal
 
@@ -224,10 +224,12 @@ class Trainer:
             return failure(job.number, error, self.objective)
 
 
-def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]) -> tuple[dict[str, float] | None, str]:
+def scores_on_test(
+    task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]
+) -> tuple[dict[str, float] | None, Failed | None]:
     """Train once and measure the model on the test split: its scores, or why there are none.
 
-    Both are empty where the objective gives no model that can be tested.
+    Both are None where the objective gives no model that can be tested.
     """
     trainer = Trainer(task)
     try:
@@ -237,11 +239,11 @@ def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal])
     except (KeyboardInterrupt, OutOfTime):
         raise
     except BaseException as error:  # the objective's own
-        return None, failure(0, error, trainer.objective).reason
+        return None, failure(0, error, trainer.objective)
     if scores is None:
-        return None, ""
+        return None, None
     numbers = {name: _number(score) for name, score in scores.items()}
-    return {name: score for name, score in numbers.items() if score is not None and math.isfinite(score)}, ""
+    return {name: score for name, score in numbers.items() if score is not None and math.isfinite(score)}, None
 
 
 def _test_scores(run: Run, goals: Sequence[Goal]) -> Mapping[str, Any] | None:
@@ -306,8 +308,13 @@ def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) ->
 
 def failure(number: int, error: BaseException, objective: Objective) -> Failed:
     """A trial's end by an exception: a reason in one line, and the last frames in the user's file."""
-    if isinstance(error, (UserError, DataError, CommandFailed)):
-        return Failed(number, text_of(error), fatal=isinstance(error, DataError))
+    if isinstance(error, (DataError, OutputError)):
+        return Failed(number, text_of(error), fatal=type(error))
+    if isinstance(error, (UserError, CommandFailed)):
+        return Failed(number, text_of(error))
+    if isinstance(error, OSError) and error.errno in DISK_FAILS:  # no recipe's fault, and the next one's too
+        reason = f"{told(error)}{line_of(error, objective)}: make room there; the same command goes on from here"
+        return Failed(number, reason, _frames(error, objective), fatal=OutputError)
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))
     return Failed(number, told(error), _frames(error, objective))

@@ -8,7 +8,7 @@
     |-- DataError             2  a data set that cannot be trained on
     |-- EverythingFailed      3  a study in which no trial succeeded
     |-- StoreError            4  the store cannot be read or written
-    |-- OutputError           4  a disk fails under a result
+    |-- OutputError           4  a disk is full or fails under what is written
     `-- Interrupted         130  Ctrl-C, SIGTERM or SIGHUP stopped the search
     SpaceExhausted               internal: a sampler has no untried recipe left
     OutOfTime                    internal: the time of a step is up; no Exception, so that objectives let it pass
@@ -19,6 +19,7 @@ Anything else that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ _STORAGE = re.compile(r"storage[\"']?\s*[:=][\s\"']*")
 _FILE = re.compile(r"[\w./~+ -]*([\"',}#]|$)")
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
+
+DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Numbers of an OSError by which a disk says that it is full, or broken."""
 
 _LONG, _FEW = 6, 3
 """Letters from which on a word is taken for the beginning of a name, and how many such names are offered."""
@@ -89,7 +93,7 @@ class StoreError(HpoError):
 
 
 class OutputError(HpoError):
-    """A disk fails under a result that is written."""
+    """A disk is full or fails under what is written: a result, a cache, an objective's own files."""
 
     exit_code = 4
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from hpo.search.terms.errors import HpoError
+
 
 @dataclass(frozen=True)
 class Task:
@@ -71,13 +73,14 @@ class Finished:
 class Failed:
     """A trial raised: one-line reason, and the traceback's frames for ``hpo show``.
 
-    ``fatal`` says that no other trial can do better (the data cannot be read): the search stops.
+    ``fatal`` says that neither this trial is to blame nor could another do better, because data cannot be read or a
+    disk is full: the search stops with this error, and its next run takes the trial up.
     """
 
     number: int
     reason: str
     detail: str = ""
-    fatal: bool = False
+    fatal: type[HpoError] | None = None
 
 
 @dataclass(frozen=True)

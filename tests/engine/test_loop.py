@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -29,7 +30,7 @@ from hpo.search.pruners import none
 from hpo.search.running.training import Run, Trainer
 from hpo.search.store import Store, open_store
 from hpo.search.terms.budget import Budget
-from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted
+from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted, OutputError
 from hpo.search.terms.job import Event, Job, Point, Task
 from hpo.search.terms.study import Study
 
@@ -43,10 +44,6 @@ def train(*, x: float = 0.0, epochs: int = 6, seed: int = 0) -> Iterator[dict[st
 
 def failing(*, x: float = 0.0, seed: int = 0) -> float:
     raise ValueError("x is unlucky" if x > 0.5 else "x is wrong")
-
-
-def unreadable(*, x: float = 0.0, seed: int = 0) -> float:
-    raise DataError("the file is gone")
 
 
 class Lanes(Executor):
@@ -336,11 +333,34 @@ def test_everything_failing_is_told_with_the_commonest_reason(lanes: int) -> Non
     assert 5 <= len(reasons) <= 5 + lanes
 
 
-def test_data_that_cannot_be_read_ends_the_search_at_the_first_trial() -> None:
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (DataError("the file is gone"), DataError),
+        (OutputError("no room for the file"), OutputError),
+        (OSError(errno.ENOSPC, "no room for the file", "own.txt"), OutputError),
+    ],
+    ids=str,
+)
+def test_what_is_not_the_trials_fault_ends_the_search_and_the_next_run_takes_the_trial_up(
+    error: Exception, raised: type[Exception]
+) -> None:
+    gone: list[Exception] = [error]
+
+    def train(*, x: float = 0.0, epochs: int = 3, seed: int = 0) -> Iterator[float]:
+        for epoch in range(1, epochs + 1):
+            if epoch == 2 and gone:
+                raise gone.pop()
+            yield x + 1 / epoch
+
     store = open_store(":memory:")
-    with pytest.raises(DataError, match="the file is gone"):
-        search(study_of(unreadable, goal="minimize value", budget=Budget(trials=50)), store)
-    assert [trial.state.name for trial in _stored(store)] == ["FAIL"]
+    wanted = study_of(train, goal="minimize value", budget=Budget(trials=3))
+    with pytest.raises(raised, match="the file"):
+        search(wanted, store)
+    assert [trial.state.name for trial in _stored(store)] == ["RUNNING"]
+    search(wanted, store)
+    assert [trial.state.name for trial in _stored(store)] == ["COMPLETE"] * 3
+    assert all(list(trial.intermediate_values) == [1, 2, 3] for trial in _stored(store))
 
 
 def test_a_trial_that_another_program_enqueued_is_closed_with_a_reason() -> None:

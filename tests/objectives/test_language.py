@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import random
+import resource
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from forked import Forked
 
 from hpo.objectives.trainer import train_alone
 from hpo.objectives.trainer.lane import Lane
@@ -22,6 +25,7 @@ from hpo.objectives.trainer.text import TextData
 from hpo.objectives.trainer.together import Cohort
 from hpo.objectives.trainer.token_scores import TokenSums
 from hpo.search.cli import main
+from hpo.search.store import open_store
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, UserError
 from hpo.search.terms.job import Task
@@ -293,3 +297,37 @@ def test_which_character_an_unknown_one_is_has_its_price(tmp_path: Path, monkeyp
     plain = (targets >= 0).sum() * math.log2(data.symbols) / data.validation.bytes
     assert scored["bpb"] == pytest.approx(plain + price)
     assert price > 3
+
+
+def test_a_disk_too_full_for_the_tokens_ends_the_command_and_the_trial_is_taken_up_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine.txt").write_text("\n\n".join(" ".join(WORDS * 20) for _ in range(400)), encoding="utf-8")
+    knobs = {**SMALL, "max_steps": 2, "eval_every": 1, "data": None, "seed": None}
+    study = {
+        "name": "full", "objective": "gpt", "goal": "minimize val_bpb", "pruner": "none", "budget": {"trials": 2},
+        "data": {"text": {"path": "mine.txt", "documents": "blank"}}, "search": {"dropout": {"float": [0, 0.5]}},
+        "fixed": {knob: value for knob, value in knobs.items() if value is not None}, "confirm": "none",
+    }  # fmt: skip
+    (tmp_path / "full.yaml").write_text(json.dumps(study))
+
+    def small() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    words = ["run", "full.yaml", "--quiet"]
+    full = Forked(words, tmp_path, before=small)
+    _, errors = full.communicate(timeout=120)
+    assert full.returncode == 4, errors
+    assert errors.count("make room there") == len(errors.splitlines()) == 1
+    assert [trial.state.name for trial in _trials(tmp_path)] == ["RUNNING"]
+    again = Forked(words, tmp_path)
+    _, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert [trial.state.name for trial in _trials(tmp_path)] == ["COMPLETE"] * 2
+
+
+def _trials(folder: Path) -> list[Any]:
+    snapshot = open_store(folder / "hpo.db").read("full")
+    assert snapshot is not None
+    return list(snapshot.trials)

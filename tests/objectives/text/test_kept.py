@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from hpo.objectives.text import cache
 from hpo.objectives.text.tokenizers import TOKENIZERS, Tokenized, tokenize
-from hpo.search.terms.errors import DataError
+from hpo.search.terms.errors import DataError, HpoError, OutputError
 
 HERE = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -107,13 +107,15 @@ assert told == {"told": 1} and (folder / "a").read_text() == "b"
     assert Path("made").read_text() == "x"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
-def test_a_full_disk_is_a_message_and_leaves_nothing_behind(number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "raised"), [(errno.ENOSPC, OutputError), (errno.EDQUOT, OutputError), (errno.EROFS, DataError)]
+)
+def test_a_full_disk_is_a_message_and_leaves_nothing_behind(number: int, raised: type[HpoError]) -> None:
     def make(aside: Path) -> dict[str, Any]:
         (aside / "half").touch()
         raise OSError(number, os.strerror(number))
 
-    with pytest.raises(DataError, match=rf"{os.strerror(number)}\): make room there"):
+    with pytest.raises(raised, match=rf"{os.strerror(number)}\): make room there"):
         cache.folder("it", make)
     assert not list(Path(".hpo/text").glob("it*/"))
 

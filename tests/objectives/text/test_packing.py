@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpo.objectives.text import packing
 from hpo.objectives.text.tokenizers import Tokens
-from hpo.search.terms.errors import DataError
+from hpo.search.terms.errors import UserError
 
 HERE = settings(max_examples=50)
 
@@ -118,7 +118,7 @@ def test_a_stream_makes_every_token_behind_its_phase_a_target_once(
     found = tokens(lengths)
     targets = len(found.ids) - 1
     if (targets + 1) // 2 < context:
-        with pytest.raises(DataError, match="too few"):
+        with pytest.raises(UserError, match="too few"):
             packing.stream(found, context)
         return
     phase = drawn.draw(st.integers(0, context - 1))
