@@ -1,8 +1,10 @@
 """What is made of a text once and kept on disk: folders under ``.hpo/text``, each whole or not there.
 
 A folder is written aside and renamed; of several processes that want the same one, one makes it and the others wait.
-Its header has the sizes of its files and a digest of itself, so a damaged or truncated folder is noticed and made
-again without reading all of it. Everything here may be deleted whenever nothing runs.
+Its header has what its files were when they were written, and a digest of itself, so a damaged, truncated or changed
+folder is noticed and made again. Files of gigabytes are not read for that each time: of one as large and as old as it
+was written, a sample of blocks is compared, which small files are whole; of one with another time, as a copy has it or
+what somebody wrote to, all of it, once in a process. Everything here may be deleted whenever nothing runs.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ VERSION = 1
 """Of what is written; another one makes everything again."""
 
 _HEADER = "header.json"
+_BLOCK, _SAMPLED = 1 << 14, 64
+"""Bytes of a block, and how many of a large file are compared: its first, its last, and others evenly between."""
+
+_proved: set[tuple[str, int, int, int]] = set()  # files of another time that were read whole, as they were then
 _TOLD_AFTER = 1.5
 
 
@@ -74,8 +80,8 @@ def _make(path: Path, make: Callable[[Path], Mapping[str, Any]]) -> dict[str, An
         try:
             aside.mkdir()
             told = dict(make(aside))
-            sizes = {file.name: file.stat().st_size for file in sorted(aside.iterdir())}
-            text = json.dumps({"told": told, "sizes": sizes})
+            files = {file.name: _facts(file) for file in sorted(aside.iterdir())}
+            text = json.dumps({"told": told, "files": files})
             header = {"text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
             (aside / _HEADER).write_text(json.dumps(header), encoding="utf-8")
             for file in aside.iterdir():  # else a power cut could leave a whole name for half a file
@@ -94,12 +100,47 @@ def _read(path: Path) -> dict[str, Any] | None:
         if hashlib.sha256(header["text"].encode()).hexdigest() != header["digest"]:
             return None
         found = json.loads(header["text"])
-        if any((path / name).stat().st_size != size for name, size in found["sizes"].items()):
+        if not all(_is_as_written(path / name, facts) for name, facts in found["files"].items()):
             return None
         told: dict[str, Any] = found["told"]
         return told
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    """What a file is, as the header keeps it."""
+    found = file.stat()
+    return {"size": found.st_size, "time": found.st_mtime_ns, "sample": _sample(file), "digest": _digest(file)}
+
+
+def _is_as_written(file: Path, facts: Mapping[str, Any]) -> bool:
+    found = file.stat()
+    if found.st_size != facts["size"] or _sample(file) != facts["sample"]:
+        return False
+    if found.st_mtime_ns == facts["time"]:
+        return True
+    known = (str(file), found.st_ino, found.st_size, found.st_mtime_ns)
+    if known not in _proved and _digest(file) != facts["digest"]:
+        return False
+    _proved.add(known)
+    return True
+
+
+def _sample(file: Path) -> str:
+    """Digest of some blocks of a file, of all of a small one."""
+    digest, blocks = hashlib.sha256(), -(-file.stat().st_size // _BLOCK)
+    chosen = range(blocks) if blocks <= _SAMPLED else (i * (blocks - 1) // (_SAMPLED - 1) for i in range(_SAMPLED))
+    with file.open("rb") as opened:
+        for block in chosen:
+            opened.seek(block * _BLOCK)
+            digest.update(opened.read(_BLOCK))
+    return digest.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _sync(file: Path) -> None:

@@ -67,7 +67,7 @@ def damage(path: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("name", "how"),
     [(name, how) for name in ("train.ids", "validation.starts", "bpe.json", "header.json") for how in
-     ("missing", "longer", "shorter")] + [("header.json", "changed")],
+     ("missing", "longer", "shorter", "changed")],
 )  # fmt: skip
 def test_damaged_files_are_noticed_and_made_again(name: str, how: str) -> None:
     whole = tokenize(lines(), "bpe", 270)
@@ -77,6 +77,31 @@ def test_damaged_files_are_noticed_and_made_again(name: str, how: str) -> None:
     again = tokenize(lines(), "bpe", 270)
     assert again.train.ids.tolist() == expected
     assert again.decode(again.validation.ids) == "".join(lines().texts("validation"))
+
+
+@pytest.mark.parametrize("size", [1000, 5_000_000])
+def test_a_changed_byte_is_noticed_whatever_the_time_of_the_file_says_and_a_copy_is_none(size: int) -> None:
+    content, made = bytes(range(256)) * (size // 256), []
+
+    def make(aside: Path) -> dict[str, Any]:
+        (aside / "it").write_bytes(content)
+        made.append(aside)
+        return {}
+
+    folder, _ = cache.folder("it", make)
+    before = (folder / "it").stat()
+    os.utime(folder / "it", ns=(0, 0))
+    cache.folder("it", make)
+    assert len(made) == 1, "another time alone"
+    damage(folder / "it", "changed")
+    cache.folder("it", make)
+    assert len(made) == 2, "with another time, wherever it is"
+    with (folder / "it").open("r+b") as file:
+        file.write(b"x")
+    os.utime(folder / "it", ns=(before.st_atime_ns, before.st_mtime_ns))
+    cache.folder("it", make)
+    assert len(made) == 3, "among the blocks that are compared"
+    assert (folder / "it").read_bytes() == content
 
 
 def test_what_is_left_of_a_killed_process_does_no_harm() -> None:
