@@ -2,7 +2,7 @@
 
 ::
 
-    training_recipe   every knob of a training run, one typed dataclass; plan, schedules, growth follow from it
+    training_recipe   every knob of a training run, one typed dataclass; plan, length, schedules, growth follow from it
     tensors, splits   the data as tensors
     order, noise      which samples and which dropout masks a lane sees, from its own seed
     samples, augment, feed   the samples of each tick, gathered ahead
@@ -25,6 +25,7 @@ from hpo.search.terms.threads import REPRODUCIBLE, set_environment
 if TYPE_CHECKING:
     from hpo.objectives.trainer.alone import Fitted, train_alone
     from hpo.objectives.trainer.lanes import open_lanes
+    from hpo.objectives.trainer.length import steps_of
     from hpo.objectives.trainer.problem import call
     from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
@@ -36,9 +37,10 @@ _HOMES = {
     "open_lanes": "lanes",
     "TrainingRecipe": "training_recipe",
     "call": "problem",
+    "steps_of": "length",
 }
 
-__all__ = ["Fitted", "TrainingRecipe", "call", "open_lanes", "train_alone"]
+__all__ = ["Fitted", "TrainingRecipe", "call", "open_lanes", "steps_of", "train_alone"]
 
 
 def __getattr__(name: str) -> object:

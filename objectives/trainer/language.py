@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hpo.objectives.trainer.training_recipe import rows_of
+from hpo.objectives.trainer.length import rows_of, steps_of
 from hpo.search.terms.knobs import says_length
 
 METRICS = (
@@ -54,11 +54,9 @@ def steps(recipe: Mapping[str, Any]) -> int | None:
     """
     tokens = recipe.get("max_tokens") or 0
     limit = recipe.get("max_steps", 0 if says_length(recipe) else DEFAULTS["max_steps"])
-    ends = [int(limit)] if limit else []
-    if tokens:
-        context = int(recipe["context"])
-        ends.append(-(-rows_of(tokens, context) // (step_tokens(recipe) // context)))
-    return max(1, min(ends)) if ends else None
+    context = int(recipe["context"]) if tokens else 0
+    batch = step_tokens(recipe) // context if tokens else 1
+    return steps_of(batch, max_steps=int(limit), max_tokens=tokens, context=context)
 
 
 def step_tokens(recipe: Mapping[str, Any]) -> int:

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpo.objectives.trainer.language import POINTS
+from hpo.objectives.trainer.length import rows_of, steps_of
 from hpo.objectives.trainer.order import Layout, layout
-from hpo.objectives.trainer.training_recipe import TrainingRecipe, rows_of
+from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.errors import UserError
 
 
@@ -150,7 +151,7 @@ class StepPlan(Plan):
     def _converged(self) -> int:
         """Steps that the samples make; the batch grows over points, whose number follows from the steps."""
         recipe = self._recipe
-        total = -(-self._most // recipe.first_batch)
+        total = steps_of(recipe.first_batch, samples=self._most) or 1
         if recipe.batch_schedule == "fixed":  # a thousand passes over a large text have too many points to go through
             return min(total, recipe.max_steps or total)
         for _ in range(POINTS):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal
 
 from hpo.objectives.trainer.field_values import values_of
+from hpo.objectives.trainer.length import rows_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, POSITIVE, Range
 
@@ -21,11 +22,6 @@ DECOUPLED = frozenset({"adamw", "lion", "muon"})
 """Optimizers under which weight decay is decoupled from the gradient."""
 MUP_OPTIMIZERS = ("adam", "adamw", "lion", "muon")
 """Those whose steps do not grow with the gradient, so that one table of rates serves all (see networks/transformer)."""
-
-
-def rows_of(tokens: float, context: int) -> int:
-    """Rows of ``context`` tokens that come nearest to so many tokens; one at least."""
-    return max(1, round(tokens / context))
 
 
 @dataclass(frozen=True)

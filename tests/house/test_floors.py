@@ -28,6 +28,7 @@ PURE_FILES = (
     "search/running/forks.py",
     "objectives/trainer/field_values.py",
     "objectives/trainer/language.py",
+    "objectives/trainer/length.py",
     "objectives/trainer/training_recipe.py",
 )  # fmt: skip
 """Files of other rooms that the front end reads."""

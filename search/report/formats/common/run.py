@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -305,11 +304,11 @@ _OFTEN = ("optimizer", "schedule", "warmup", "weight_decay", "clip_norm")
 
 def _steps(training: Any, knobs: Mapping[str, Any], context: int, samples: int | None) -> int | None:
     """Optimizer steps of the run, by whichever of its ends is known and comes first."""
-    batch = training.first_batch
-    ends = [training.max_steps] if training.max_steps else []
-    if context and (tokens := int(knobs.get("max_tokens") or 0)):
-        ends.append(math.ceil(max(1, round(tokens / context)) / batch))
+    batch, tokens = training.first_batch, int(knobs.get("max_tokens") or 0)
     if samples is not None:
-        whole = math.ceil(training.epochs * samples / batch) if context else training.epochs * -(-samples // batch)
-        ends.append(whole)
-    return min(ends, default=None)
+        across = context or training.eval_every or training.max_tokens  # steps go on from one pass into the next
+        samples = training.epochs * (samples if across else -(-samples // batch) * batch)
+    steps: int | None = registry.part("trainer").steps_of(
+        batch, max_steps=training.max_steps, max_tokens=tokens, context=context, samples=samples
+    )
+    return steps
