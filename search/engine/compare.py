@@ -19,6 +19,7 @@ from hpo.search.store import Store
 from hpo.search.studyfile.budget import TRIALS
 from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms.budget import Budget
+from hpo.search.terms.errors import UserError
 from hpo.search.terms.study import Plugin, Study
 
 _SHARE = 4
@@ -69,6 +70,9 @@ def compare(
     kept in ``store`` and taken up again like any study; those of ``warm_start`` are read from ``earlier``. Nothing is
     confirmed: the search itself is what is compared. Few trials are trained few at a time, else all would have begun
     before any could learn from another.
+
+    Raises:
+        UserError: trials have more points than the objective says, so that their number is no number of steps.
     """
     steps = study.budget.steps or _steps(study)
     study = _narrowed(study, steps, say)
@@ -89,6 +93,8 @@ def compare(
             )
             engine.run(one, store=store, earlier=earlier, fresh=fresh, grace=grace)
             reports.append(report(store, one.name))
+            if study.budget.steps is None:
+                _check_length(study, reports[-1])
         curves = tuple(best_so_far(one) for one in reports)
         seconds = statistics.fmean(one.seconds for one in reports)
         trials = statistics.fmean(len(one.trials) for one in reports)
@@ -142,5 +148,21 @@ def _steps(study: Study) -> int:
 
 
 def _horizon(study: Study) -> int:
-    """Points of a complete trial."""
-    return horizon_of(describe(study.objective, study.folder), study.space)(study.fixed) or 1
+    """Points of a complete trial; one where the objective does not say, as of one that returns a number."""
+    return _said(study) or 1
+
+
+def _said(study: Study) -> int | None:
+    return horizon_of(describe(study.objective, study.folder), study.space)(study.fixed)
+
+
+def _check_length(study: Study, found: StudyReport) -> None:
+    """Refuse to go on where what was taken for a trial's only point was the first of many."""
+    longest = max((len(trial.curve) for trial in found.trials), default=0)
+    if longest > 1 and _said(study) is None:
+        trials = study.budget.trials or TRIALS
+        raise UserError(
+            f"how many points a trial of {describe(study.objective, study.folder).label} has is not known, for it has "
+            f"no knob epochs; one had {longest} at least. Say how many steps each search may take: "
+            f"{trials} trials of {longest} points are --steps {trials * longest}"
+        )

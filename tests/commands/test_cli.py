@@ -304,6 +304,20 @@ def test_compare_trains_few_trials_few_at_a_time_so_that_searches_differ(place, 
     assert one["trials"] != two["trials"], "pruning pays for further trials"
 
 
+def test_compare_asks_for_steps_where_nothing_says_how_many_points_a_trial_has(place, capsys):
+    Path("rounds.py").write_text(
+        "def train(*, x: float = 0.0, rounds: int = 4):\n"
+        "    for i in range(rounds):\n        yield {'loss': x + 1 / (i + 1)}\n"
+    )
+    Path("rounds.yaml").write_text(
+        "objective: ./rounds.py\ngoal: minimize loss\nsearch: {x: {float: [0, 1]}}\nbudget: {trials: 6}\n"
+    )
+    words = ["compare", "rounds.yaml", "--with-sampler", "tpe", "--with-sampler", "random", "--seeds", "1"]
+    assert main(words) == 2
+    assert "6 trials of 4 points are --steps 24" in capsys.readouterr().err
+    assert main([*words, "--steps", "24"]) == 0
+
+
 @pytest.mark.parametrize("own", ["hpo.db", "own.db"])
 def test_compare_finds_the_studies_of_warm_start_in_the_studys_own_store(place, capsys, own):
     assert main(["run", "bowl.yaml", "--quiet", "--storage", own]) == 0
