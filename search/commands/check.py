@@ -9,13 +9,13 @@ import argparse
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
-from hpo.search.describe.objective import describe
+from hpo.search.describe.objective import COMMAND, describe
 from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import text
 from hpo.search.report.out import say
 from hpo.search.terms.domain import Choice, Domain, spans_decades
 from hpo.search.terms.errors import without_secrets
-from hpo.search.terms.study import Study
+from hpo.search.terms.study import Plugin, Study
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,16 @@ def main(arguments: argparse.Namespace) -> int:
 
 def summary(study: Study) -> str:
     """What will be searched, in a few lines."""
-    lines = [f"{study.name}: {study.question}".rstrip(": "), f"  goal     {', '.join(map(str, study.goals))}"]
+    objective = describe(study.objective, study.folder)
+    data = study.data if study.data is not None else objective.default_data
+    lines = [
+        f"{study.name}: {study.question}".rstrip(": "),
+        f"  trains   {without_secrets(study.objective.removeprefix(COMMAND))}",
+    ]
+    if data is not None:
+        told = data if isinstance(data, str) else ", ".join(str(Plugin(kind, data[kind] or {})) for kind in data)
+        lines.append(f"  data     {without_secrets(told)}")
+    lines.append(f"  goal     {', '.join(map(str, study.goals))}")
     for parameter in study.space:
         when = "".join(f", when {n} is {' or '.join(map(text.number, v))}" for n, v in parameter.when)
         lines.append(f"  search   {parameter.name}: {_domain(parameter.domain)}{when}")
