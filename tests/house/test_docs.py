@@ -151,8 +151,8 @@ def shorter(study: str) -> list[str]:
         sizes = {"epochs": 2}
     if known.objective in ("gpt", "masked"):
         sizes = {"max_steps": 2, "eval_every": 1, "score_bytes": 500}
-        if "tokens_per_step" in known.fixed:
-            sizes["tokens_per_step"] = 512
+        small = {"tokens_per_step": 512, "depth": 1, "width": 32, "heads": 2, "context": 32}
+        sizes |= {knob: size for knob, size in small.items() if knob in known.fixed}
     one = ["--workers", "1"] if known.data == "stdlib" else []  # the process in which that is a small one
     return [*one, *(word for knob, size in sizes.items() for word in ("--set", f"{knob}={size}"))]
 
