@@ -111,6 +111,12 @@ def found_mistakes(options: Mapping[str, Any], base: Path) -> list[str]:
     return found
 
 
+def _title(named: Sequence[str]) -> str:
+    """What messages call files and patterns."""
+    first = named[0] if glob.has_magic(named[0]) else Path(named[0]).name
+    return first if len(named) == 1 else f"{first} (and {len(named) - 1} more)"
+
+
 def texts(spec: Any) -> Texts:
     """The files of a corpus.
 
@@ -134,7 +140,7 @@ def texts(spec: Any) -> Texts:
     named = names(options["path"])
     validation, test = shares(options, SHARES)
     return Texts(
-        name=named[0] if len(named) == 1 and glob.has_magic(named[0]) else Path(named[0]).name,
+        name=_title(named),
         paths=tuple(dict.fromkeys(path.resolve() for name in named for path in _matches(name, Path()))),
         documents=options.get("documents", "file"),
         field=options.get("field", FIELD),

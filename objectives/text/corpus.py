@@ -32,7 +32,7 @@ def open_corpus(spec: Any, split_seed: int) -> Corpus:
     each. A corpus of fewer documents is cut along its text instead, each cut at the next line end, or space where lines
     are long: first training, then validation, then test. With ``test: 0`` there is no test part. Documents of
     validation and test whose text, without white space around it, also occurs in training stay where they are, and a
-    note counts them.
+    note counts them; parts of a text that was cut are not compared, as a note says.
 
     Args:
         spec: ``stdlib`` or ``{text: options}``; relative paths start from the working directory.
@@ -61,7 +61,7 @@ def open_corpus(spec: Any, split_seed: int) -> Corpus:
         count = len(documents.starts)
         notes.append(
             f"{found.name} has {count} document{'s' * (count > 1)}, fewer than {FEWEST}: the text is cut into "
-            "training, validation and test in this order"
+            "training, validation and test in this order, and what occurs in two of them is not counted"
         )
         if not all(map(texts.is_json_lines, found.paths)):
             notes[-1] += "; documents: blank or documents: line splits it by documents"

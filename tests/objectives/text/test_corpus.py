@@ -237,6 +237,13 @@ def test_what_is_no_text_at_all_is_told_how_to_name_one(spec: Any) -> None:
         open_corpus(spec, 0)
 
 
+def test_notes_are_about_all_files_that_were_named() -> None:
+    paths = [write(f"{name} and some more text\n" * 40) for name in ("one", "two", "three")]
+    corpus = open_corpus({"text": {"path": paths}}, 0)
+    assert corpus.notes[0].startswith(f"{paths[0]} (and 2 more) has 3 documents, fewer than 20")
+    assert "what occurs in two of them is not counted" in corpus.notes[0]
+
+
 def test_a_file_named_twice_is_read_once() -> None:
     path = write("\n".join(LINES))
     assert sum(opened([path, f"./{path}", "*.txt"], documents="line").documents.values()) == 60
