@@ -77,9 +77,8 @@ def write(run: Run) -> str:
 def _model(sheet: Sheet, run: Run) -> None:
     knobs = run.knobs
     if model.style(run) == "llama":
-        size = knobs.get("vocabulary")
         words: dict[str, Any] = {
-            "_component_": "torchtune.models.llama2.llama2", "vocab_size": size if isinstance(size, int) else "SIZE",
+            "_component_": "torchtune.models.llama2.llama2", "vocab_size": model.vocabulary(run) or "SIZE",
             "num_layers": knobs.get("depth"), "num_heads": knobs.get("heads"), "num_kv_heads": knobs.get("heads"),
             "embed_dim": knobs.get("width"), "max_seq_len": run.context, "intermediate_dim": model.inner(run),
             "attn_dropout": 0.0,
@@ -181,7 +180,7 @@ def _rate(sheet: Sheet, run: Run) -> None:
     else:  # the full rate after the warm-up: a decay of no steps
         path, words = "transformers.optimization.get_wsd_schedule", {**words, "num_decay_steps": 0}
     late = (
-        hf.LATE if run.warmup else "",
+        found.climb if run.warmup else "",
         "needs transformers" if path.startswith("transformers") else "",
         *found.notes,
     )

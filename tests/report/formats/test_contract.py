@@ -128,3 +128,19 @@ def test_estimators_without_optimizer_steps_are_refused_with_the_way_out() -> No
 
 def test_the_knobs_of_the_suites_training_are_all_known_to_these_tests() -> None:
     assert set(run().knobs) >= TRAINED | set(TEXT)
+
+
+@pytest.mark.parametrize(("tokenizer", "size"), [("bytes", 258), ("char", "SIZE"), ("bpe", 1024)])
+def test_the_vocabulary_is_that_of_the_recipes_tokenizer(tokenizer: str, size: int | str) -> None:
+    made = run(tokenizer=tokenizer, vocabulary=1024, positions="rotary", normalization="rms", activation="swiglu")
+    content = written("torchtune", made)
+    assert parsed("torchtune", content)["model"]["vocab_size"] == size
+    assert ("vocabulary: 1024" in content) == (tokenizer == "bpe")
+    assert (f"vocab_size={size}" in written("transformers", made)) == isinstance(size, int)
+
+
+@pytest.mark.parametrize(("floor", "said"), [(0.1, "climbs from the floor"), (0.0, "begins at 0")])
+def test_one_thing_is_said_of_a_warm_up_before_a_plateau(floor: float, said: str) -> None:
+    content = written("transformers", run(schedule="wsd", cooldown=0.5, warmup=0.1, floor=floor)).replace("\n#  ", "")
+    assert said in content
+    assert sum(content.count(words) for words in ("climbs from the floor", "begins at 0", "begins at the floor")) == 1

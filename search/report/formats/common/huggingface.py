@@ -17,6 +17,9 @@ LATE = (
     "the warm-up of transformers begins at 0, so each of its steps has the rate of the recipe's step before; after it "
     "the rates are the recipe's"
 )
+FROM_FLOOR = (
+    "the warm-up of warmup_stable_decay climbs from the floor, the recipe's from 0; after it the rates are the recipe's"
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,14 @@ class Scheduler:
         kwargs: value of ``lr_scheduler_kwargs``.
         exact: whether the rates after the warm-up are the recipe's.
         notes: what differs.
+        climb: how its warm-up differs.
     """
 
     kind: str
     kwargs: dict[str, Any] = field(default_factory=dict)
     exact: bool = True
     notes: tuple[str, ...] = ()
+    climb: str = LATE
 
 
 def scheduler(run: Run) -> Scheduler:
@@ -66,15 +71,10 @@ def _wsd(run: Run, flat: str) -> Scheduler:
     whole = round(falling)
     if not whole:
         return Scheduler(flat)
-    notes = []
-    if abs(falling - whole) > 1e-9 * steps:
-        notes.append(f"the recipe's decay takes {falling:g} steps, this one whole ones")
-    if recipe.floor and run.warmup:
-        notes.append("its warm-up begins at the floor, the recipe's at 0")
+    exact = abs(falling - whole) <= 1e-9 * steps
+    notes = () if exact else (f"the recipe's decay takes {falling:g} steps, this one whole ones",)
     kwargs = {"num_decay_steps": whole, "decay_type": "linear", "min_lr_ratio": recipe.floor}
-    return Scheduler(
-        "warmup_stable_decay", kwargs, len(notes) == 0 or not notes[0].startswith("the recipe"), tuple(notes)
-    )
+    return Scheduler("warmup_stable_decay", kwargs, exact, notes, FROM_FLOOR if recipe.floor else LATE)
 
 
 def put_rate(
@@ -90,7 +90,7 @@ def put_rate(
     sheet.set(kind, found.kind, *rates.KNOBS, why="; ".join(found.notes))
     if found.kwargs:
         sheet.set("lr_scheduler_kwargs", found.kwargs)
-    late = LATE if run.training.warmup else ""
+    late = found.climb if run.training.warmup else ""
     if run.steps:
         told = "; ".join(part for part in (late, least if run.warmup < 2 else "") if part)
         sheet.set("warmup_steps", run.warmup, "warmup", why=told)

@@ -10,6 +10,8 @@ from hpo.search.report.formats.common.sheet import Sheet
 SHAPE = ("depth", "heads", "width", "context")
 STYLE = ("positions", "normalization", "activation", "bias")
 LLAMA = {"positions": "rotary", "normalization": "rms", "activation": "swiglu"}
+BYTES = 258
+"""Symbols of the tokenizer ``bytes``: all bytes, a separator and a mask."""
 GPT2 = {"positions": "learned", "normalization": "layer", "activation": "gelu"}
 
 
@@ -25,6 +27,13 @@ def inner(run: Run) -> int | None:
     if not isinstance(width, int):
         return None
     return max(8, round(width / 3) * 8) if run.knobs.get("activation") == "swiglu" else 4 * width
+
+
+def vocabulary(run: Run) -> int | None:
+    """Symbols of the recipe's tokenizer; None where the text decides how many there are, or nothing says so."""
+    size = run.knobs.get("vocabulary")
+    known = {"bytes": BYTES, "char": None}
+    return known.get(str(run.knobs.get("tokenizer")), size if isinstance(size, int) else None)
 
 
 def config(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]]:
@@ -45,8 +54,9 @@ def config(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]]:
         name, carried = "LlamaConfig", (*SHAPE, "tied")
     else:
         words = {"n_layer": knobs.get("depth"), "n_head": knobs.get("heads"), "n_embd": knobs.get("width")}
-        words |= {"n_positions": run.context, "activation_function": "gelu", "resid_pdrop": dropout}
-        words |= {"embd_pdrop": dropout, "attn_pdrop": 0.0, "tie_word_embeddings": knobs.get("tied")}
+        words |= {"n_positions": run.context, "vocab_size": vocabulary(run), "activation_function": "gelu"}
+        words |= {"resid_pdrop": dropout, "embd_pdrop": dropout, "attn_pdrop": 0.0}
+        words |= {"tie_word_embeddings": knobs.get("tied")}
         name = "GPT2Config"
     return name, {key: value for key, value in words.items() if value is not None}, carried
 
@@ -55,7 +65,7 @@ def _sizes(run: Run) -> dict[str, Any]:
     knobs = run.knobs
     return {
         "num_hidden_layers": knobs.get("depth"), "num_attention_heads": knobs.get("heads"),
-        "hidden_size": knobs.get("width"), "max_position_embeddings": run.context,
+        "hidden_size": knobs.get("width"), "max_position_embeddings": run.context, "vocab_size": vocabulary(run),
     }  # fmt: skip
 
 
@@ -74,7 +84,17 @@ def note_rest(sheet: Sheet, run: Run) -> None:
     """Say what of initialization, parametrization and tokenizer the tools leave to other files."""
     sheet.note("initial weights: no key sets them; torch is the default of torch.nn, gpt2 normal(0.02)", "init")
     note_mup(sheet, run)
-    sheet.note("train the tokenizer apart and give the tool its folder", "tokenizer", "vocabulary")
+    sheet.note(tokens(run), "tokenizer", "vocabulary")
+
+
+def tokens(run: Run) -> str:
+    """What a token is and where the tool gets it from."""
+    own = run.knobs.get("tokenizer")
+    if own == "bytes":
+        return f"give the tool a tokenizer of single bytes: with separator and mask the recipe's has {BYTES} symbols"
+    if own == "char":
+        return "give the tool a tokenizer of single characters, with as many symbols as the text has and two more"
+    return "train the tokenizer apart and give the tool its folder"
 
 
 def note_mup(sheet: Sheet, run: Run) -> None:

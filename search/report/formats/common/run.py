@@ -44,6 +44,7 @@ _ONLY_UNDER: Mapping[str, tuple[str, tuple[Any, ...]]] = {
     "huber_delta": ("loss", ("huber",)),
     "base_width": ("parametrization", ("mup",)),
     "base_depth": ("parametrization", ("mup",)),
+    "vocabulary": ("tokenizer", ("bpe", None)),
 }
 """Knobs that are in force under some values of another knob only."""
 
