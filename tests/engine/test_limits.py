@@ -180,13 +180,14 @@ def test_minutes_end_a_cohort_whose_build_or_data_hangs(tmp_path: Path, where: s
     (tmp_path / "net.py").write_text(
         "import time, torch\n"
         "from hpo.objectives import mlp\n"
-        f"def data(recipe):\n    {'time.sleep(1000)' if where == 'data' else 'pass'}\n    return mlp.data()\n"
+        "def hang():\n    open('started', 'a').write('x')\n    time.sleep(1000)\n"
+        f"def data(recipe):\n    {'hang()' if where == 'data' else 'pass'}\n    return mlp.data()\n"
         "def build(recipe):\n"
         "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10), Slow())\n"
         "class Slow(torch.nn.Module):\n"
-        f"    def forward(self, x):\n        {'time.sleep(1000)' if where == 'forward' else 'pass'}\n        return x\n"
+        f"    def forward(self, x):\n        {'hang()' if where == 'forward' else 'pass'}\n        return x\n"
     )
-    code, _, errors = run(tmp_path)
+    code, _, errors = run_out_of_time(tmp_path)
     assert code == 0, errors
     assert {state for state, _ in ends(tmp_path)} == {"PRUNED"}
     assert {reason for _, reason in ends(tmp_path)} == {"the budget was spent"}
