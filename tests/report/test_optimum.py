@@ -86,6 +86,19 @@ def test_a_best_rate_that_is_not_identified_is_told_with_what_to_search(rate: Ar
     assert told in found.rate.why
 
 
+@pytest.mark.parametrize(("half", "noise", "most"), [(2.0, 0.01, 0.1), (3.0, 0.05, 0.1), (1.0, 0.01, 0.65)])
+def test_on_a_plateau_there_is_rarely_a_best_rate(half: float, noise: float, most: float) -> None:
+    found = []
+    for seed in range(50):
+        generator = np.random.default_rng(seed)
+        away = generator.uniform(-3.5, 3.5, 24)
+        cost = 2 + 0.5 * np.maximum(0.0, np.abs(away) - half) + noise * generator.standard_normal(24)
+        found.append(optimum(0.01 * np.exp(away), None, cost).rate)
+    told = [place.why for place in found if place.estimate is None]
+    assert len(found) - len(told) <= most * len(found)
+    assert any("all are alike within the noise: take any of them" in why for why in told)
+
+
 def test_a_planted_best_rate_and_batch_lie_in_their_intervals_about_as_often_as_they_say() -> None:
     found = [optimum(*surface(seed)) for seed in range(1000, 1080)]
     rates = [one.rate.estimate for one in found if one.rate.estimate is not None]

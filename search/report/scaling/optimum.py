@@ -3,7 +3,8 @@
 The luckiest trial is not the best rate. The surface is a polynomial in the logarithms: of third degree in the rate,
 since loss rises faster above the best rate than below it and a parabola through both sides is pulled off it; of second
 degree in the batch where that varies, with the rate measured from the valley of rates that suit each batch. It goes
-through the better half of the complete trials, at least as many as it has coefficients and four more. Intervals are
+through the better half of the complete trials, at least as many as it has coefficients and four more; where these lie
+on a plateau it has no lowest point that means anything (see ``plateau``). Intervals are
 those of the least-squares fit: coefficients are drawn from their multivariate Student distribution, and each draw has a
 lowest point of its own.
 """
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.report.batch import Estimate
+from hpo.search.report.scaling.plateau import plateau
 
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -96,6 +98,8 @@ def optimum(rate: Array, batch: Array | None, cost: Array, *, at: float | None =
     where, low, high = _lowest(*slopes), float(surface.u.min()), float(surface.u.max())
     shift = lean * (surface.to_batch(surface.batch_at(w)) - surface.batch[0])
     found = _place(where, slopes, low, high, tried, surface.to_rate, "rate", shift)
+    if found.estimate is not None and (why := plateau(x, y - surface.of_batch())):
+        found = Place(None, None, why)
     if found.estimate is None:
         return Optimum(len(cost), len(order), found, place, None)
     costs = surface.cost(_within(where, slopes, low, high)[0], w)
@@ -173,6 +177,14 @@ class _Surface:
         at = self.batch_at(w)
         value = value + b[:, 4] * at + b[:, 5] * u * at
         return value + b[:, 6] * at**2 if b.shape[1] > 6 else value
+
+    def of_batch(self) -> Array:
+        """What each trial owes to its batch alone."""
+        if self.w is None:
+            return np.zeros_like(self.u)
+        b = self.draws[0]
+        value: Array = b[4] * self.w + (b[6] * self.w**2 if len(b) > 6 else 0.0)
+        return value
 
     def batch_at(self, w: float | None) -> Array:
         """A batch for each draw: its best one within those tried where none is given."""
