@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -28,28 +29,45 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 @contextmanager
 def server(options: str) -> Iterator[str]:
     """A private PostgreSQL server; gives its folder, which may stand in the options as ``{folder}``."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/missing").parent]
-    bin = found[-1]
-    if not (bin / "initdb").exists():
+    if not (_binaries() / "initdb").exists():
         pytest.skip("no PostgreSQL server binaries")
     pytest.importorskip("psycopg")
     folder = tempfile.mkdtemp(prefix="hpo-pg-")
-    become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if become:
+    if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-
-    def run(program: str, *args: str) -> None:
-        subprocess.run(
-            [*become, bin / program, "-D", f"{folder}/data", *args], check=True, capture_output=True, cwd="/"
-        )
-
-    run("initdb", "-U", "hpo", "--auth=trust", "--no-sync")
-    run("pg_ctl", "-w", "-l", f"{folder}/log", "-o", options.format(folder=folder), "start")
+    _postgres(folder, "initdb", "-U", "hpo", "--auth=trust", "--no-sync")
+    Path(folder, "options").write_text(options.format(folder=folder))
+    start_server(folder)
     try:
         yield folder
     finally:
-        run("pg_ctl", "-m", "immediate", "stop")
+        if _postgres(folder, "pg_ctl", "status", check=False) == 0:
+            _postgres(folder, "pg_ctl", "-m", "immediate", "stop")
         shutil.rmtree(folder)
+
+
+def start_server(folder: str) -> None:
+    """Start a server, again too: after a crash, once what it has left behind is gone."""
+    words = ("-w", "-l", f"{folder}/log", "-o", Path(folder, "options").read_text(), "start")
+    until = time.monotonic() + 60
+    while _postgres(folder, "pg_ctl", *words, check=time.monotonic() > until):
+        time.sleep(0.2)
+
+
+def crash_server(folder: str) -> None:
+    """End a server as a failing machine does: by SIGKILL of its first process."""
+    os.kill(int(Path(folder, "data", "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or "/missing").parent]
+    return found[-1]
+
+
+def _postgres(folder: str, program: str, *words: str, check: bool = True) -> int:
+    become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    command = [*become, _binaries() / program, "-D", f"{folder}/data", *words]
+    return subprocess.run(command, check=check, capture_output=True, cwd="/").returncode
 
 
 def fresh_database(folder: str) -> str:

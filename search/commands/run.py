@@ -18,6 +18,7 @@ from hpo.search.commands.common import arguments as options
 from hpo.search.report.out import say
 from hpo.search.report.plain import to_json
 from hpo.search.running import log
+from hpo.search.terms.errors import UserError
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_study(parser, stored=False)
     options.add_overrides(parser)
     options.add_grace(parser)
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="where another process runs the study, or the server is away, stand by and go on when that ends",
+    )
     parser.add_argument("--fresh", action="store_true", help="delete an earlier study of this name first")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     parser.add_argument("--quiet", action="store_true", help="print the result only")
@@ -38,6 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run, then say who won and what to do next."""
+    if arguments.wait and arguments.fresh:
+        raise UserError("--wait goes on with what another process did, and --fresh deletes it; take one of them")
     study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     set_environment()  # before torch and sklearn are imported
     from hpo.search.report import show
@@ -72,7 +80,7 @@ def _run(study: Study, arguments: argparse.Namespace) -> Store:
     from hpo.search.views import terminal
 
     def run(progress: Progress | None) -> Store:
-        return engine.run(study, fresh=arguments.fresh, progress=progress, grace=arguments.grace)
+        return engine.run(study, fresh=arguments.fresh, progress=progress, grace=arguments.grace, wait=arguments.wait)
 
     if arguments.json:
         with _only_ours() as out:

@@ -35,6 +35,7 @@ from hpo.search.engine.plugins import (
 )
 from hpo.search.engine.rehearsal import rehearse
 from hpo.search.engine.rules import Rules
+from hpo.search.engine.standby import stand_by
 from hpo.search.engine.watch import GRACE, Watch
 from hpo.search.engine.watched import Watched
 from hpo.search.engine.winner import decide
@@ -42,7 +43,7 @@ from hpo.search.running.consent import seal
 from hpo.search.store import Store, attributes, open_store
 from hpo.search.store.names import CONFIRM
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, OutOfTime, StoreError, UserError
+from hpo.search.terms.errors import Busy, HpoError, OutOfTime, StoreError, Unreachable, UserError
 from hpo.search.terms.recipe import canonical, derive_seed
 from hpo.search.terms.study import Study
 from hpo.search.terms.warned import AsWarnings
@@ -62,6 +63,7 @@ def run(
     fresh: bool = False,
     progress: Progress | None = None,
     grace: float = GRACE,
+    wait: bool = False,
 ) -> Store:
     """Run a study until its budget is spent, or go on where it stopped; returns the store that holds it.
 
@@ -72,17 +74,28 @@ def run(
         fresh: delete an earlier study of this name first.
         progress: is told what happens.
         grace: seconds after a signal by which the command has recorded and left, whatever the objective does.
+        wait: stand by while another process runs the study, or the store's server is away, and then go on with it.
 
     Raises:
         UserError: it cannot run, or an earlier study of this name is not comparable.
+        Busy: another process runs it.
         Interrupted: Ctrl-C, SIGTERM or SIGHUP; everything finished is stored.
         EverythingFailed: no trial succeeded.
         StoreError: the store cannot be read or written.
     """
     progress = progress or Progress()
-    with _optunas_warnings(), Watch(grace, progress.say) as watch:
-        store = store or open_store(study.storage)
-        return _run(study, store, earlier or store, fresh, progress, watch)
+    with _optunas_warnings():
+        store, reason = store or open_store(study.storage), ""
+        while True:
+            with Watch(grace, progress.say) as watch:
+                try:
+                    if wait:
+                        stand_by(store, study.name, watch, progress.say, reason)
+                    return _run(study, store, earlier or store, fresh, progress, watch)
+                except (Busy, Unreachable) as error:
+                    if not wait:
+                        raise
+                    reason = str(error)
 
 
 @contextmanager

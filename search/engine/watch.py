@@ -135,6 +135,10 @@ class Watch:
         """Whether the time of what runs now is spent."""
         return self._spent(time.monotonic())
 
+    def begin(self) -> None:
+        """Count time from here: what was waited for before is none of the budget's."""
+        self.began = time.monotonic()
+
     def check(self) -> None:
         """End here where a signal has come.
 

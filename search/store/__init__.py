@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,6 +125,21 @@ class Store:
     def running(self, name: str) -> str | None:
         """Say who runs a study, such as ``process 12 on host since 10:31``; None when nobody does."""
         return self._backend.running(name) if storable(name) else None
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Keep other processes from running a study inside the block.
+
+        Raises:
+            Busy: one runs it.
+            UserError: there is no such study.
+        """
+        if name not in self.names():
+            raise self._unknown(name)
+        return self._backend.hold(name)
+
+    def add(self, studies: Sequence[Snapshot], before: Callable[[], None]) -> None:
+        """Add whole studies as one unit, written and read back, or none of them; see ``Backend.add``."""
+        self._backend.add(studies, before)
 
     def delete(self, name: str) -> None:
         """Delete a study.

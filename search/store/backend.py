@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from hpo.search.store.changes import Changes, Snapshot
@@ -53,6 +55,25 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def open(self, name: str, directions: tuple[str, ...]) -> Sink:
         """Become the only writer of a study; UserError when another process is."""
+
+    @abc.abstractmethod
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Keep other processes from running a study for a while; Busy when one does."""
+
+    @abc.abstractmethod
+    def add(self, studies: Sequence[Snapshot], before: Callable[[], None]) -> None:
+        """Add whole studies as one unit: after a crash at any moment the store has all of them or none.
+
+        They count from when they were read back, and nothing was found to differ.
+
+        Args:
+            studies: of different names; at least one.
+            before: is called once their names are held and known to be free.
+
+        Raises:
+            UserError: one of the names is taken, or a process runs it.
+            StoreError: nothing was added.
+        """
 
     @abc.abstractmethod
     def running(self, name: str) -> str | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from hpo.search.store.journalfile import JournalFile
 from hpo.search.store.lease import Lease, holder
 from hpo.search.store.location import real_path
 from hpo.search.store.replay import Op, Replay
+from hpo.search.store.whole import changes_of, check_absent, check_same
 from hpo.search.terms.errors import StoreError
 
 if TYPE_CHECKING:
@@ -50,6 +52,25 @@ class Journal(Backend):
     def open(self, name: str, directions: tuple[str, ...]) -> Sink:
         """Become the only writer of a study."""
         return JournalSink(self._path(write=True), self.display, name, directions)
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep other processes from running a study."""
+        with closing(Lease(self._path(write=True), name)):
+            yield
+
+    def add(self, studies: Sequence[Snapshot], before: Callable[[], None]) -> None:
+        """Append whole studies as one unit."""
+        path = self._path(write=True)
+        with ExitStack() as held:
+            sinks = [
+                held.enter_context(closing(JournalSink(path, self.display, study.name, study.directions)))
+                for study in studies
+            ]
+            for sink, study in zip(sinks, studies, strict=True):
+                check_absent(study.name, sink.snapshot, self.display)
+            before()
+            sinks[0].add(studies)
 
     def running(self, name: str) -> str | None:
         """Say who runs a study."""
@@ -125,6 +146,28 @@ class JournalSink(Sink):
         self._study = self._replay.find(self._name)
         self._trials = len(self._ids())
 
+    def add(self, studies: Sequence[Snapshot]) -> None:
+        """Append whole studies as one unit, which is cut off again where it does not read back as it should."""
+        made = [(study, changes_of(study)) for study in studies]
+
+        def encode() -> Iterator[dict[str, Any]]:
+            for place, (study, changes) in enumerate(made):
+                check_absent(study.name, self._replay.find(study.name), self._display)
+                yield from self._making(study.name, study.directions)
+                yield from self._contents(self._replay.next_study + place, [], changes)
+
+        with self._file.locked():
+            begin = self._append(encode)
+            try:
+                self._file.sync()
+                for study in studies:
+                    replay = Replay(self._display, study.name)
+                    replay.feed(self._file.read())
+                    check_same(study, replay.snapshot(), self._display)
+            except BaseException:
+                self._file.cut(begin)
+                raise
+
     def delete(self) -> None:
         """Delete the study, if it exists."""
         with self._file.locked():
@@ -156,16 +199,18 @@ class JournalSink(Sink):
                 " run it again to go on with them"
             )
 
-    def _append(self, encode: Callable[[], Iterable[dict[str, Any]]]) -> None:
-        """Append operations whose ids follow from everything that stands before them."""
+    def _append(self, encode: Callable[[], Iterable[dict[str, Any]]]) -> int:
+        """Append operations whose ids follow from everything that stands before them; returns where they begin."""
         while True:
             self._catch_up()
             ops = list(encode())
             size = self._file.append(ops, self._replay.offset) if ops else 0
             if size is not None:
                 break
+        begin = self._replay.offset
         self._replay.apply(ops)
         self._replay.offset += size
+        return begin
 
     def _deletion(self) -> Iterator[dict[str, Any]]:
         if self._study is not None:
@@ -177,8 +222,14 @@ class JournalSink(Sink):
             if study is not None:
                 yield self._op(Op.DELETE_STUDY, study_id=study)
             study, ids = self._replay.next_study, []
-            directions = [StudyDirection[direction.upper()] for direction in self._directions]
-            yield self._op(Op.CREATE_STUDY, study_name=self._name, directions=directions)
+            yield from self._making(self._name, self._directions)
+        yield from self._contents(study, ids, changes)
+
+    def _making(self, name: str, directions: Sequence[str]) -> Iterator[dict[str, Any]]:
+        ways = [StudyDirection[direction.upper()] for direction in directions]
+        yield self._op(Op.CREATE_STUDY, study_name=name, directions=ways)
+
+    def _contents(self, study: int, ids: Sequence[int], changes: Changes) -> Iterator[dict[str, Any]]:
         for key, text in changes.user_attrs.items():
             yield self._op(Op.STUDY_USER_ATTR, study_id=study, user_attr={key: json.loads(text)})
         for key, text in changes.system_attrs.items():

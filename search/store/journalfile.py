@@ -107,6 +107,10 @@ class JournalFile:
             raise StoreError(f"{self._display}: {error.strerror}; free some space and run again") from error
         return len(data)
 
+    def cut(self, end: int) -> None:
+        """Take back what was appended behind an offset; under the lock."""
+        os.ftruncate(self._fd, end)
+
     def sync(self) -> None:
         """Bring everything written to the disk."""
         try:

@@ -20,7 +20,7 @@ from typing import Any
 
 from hpo.search.store.location import unwritable
 from hpo.search.store.private import close_private, open_private
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import Busy, UserError
 
 _PATIENCE = 0.3  # seconds that one who has the lease may take to let it go
 _LOOK = 60.0  # seconds; `holder` looks at a lock by taking it for an instant, in which it may be stopped
@@ -37,7 +37,8 @@ class Lease:
         name: the study's.
 
     Raises:
-        UserError: another process runs the study, or the folder is missing or not ours to write.
+        Busy: another process runs the study.
+        UserError: the folder is missing or not ours to write.
         StoreError: nothing can be written in the folder for another reason, such as a full disk.
     """
 
@@ -58,9 +59,9 @@ class Lease:
             self._fd = None
 
 
-def busy(name: str, who: str) -> UserError:
+def busy(name: str, who: str) -> Busy:
     """Build the error for a study that another process runs."""
-    return UserError(f"study {name!r} is being run by {who}; follow it with: hpo status {name}")
+    return Busy(f"study {name!r} is being run by {who}; follow it with: hpo status {name}")
 
 
 def lease_path(store: Path, name: str) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import optuna
@@ -11,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
-from hpo.search.terms.errors import UserError
+from hpo.search.store.whole import changes_of, check_absent, check_same
+from hpo.search.terms.errors import Busy
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -41,9 +44,27 @@ class Memory(Backend):
     def open(self, name: str, directions: tuple[str, ...]) -> Sink:
         """Become the only writer of a study."""
         if name in self._open:
-            raise UserError(f"study {name!r} is open already")
+            raise Busy(f"study {name!r} is open already")
         self._open.add(name)
         return _MemorySink(self, name, directions)
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep the study from being opened."""
+        sink = self.open(name, ())
+        try:
+            yield
+        finally:
+            sink.close()
+
+    def add(self, studies: Sequence[Snapshot], before: Callable[[], None]) -> None:
+        """Keep the changes that make them."""
+        for study in studies:
+            check_absent(study.name, self._studies.get(study.name), "memory")
+        before()
+        self._studies |= {study.name: (study.directions, changes_of(study)) for study in studies}
+        for study in studies:
+            check_same(study, self.read(study.name), "memory")
 
     def running(self, name: str) -> str | None:
         """Say that this process runs it, if it does."""
@@ -52,7 +73,7 @@ class Memory(Backend):
     def delete(self, name: str) -> None:
         """Forget a study."""
         if name in self._open:
-            raise UserError(f"study {name!r} is open")
+            raise Busy(f"study {name!r} is open")
         del self._studies[name]
 
     def storage(self) -> BaseStorage:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hpo.search.store import sql
+from hpo.search.store import sql, sqlwrite
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import busy
 from hpo.search.store.private import adopt, forget
 from hpo.search.store.server import Server
-from hpo.search.terms.errors import StoreError, UserError
+from hpo.search.terms.errors import HpoError, StoreError, Unreachable, UserError
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -33,6 +33,10 @@ _LEASE = 0x48504F  # first key of our advisory locks; the second is the study
 _TABLES = (0x48504F, 0)
 _ALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 50_000}
 """Seconds, and milliseconds for the last: when each side of a connection notices that the other is gone."""
+
+
+_PASSING = ("the database system is", "too many clients", "too many connections", "remaining connection slots")
+"""What a server says that refuses everybody for a while."""
 
 
 class Postgres(Backend):
@@ -64,10 +68,29 @@ class Postgres(Backend):
             self._take(connection, name)
             # A commit returns before the server's disk has it, by less than a second; a crash cannot tear it.
             connection.query("SET synchronous_commit = off")
-            return sql.SqlSink(connection, name, directions, self.display, sync=lambda: None, close=connection.close)
+            return sqlwrite.SqlSink(
+                connection, name, directions, self.display, sync=lambda: None, close=connection.close
+            )
         except BaseException:
             connection.close()
             raise
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep other processes from running a study."""
+        with self._connected() as connection:
+            connection.outlast_nobody()
+            self._take(connection, name)
+            yield
+
+    def add(self, studies: Sequence[Snapshot], before: Callable[[], None]) -> None:
+        """Add whole studies in one transaction."""
+        with self._connected() as connection:
+            self._make_tables(connection)
+            connection.outlast_nobody()
+            for study in studies:
+                self._take(connection, study.name)
+            sqlwrite.add_studies(connection, studies, self.display, before)
 
     def running(self, name: str) -> str | None:
         """Say who runs a study."""
@@ -81,7 +104,7 @@ class Postgres(Backend):
             with connection.transaction(write=True):
                 study = sql.find_study(connection, name)
                 if study is not None:
-                    sql.delete_study(connection, study)
+                    sqlwrite.delete_study(connection, study)
 
     def storage(self) -> BaseStorage:
         """Open the database as a plain Optuna storage that keeps finished trials in memory."""
@@ -182,11 +205,17 @@ class _Connection:
         try:
             self._connection = psycopg.connect(**given | settings)
         except (psycopg.Error, ValueError) as error:  # its message, and its traceback, may repeat the URL
-            raise UserError(
-                f"{self._display}: {self._told(error)}; check host, port, user, password and database name"
-            ) from None
+            raise self._refused(error) from None
         self._fd = self._connection.fileno()
         adopt(self._fd)
+
+    def _refused(self, error: BaseException) -> HpoError:
+        """Why there is no connection: the server does not take us as we are, or it is not there at all."""
+        told = self._told(error)
+        mistaken = "FATAL" in told and not any(words in told for words in _PASSING)
+        if mistaken or not isinstance(error, psycopg.OperationalError) or "resolve host" in told:
+            return UserError(f"{self._display}: {told}; check host, port, user, password and database name")
+        return Unreachable(f"{self._display}: {told}; check host and port, and whether the server runs")
 
     def outlast_nobody(self) -> None:
         """Have the server notice within a minute that this machine is gone, and give up what the session holds.
@@ -248,8 +277,11 @@ class _Connection:
                     f"{self._display}: its tables take steps up to 2147483647; let their owner run:"
                     " ALTER TABLE trial_intermediate_values ALTER COLUMN step TYPE BIGINT"
                 ) from None
+            if isinstance(cause, psycopg.DataError):  # plain Optuna on another store may hold what this one cannot
+                raise StoreError(f"{self._display}: {self._told(cause)}") from None
             if isinstance(cause, psycopg.OperationalError):
-                raise StoreError(f"{self._display}: {self._told(cause)}; check the server and run again") from None
+                failure = Unreachable if self._connection.closed else StoreError
+                raise failure(f"{self._display}: {self._told(cause)}; check the server and run again") from None
             raise
 
     def _told(self, error: BaseException) -> str:

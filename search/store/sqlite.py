@@ -9,13 +9,13 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hpo.search.store import sql
+from hpo.search.store import sql, sqlwrite
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import Lease, holder, lease_path, open_side_file, refused
@@ -69,19 +69,6 @@ class SQLite(Backend):
         lease = Lease(path, name)
         try:
             connection = _Connection(path, self.display, write=True)
-            wal = Path(f"{path}-wal")
-
-            def sync() -> None:
-                try:
-                    fd = os.open(wal, os.O_RDONLY)
-                except FileNotFoundError:  # everything is in the main file already, and synced
-                    return
-                try:
-                    os.fsync(fd)
-                except OSError as error:
-                    raise StoreError(f"{self.display}: {error.strerror}; {_REMEDIES[sqlite3.SQLITE_IOERR]}") from error
-                finally:
-                    os.close(fd)
 
             def close() -> None:
                 try:
@@ -90,15 +77,31 @@ class SQLite(Backend):
                     lease.close()
 
             try:
-                connection.patiently("PRAGMA journal_mode = WAL")
-                connection.query("PRAGMA synchronous = NORMAL")
-                return sql.SqlSink(connection, name, directions, self.display, sync=sync, close=close)
+                connection.write_ahead()
+                return sqlwrite.SqlSink(connection, name, directions, self.display, sync=connection.sync, close=close)
             except BaseException:
                 connection.close()
                 raise
         except BaseException:
             lease.close()
             raise
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Keep other processes from running a study."""
+        with closing(Lease(self._path(write=True), name)):
+            yield
+
+    def add(self, studies: Sequence[Snapshot], before: Callable[[], None]) -> None:
+        """Add whole studies in one transaction."""
+        path = self.make_tables()
+        with ExitStack() as held:
+            for study in studies:
+                held.enter_context(self.hold(study.name))
+            connection = held.enter_context(closing(_Connection(path, self.display, write=True)))
+            connection.write_ahead()
+            connection.query("PRAGMA synchronous = FULL")  # its commit is on the disk, or fails
+            sqlwrite.add_studies(connection, studies, self.display, before)
 
     def running(self, name: str) -> str | None:
         """Say who runs a study."""
@@ -107,18 +110,14 @@ class SQLite(Backend):
     def delete(self, name: str) -> None:
         """Delete an existing study."""
         path = self._path(write=True)
-        lease = Lease(path, name)
-        try:
-            connection = _Connection(path, self.display, write=True)
-            try:
-                with connection.transaction(write=True):
-                    study = sql.find_study(connection, name)
-                    if study is not None:
-                        sql.delete_study(connection, study)
-            finally:
-                connection.close()
-        finally:
-            lease.close()
+        with (
+            self.hold(name),
+            closing(_Connection(path, self.display, write=True)) as connection,
+            connection.transaction(write=True),
+        ):
+            study = sql.find_study(connection, name)
+            if study is not None:
+                sqlwrite.delete_study(connection, study)
 
     def storage(self) -> BaseStorage:
         """Open the file as a plain Optuna storage that keeps finished trials in memory."""
@@ -237,6 +236,23 @@ class _Connection:
             return os.path.samestat(self._file, os.stat(self._path))
         except FileNotFoundError:
             return False
+
+    def write_ahead(self) -> None:
+        self.patiently("PRAGMA journal_mode = WAL")
+        self.query("PRAGMA synchronous = NORMAL")
+
+    def sync(self) -> None:
+        """Bring what was committed to the disk."""
+        try:
+            fd = os.open(f"{self._path}-wal", os.O_RDONLY)
+        except FileNotFoundError:  # everything is in the main file already, and synced
+            return
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            raise StoreError(f"{self._display}: {error.strerror}; {_REMEDIES[sqlite3.SQLITE_IOERR]}") from error
+        finally:
+            os.close(fd)
 
     def query(self, statement: str, row: Sequence[Any] = ()) -> list[Any]:
         with _explained(self._display):

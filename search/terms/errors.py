@@ -5,9 +5,11 @@
     HpoError                  has a message for the user and an exit code; never a bug
     |-- StudyFileError        2  mistakes in a study file or an override, each with its place
     |-- UserError             2  a name, path, flag or environment that cannot be used
+    |   `-- Busy              2  a study that another process runs
     |-- DataError             2  a data set that cannot be trained on
     |-- EverythingFailed      3  a study in which no trial succeeded
     |-- StoreError            4  the store cannot be read or written
+    |   `-- Unreachable       4  its server does not answer, or has ended the connection
     |-- OutputError           4  a disk is full or fails under what is written
     `-- Interrupted         130  Ctrl-C, SIGTERM or SIGHUP stopped the search
     SpaceExhausted               internal: a sampler has no untried recipe left
@@ -76,6 +78,10 @@ class UserError(HpoError):
     """A name, path, flag or environment that cannot be used."""
 
 
+class Busy(UserError):
+    """A study that another process runs."""
+
+
 class DataError(HpoError):
     """A data set that cannot be trained on."""
 
@@ -90,6 +96,10 @@ class StoreError(HpoError):
     """The store cannot be read or written."""
 
     exit_code = 4
+
+
+class Unreachable(StoreError):
+    """The store's server does not answer, or has ended the connection."""
 
 
 class OutputError(HpoError):
