@@ -40,6 +40,7 @@ _ORDER = (
     "replay",
     "compare",
     "scale",
+    "copy",
     "delete",
     "schema",
 )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.describe.objective import Objective
-from hpo.search.store import Store, attributes
+from hpo.search.store import Snapshot, Store, attributes
+from hpo.search.terms.errors import StoreError
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
@@ -79,6 +80,36 @@ def _logs(store: Store, name: str) -> Path | None:
     shown = re.sub(r"[^\w=,+-]", "-", name).encode()[:60].decode(errors="ignore")
     whole = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
     return store.beside / "logs" / f"{shown}-{whole}"
+
+
+def copy_files(source: Store, study: Snapshot, target: Store, copy: Snapshot) -> None:
+    """Copy what a study keeps beside its store, checkpoints and logs, to where a copy of it will keep that.
+
+    Raises:
+        StoreError: there is no room, or no right to write or read.
+    """
+    pairs = [
+        (_root(source, study.system_attrs), _root(target, copy.system_attrs)),
+        (_logs(source, study.name), _logs(target, copy.name)),
+    ]
+    try:
+        for old, new in pairs:
+            if new is not None:
+                shutil.rmtree(new, ignore_errors=True)
+                if old is not None and old.is_dir():
+                    shutil.copytree(old, new, symlinks=True)
+    except (OSError, shutil.Error) as error:
+        listed = error.args[0] if isinstance(error, shutil.Error) else []  # one of several, which end in a reason
+        reason = str(listed[0][2] if listed else error.strerror or error)
+        raise StoreError(
+            f"checkpoints and logs of study {study.name!r} cannot be copied to {target.beside}: {reason}"
+        ) from error
+
+
+def drop_files(store: Store, study: Snapshot) -> None:
+    """Remove what a study keeps beside its store."""
+    drop_folders(store, study.system_attrs)
+    drop_logs(store, study.name)
 
 
 def drop_folders(store: Store, facts: Mapping[str, Any]) -> None:
