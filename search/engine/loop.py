@@ -142,7 +142,7 @@ class Loop:
     def _admit(self, entry: Entry) -> None:
         self._running[entry.number] = entry
         folder, log = self.rules.folders(entry.number), self.rules.log(entry.number)
-        self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log))
+        self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping))
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
-from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of
+from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of, require_place
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.costs import Costs
 from hpo.search.engine.ledger import Ledger
@@ -121,6 +121,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
         for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
         rehearse(study, objective)
+        require_place(study)
         watch.check()
         if fresh or study.name not in store.names():
             warmstart.require(study, earlier)  # before anything is written or deleted
@@ -245,7 +246,7 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
         return made
 
     ledger = Ledger(study, session, study.recipe, judged_of(study))
-    folders = Folders.of(objective, context.store, session)
+    folders = Folders.of(study, objective, context.store, session)
     rules = Rules(
         policy=build_policy(policy, study),
         pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),

@@ -81,7 +81,7 @@ def _fresh_runs(
             kept = min(context.reserve(search, horizon).test(), max(0.0, left) / 2)
             ledger.study = replace(again, budget=Budget(minutes=(ledger.seconds + max(0.0, left - kept)) / 60))
         plan.place(ledger)
-        folders = Folders.of(context.objective, context.store, session)
+        folders = Folders.of(study, context.objective, context.store, session)
         rules = Rules(
             policy=plan,
             pruner=build("pruner", Plugin("none"), PrunerContext()),

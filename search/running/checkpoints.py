@@ -4,18 +4,21 @@ The objective has a folder of its own, in which it saves what it likes whenever 
 step k, what lies there holds step k or an earlier one, and is kept as ``k``. Points reach the store up to a second
 later, so a kill may leave a checkpoint ahead of the record: a run is taken up from the newest at or before the last
 recorded step. The objective says by ``step`` which point comes next; what is recorded already is not told again.
-
-::
-
-    FOLDER/live            the objective's own
-    FOLDER/000000000012    what lay there when it yielded step 12
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import shutil
 import time
+import warnings
 from pathlib import Path
+
+from hpo.search.running.carried import Damaged
+from hpo.search.running.places import in_words, place_of
+from hpo.search.terms.errors import Advice
+from hpo.search.terms.keeping import Keeping
 
 SAFE = 5.0
 """Seconds after which a point is in the store for certain; older checkpoints than the newest such are removed."""
@@ -25,68 +28,102 @@ _SHARE = 20
 
 
 class Checkpoints:
-    """The checkpoints of one trial in a folder."""
+    """The checkpoints of one trial: ``where`` is a folder or a location, see ``places``."""
 
-    def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
-        self._live = self._folder / "live"
-        self._kept: object = None
+    def __init__(self, where: str | Path, keeping: Keeping = Keeping()) -> None:  # noqa: B008 # it is frozen
+        self._place = place_of(str(where))
+        self._keeping = keeping
+        self._last: object = None
         self._next = 0.0
+        self._when: dict[int, float] = {}  # those that are kept, by step, and since when on the monotonic clock
         self.restored = 0
         """Step of the checkpoint that the run was taken up from, 0 for its start."""
 
     def restore(self, done: int) -> str:
-        """Make the objective's folder as it was at the newest checkpoint at or before step ``done``; gives its path."""
-        steps = self._steps()
-        for step in steps:
-            if step > done:
-                shutil.rmtree(self._of(step), ignore_errors=True)
-        shutil.rmtree(self._live, ignore_errors=True)
-        newest = max((step for step in steps if step <= done), default=None)
-        self.restored = newest or 0
-        if newest is None:
-            self._live.mkdir(parents=True, exist_ok=True)
-        else:
-            shutil.copytree(self._of(newest), self._live)
-        self._kept = self._content()
-        return str(self._live)
+        """Make the objective's folder as it was at the newest checkpoint at or before step ``done``; gives its path.
+
+        One that cannot be read is warned about: the run then goes on from an earlier one, or starts again.
+        """
+        live = self._place.live
+        self.restored = 0
+        self._when.clear()
+        try:
+            self._lay_newest(done)
+        except OSError as error:
+            _warn(f"a checkpoint could not be read, so its trial trains again from the start: {in_words(error)}")
+            shutil.rmtree(live, ignore_errors=True)
+        live.mkdir(parents=True, exist_ok=True)
+        self._last = self._content()
+        return str(live)
 
     def keep(self, step: int) -> None:
         """Keep what the objective has saved, now that it has yielded this step; nothing where nothing is new.
 
-        Raises:
-            OSError: the disk is full.
+        What cannot be kept is warned about: the trial goes on, and taken up again it starts from an earlier one.
         """
         began = time.monotonic()
-        if began < self._next or (content := self._content()) == self._kept:
+        due = step - max(self._when, default=0) >= self._keeping.every
+        if not due or began < self._next or (content := self._content()) == self._last:
             return
-        new = self._folder / "new"
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(self._live, new)
-        target = self._of(step)
-        shutil.rmtree(target, ignore_errors=True)
-        new.rename(target)
-        self._kept = content
-        self._next = time.monotonic() + (time.monotonic() - began) * _SHARE
-        self._drop_old()
+        try:
+            self._check_size()
+            self._place.keep(step, self._place.live)
+            self._last = content
+            self._when[step] = time.monotonic()
+        except OSError as error:
+            _warn(f"a checkpoint could not be kept: {in_words(error)}")
+        else:
+            self._drop_old()
+        finally:
+            self._next = time.monotonic() + (time.monotonic() - began) * _SHARE
+
+    def leave(self) -> None:
+        """The training has ended: remove what is of no use to another run."""
+        self._place.leave()
+
+    def _lay_newest(self, done: int) -> None:
+        live = self._place.live
+        shutil.rmtree(live, ignore_errors=True)
+        steps = self._place.steps()
+        for step in steps:
+            if step > done:
+                with contextlib.suppress(OSError):  # it would be as good when the record has reached it
+                    self._place.drop(step)
+        for step in reversed([step for step in steps if step <= done]):
+            try:
+                self._place.lay(step)
+            except Damaged:  # killed on its way
+                shutil.rmtree(live, ignore_errors=True)
+                self._place.drop(step)
+                continue
+            self.restored = step
+            self._when = {known: -math.inf for known in steps if known <= step}
+            return
+
+    def _check_size(self) -> None:
+        limit = self._keeping.limit
+        size = sum(path.stat().st_size for path in self._place.live.rglob("*") if path.is_file()) / 2**20
+        if limit is not None and size > limit:
+            raise OSError(
+                f"it has {size:.3g} MiB, more than checkpoints: {{limit: {limit:g}}} allows; raise the limit or save "
+                "less, else a trial that is interrupted trains again from its start"
+            )
 
     def _drop_old(self) -> None:
         """Leave the newest of those that are safely recorded, and all that are newer."""
-        now, steps = time.time(), self._steps()
-        safe = [step for step in steps[:-1] if now - self._of(step).stat().st_mtime > SAFE]
-        for step in safe[:-1]:
-            shutil.rmtree(self._of(step), ignore_errors=True)
-
-    def _steps(self) -> list[int]:
-        if not self._folder.is_dir():
-            return []
-        return sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdigit())
-
-    def _of(self, step: int) -> Path:
-        return self._folder / f"{step:012d}"
+        now = time.monotonic()
+        safe = [step for step in sorted(self._when)[:-1] if now - self._when[step] > SAFE]
+        with contextlib.suppress(OSError):  # they are still known the next time
+            for step in safe[:-1]:
+                self._place.drop(step)
+                del self._when[step]
 
     def _content(self) -> object:
         """What tells whether anything in the objective's folder has changed."""
-        files = sorted(path for path in self._live.rglob("*") if path.is_file())
+        files = sorted(path for path in self._place.live.rglob("*") if path.is_file())
         stats = [(str(path), path.stat()) for path in files]
         return [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, Advice, stacklevel=4)

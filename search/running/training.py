@@ -59,6 +59,7 @@ class Run:
             point = next(self._points)
         except StopIteration as end:
             self.fitted = end.value
+            self._leave()
             raise StopIteration from None
         metrics = as_metrics(point)
         if self.checkpoints is not None and self.checkpoints.restored and "step" not in metrics:
@@ -67,10 +68,7 @@ class Run:
             )
         self.step = _step(point, self.step)
         if self.checkpoints is not None:
-            try:
-                self.checkpoints.keep(self.step)
-            except OSError as error:  # the trial goes on; taken up again it starts from an earlier one
-                warnings.warn(f"a checkpoint could not be kept: {error.strerror or error}", Advice, stacklevel=2)
+            self.checkpoints.keep(self.step)
         return metrics
 
     def close(self) -> None:
@@ -82,6 +80,11 @@ class Run:
             except (Exception, SystemExit) as error:
                 text = f"stopping a trial early, its objective raised {told(error)}"
                 warnings.warn(text, RuntimeWarning, stacklevel=2)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.checkpoints is not None:
+            self.checkpoints.leave()
 
 
 def kept(
@@ -203,7 +206,7 @@ class Trainer:
             return Run(run_command(self.task, job.recipe))
         if self.objective.trained_by_suite:
             return Run(registry.part("trainer").train_alone(self.module, self.task, job.recipe))
-        checkpoints = Checkpoints(job.checkpoints) if job.checkpoints is not None else None
+        checkpoints = Checkpoints(job.checkpoints, job.keeping) if job.checkpoints is not None else None
         return Run(_call(self.module, self.objective, self.task, job, checkpoints), checkpoints)
 
     def advance(self, run: Run, job: Job) -> Point | Finished | Failed:

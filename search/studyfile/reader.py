@@ -3,7 +3,7 @@
 Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` adds what only building tells, in another
 process. One file reads each part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective,
 knobs and data, ``space`` ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers,
-pruners and executors, ``warmstart`` prior and warm start.
+pruners and executors, ``checkpoints`` where they are kept, ``warmstart`` prior and warm start.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hpo.search.describe.objective import Objective
 from hpo.search.store.location import parse_location
 from hpo.search.store.names import CONFIRM, problem_with, shown
 from hpo.search.studyfile.budget import LIMITS, TRIALS, budget_of, check_limits, read_confirm, read_limits
+from hpo.search.studyfile.checkpoints import read_checkpoints
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
@@ -33,6 +34,7 @@ from hpo.search.terms.study import Goal, Plugin, Study
 KEYS = (
     "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
     "pruner", "executor", "workers", "confirm", "repeats", "seed", "device", "memory_limit", "storage",
+    "checkpoints",
 )  # fmt: skip
 """Every key of a study file."""
 
@@ -151,6 +153,7 @@ class _Reader:
         )
         grid = sampler is not None and sampler.name == "grid"
         name = self._name(stem)
+        checkpoints, keeping = read_checkpoints(self._at("checkpoints"), objective, folder, self.mistakes)
         study = Study(
             name=name, objective=objective.reference if objective else "", goals=tuple(goals),
             space=knobs.space, question=question, fixed=knobs.fixed,
@@ -160,7 +163,7 @@ class _Reader:
             executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
             device=self._device(), memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
-            storage=self._storage(), repeats=repeats, folder=folder,
+            storage=self._storage(), checkpoints=checkpoints, keeping=keeping, repeats=repeats, folder=folder,
             notes=tuple(knobs.notes),
         )  # fmt: skip
         if self.mistakes:

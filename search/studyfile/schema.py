@@ -96,6 +96,7 @@ def _properties(objectives: list[Objective]) -> Schema:
             {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, "MiB that a trial under batch_size: auto may take."
         ),
         "storage": _say({"type": ["string", "null"]}, "Where the study lives; ./hpo.db without it."),
+        "checkpoints": _checkpoints(),
     }
 
 
@@ -119,6 +120,17 @@ def _confirm() -> Schema:
     }
     choices = [{"enum": ["none", False, None]}, _object(properties)]
     return _say({"anyOf": choices}, "How the winner is chosen: the best recipes are trained again with fresh seeds.")
+
+
+def _checkpoints() -> Schema:
+    above = {"type": ["number", "null"], "exclusiveMinimum": 0}
+    properties = {
+        "at": _say({"type": ["string", "null"]}, "A folder, or a location such as s3://bucket/folder."),
+        "every": _say({**above, "multipleOf": 1, "default": 1}, "Steps from one that is kept to the next."),
+        "limit": _say(above, "MiB that one may take; any size without it."),
+    }
+    ways = [{"type": ["string", "null"]}, _object(properties)]
+    return _say({"anyOf": ways}, "Where checkpoints are kept and how often; beside the store without it.")
 
 
 def _goal(objectives: list[Objective]) -> Schema:

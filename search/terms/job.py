@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from hpo.search.terms.errors import HpoError
+from hpo.search.terms.keeping import Keeping
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Job:
         number: the trial's number in the study.
         recipe: every knob value, fixed ones and ``seed`` included.
         done: step of the last point recorded already, 0 when there is none; no point up to it is reported.
-        checkpoints: folder for the trial's checkpoints, see ``running.checkpoints``; None where it has none.
+        checkpoints: folder or location for the trial's checkpoints, see ``running.places``; None where it has none.
+        keeping: how often they are kept, and up to which size.
         log: file that takes what the trial prints; None leaves it on the screen.
     """
 
@@ -49,6 +51,7 @@ class Job:
     done: int = 0
     checkpoints: str | None = None
     log: str | None = None
+    keeping: Keeping = field(default_factory=Keeping)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.job import Task
+from hpo.search.terms.keeping import Keeping
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.space import Space
 from hpo.search.terms.trial import Aggregate
@@ -105,6 +106,8 @@ class Study:
         prior: the user's guess of good values, for any of the searched knobs.
         warm_start: names of earlier studies in the store whose trials count as evidence.
         data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
+        checkpoints: folder (absolute) or location for checkpoints; None for beside the store.
+        keeping: how often they are kept, and up to which size.
         folder: folder of the study file, to which its paths are relative.
         text: the study file's text, overrides applied, for the record.
         notes: what was settled beyond the study's own words, a sentence each.
@@ -129,6 +132,8 @@ class Study:
     device: str = "cpu"
     memory_limit: int | None = None
     storage: str | None = None
+    checkpoints: str | None = None
+    keeping: Keeping = field(default_factory=Keeping)
     repeats: bool = False
     folder: Path = field(default_factory=Path)
     text: str = ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _KEYS = (
     "sampler", "prior", "warm_start", "pruner", "executor", "workers", "confirm", "seed", "device", "data", "storage",
-    "name", "goal",
+    "checkpoints", "name", "goal",
 )  # fmt: skip
 
 
