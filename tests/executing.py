@@ -15,4 +15,6 @@ def ways(name: str) -> list[Plugin]:
         asked.append({"lanes": 3})
     if "workers" in knobs:
         asked.append({"workers": 2, **({"lanes": 2} if "lanes" in knobs else {})})
+    if "rounds" in knobs:
+        asked.append({**asked[-1], "rounds": "free"})
     return [Plugin(name, options) for options in asked or [{}]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hpo.search.describe.source import Source
@@ -15,5 +16,7 @@ def literal(kind: str, name: str, what: str) -> tuple[Any, ...]:
     return found or ()
 
 
-def promises(kind: str, name: str, what: str) -> bool:
-    return what not in literal(kind, name, "DISCLAIMS")
+def promises(kind: str, name: str, what: str, options: Mapping[str, Any] | None = None) -> bool:
+    """Whether a file promises something with these options; ``under OPTION: VALUE`` limits what it disclaims."""
+    under = {what, *(f"{what} under {option}: {value}" for option, value in (options or {}).items())}
+    return under.isdisjoint(literal(kind, name, "DISCLAIMS"))

@@ -22,6 +22,7 @@ that are behind catch up before the others move, so that a resumed study equals 
 A file may also say what it does not promise, and the contract tests leave that out::
 
     DISCLAIMS = ("same study",)    which trial is ahead depends on how fast each trains, and so may what is pruned
+                ("same study under rounds: free",)    the same, where its option ``rounds`` is ``free``
 
 Everything ends: an executor that waits for other processes asks ``expired()`` at least twice a second while it waits,
 and where time is up ends those that do not answer and returns what it has. One that trains in the caller's process is

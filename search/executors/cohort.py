@@ -6,7 +6,8 @@ When to use it: for small models, where a step costs mostly overhead; it is what
 Options: ``lanes`` = ``auto``, trials that a process trains at a time, which is 16, or 1 where the objective says that
 company gains nothing; ``workers`` = the study's, processes of one core each; ``paused_memory`` = 512, MiB of paused
 trials that a process keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back
-to the last bit; what the disk cannot hold trains again up to where it was.
+to the last bit; what the disk cannot hold trains again up to where it was. ``rounds`` = ``auto``: processes move
+``together``, so that the study does not depend on which was faster, or each goes on when it can, ``free``, above 8.
 Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.rounds import are_free, note_of
 from hpo.search.executors.common.spread import LANES, Spread, lanes_of
 from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
@@ -23,6 +25,7 @@ from hpo.search.terms.job import Task
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
 
 REQUIRES = ("trained by suite",)
+DISCLAIMS = ("same study under rounds: free",)
 
 
 def make(
@@ -31,6 +34,7 @@ def make(
     lanes: Annotated[int | Literal["auto"], AT_LEAST_1] = "auto",
     workers: Annotated[int, AT_LEAST_1] = 1,
     paused_memory: Annotated[int, AT_LEAST_0] = 512,
+    rounds: Literal["auto", "together", "free"] = "auto",
 ) -> Executor:
     """Open a cohort for an objective that the suite trains, or one in each of several worker processes.
 
@@ -39,6 +43,7 @@ def make(
         lanes: trials that a process trains at a time; ``auto`` is what the objective says, else 16.
         workers: processes; with one, training is done in this.
         paused_memory: MiB of paused trials that a process keeps in memory rather than on disk.
+        rounds: whether processes move ``together`` or each at its own pace, ``free``; ``auto`` is free above 8.
 
     Raises:
         UserError: the objective does its own training.
@@ -55,7 +60,8 @@ def make(
         raise UserError(f"paused_memory is a number of MiB, from 0 on, not {paused_memory}")
     opened: Spread | Any
     if workers > 1:
-        opened = Spread(task, workers, count, paused_memory)
+        opened = Spread(task, workers, count, paused_memory, free=are_free(rounds, workers))
+        opened.notes += note_of(rounds, workers)
     else:
         opened = registry.part("trainer").open_lanes(
             trainer.module, task, trainer.objective, count, paused_memory << 20

@@ -32,7 +32,7 @@ def marked(chosen: Iterable[str], heavy: Callable[[str], bool] = lambda way: Tru
 
 SLOW = marked(WAYS)
 LIGHT = marked(WAYS, lambda way: "trained by suite" in requires("executor", WAYS[way].name))
-IN_STEP = marked(way for way in WAYS if promises("executor", WAYS[way].name, "same study"))
+IN_STEP = marked(way for way in WAYS if promises("executor", WAYS[way].name, "same study", WAYS[way].options))
 """A study does not depend on which trial was faster."""
 FREEZE_THAW = {"sampler": "freeze-thaw", "budget": {"steps": 40}}
 

@@ -1,10 +1,12 @@
-"""Cohorts on several cores: one in each worker process, all moved in step.
+"""Cohorts on several cores: one in each worker process, all moved in step, or each at its own pace.
 
-A round moves every lane of every worker by an epoch, and its news is told when all have come. So a study does not
-depend on which worker was faster: it is the one that a single process with as many lanes would have trained.
+In step a round moves every lane of every worker by an epoch, and its news is told when all have come. So a study does
+not depend on which worker was faster: it is the one that a single process with as many lanes would have trained. At
+its own pace (``rounds: free``) a worker is told to go on as soon as its news has been told, and waits for no other.
 
 A round in which a worker dies is finished later: its trials are reported lost, the news of the others is held back
-until the trials have been admitted again and have caught up. What the loop sees next is what it would have seen.
+until the trials have been admitted again, in step until they have caught up. What the loop sees next is what it would
+have seen.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.rounds import is_over
 from hpo.search.executors.common.worker import Answer, Reply, Worker, WorkerDied
 from hpo.search.terms.errors import OutOfTime
 from hpo.search.terms.job import Event, Job, Lost, Point, Task
@@ -47,6 +50,13 @@ class _Place:
     numbers: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
     news: list[Event] = field(default_factory=list)  # of a round that others have not finished
+    asked: bool = False  # to move, and has not answered
+    stale: set[int] = field(default_factory=set)  # evicted since it was asked: what it answers about them is of no use
+
+    def ask(self) -> None:
+        """Have the worker move its lanes."""
+        self.asked = True
+        self.send("advance")
 
     def send(self, *message: object) -> None:
         if self.worker is not None:
@@ -58,6 +68,7 @@ class _Place:
             self.worker.end(grace=0.0)
         self.worker = None
         self.numbers, self.kept, self.news = set(), set(), []
+        self.asked, self.stale = False, set()
 
 
 class Spread(Executor):
@@ -67,12 +78,12 @@ class Spread(Executor):
         notes: what the user should know about how trials are trained, each sentence once.
     """
 
-    def __init__(self, task: Task, workers: int, lanes: int, paused_memory: int) -> None:
+    def __init__(self, task: Task, workers: int, lanes: int, paused_memory: int, *, free: bool = False) -> None:
         self.lanes = workers * lanes
         self.processes = workers
         self.notes: list[str] = []
         self._task = task
-        self._each = lanes
+        self._each, self._free = lanes, free
         self._options = {"lanes": lanes, "paused_memory": paused_memory}
         self._places = [_Place() for _ in range(workers)]
         for place in self._places:
@@ -96,7 +107,7 @@ class Spread(Executor):
         place.send("admit", job)
 
     def advance(self) -> list[Event]:
-        """Move every lane by an epoch; where workers died, return their trials only, as lost.
+        """Move every lane by an epoch, or until there is news; where workers died, return their trials only, as lost.
 
         Where time is up the workers that have not answered are ended, and the news of the round is dropped: it is told
         whole or not at all, so that what goes on from it later is as if the round had not begun.
@@ -106,11 +117,12 @@ class Spread(Executor):
         """
         busy = [place for place in self._places if place.numbers or place.news]
         assert busy, "no trial is admitted"
-        waiting = [place for place in busy if not place.news]
-        for place in waiting:
-            place.send("advance")
+        for place in busy:
+            if not place.news and not place.asked:
+                place.ask()
         lost: list[Event] = []
-        while waiting:
+        while not is_over(busy, lost, free=self._free):
+            waiting = [place for place in busy if place.asked]
             if self.expired():
                 for place in waiting:
                     place.end()
@@ -120,7 +132,6 @@ class Spread(Executor):
             wait([place.worker.pipe for place in waiting if place.worker is not None], timeout=_LOOK)
             for place in waiting:
                 lost += self._receive(place)
-            waiting = [place for place in waiting if place.numbers and not place.news]
         if lost:
             return lost
         news: list[Event] = []
@@ -134,9 +145,12 @@ class Spread(Executor):
         """Free a lane; its worker holds a kept trial."""
         for place in self._places:
             if number in place.numbers or number in place.kept:
-                place.send("evict", number, keep)
+                held = keep and not place.asked  # one that is moving would be held a step ahead of what is told of it
+                place.send("evict", number, held)
                 place.numbers.discard(number)
-                (place.kept.add if keep else place.kept.discard)(number)
+                if place.asked:
+                    place.stale.add(number)
+                (place.kept.add if held else place.kept.discard)(number)
                 place.news = [event for event in place.news if event.number != number]
 
     def close(self) -> None:
@@ -156,7 +170,9 @@ class Spread(Executor):
                         place.end()
                         raise OutOfTime
                     wait([place.worker.pipe], timeout=_LOOK)
-                    if isinstance(answer := place.worker.receive(), Answer):
+                    answer = place.worker.receive()
+                    place.asked = place.asked and answer is None  # what it was asked before is of no use any more
+                    if isinstance(answer, Answer):
                         found: T = answer.value
                         return found
         return function(*arguments)
@@ -174,6 +190,9 @@ class Spread(Executor):
             place.end()
             return lost
         if isinstance(reply, Reply):
-            place.news = list(reply.news)
+            place.news = [event for event in reply.news if event.number not in place.stale]
+            place.asked, place.stale = False, set()
+            if not place.news and place.numbers:  # admitted since it was asked
+                place.ask()
             self.notes += [note for note in reply.notes if note not in self.notes]
         return []
