@@ -10,6 +10,7 @@
     setup, problem    a recipe bound to an objective's model and data; memory says how large a batch may be
     lane, together    a trial's state; several of them advanced by an epoch
     lanes, paused     the lanes of one process as an executor
+    ranks             several processes that train the same lanes
     alone             one trial as an iterator over its learning curve
 
 What is trained is described by ``networks``. Nothing here knows of studies, samplers or stores.
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hpo.objectives.trainer.lanes import open_lanes
     from hpo.objectives.trainer.length import steps_of
     from hpo.objectives.trainer.problem import call
+    from hpo.objectives.trainer.ranks import join, part_company
     from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
 set_environment(REPRODUCIBLE)  # before torch first multiplies
@@ -37,10 +39,12 @@ _HOMES = {
     "open_lanes": "lanes",
     "TrainingRecipe": "training_recipe",
     "call": "problem",
+    "join": "ranks",
+    "part_company": "ranks",
     "steps_of": "length",
 }
 
-__all__ = ["Fitted", "TrainingRecipe", "call", "open_lanes", "steps_of", "train_alone"]
+__all__ = ["Fitted", "TrainingRecipe", "call", "join", "open_lanes", "part_company", "steps_of", "train_alone"]
 
 
 def __getattr__(name: str) -> object:

@@ -40,7 +40,7 @@ class Epoch:
         self._lanes, self._weights, self._gradient = lanes, weights, gradient
         self._network = lanes[0].setup.network
         self._data = data = lanes[0].setup.data
-        self._own_loss = lanes[0].setup.loss
+        self._own_loss, self._ranks = lanes[0].setup.loss, lanes[0].setup.ranks
         recipes, device = [lane.setup.recipe for lane in lanes], data.device
         self._tokens = data.per_token
         self._length = lanes[0].length if self._tokens and lanes[0].length < data.context else 0
@@ -75,7 +75,8 @@ class Epoch:
             return self._train()
         lane = self._lanes[0]  # such a network may draw from torch's own generator
         with torch.random.fork_rng():
-            torch.manual_seed(derive_seed(lane.setup.recipe.seed, "forward", lane.epoch))
+            apart = [self._ranks.rank] if self._ranks.rank else []  # ranks that drew alike would drop alike
+            torch.manual_seed(derive_seed(lane.setup.recipe.seed, "forward", lane.epoch, *apart))
             return self._train()
 
     def noise(self) -> list[NDArray[np.float64]]:
@@ -147,19 +148,28 @@ class Epoch:
                 added = torch.empty_like(gradient)
                 first_slots, slots = self._network.views(gradient), self._network.views(added)
             fresh = self._all_begin[tick]
-            network.backward(self._at_outputs(tick, lanes, network), first_slots if fresh else slots)
+            own, own_slots = (gradient, first_slots) if fresh else (added, slots)
+            if (outputs := self._at_outputs(tick, lanes, network)) is None:
+                own.zero_()
+            else:
+                network.backward(outputs, own_slots)
+            self._ranks.add(own)
             if self._meter.needed:
-                self._meter.micro(tick, gradient if fresh else added)
+                self._meter.micro(tick, own)
             if not fresh:
                 torch.addcmul(added, gradient, self._goes_on[tick, :lanes], out=gradient)
             if self._steps[tick]:
                 self._step(tick, weights, gradient)
+        self._ranks.add(self._record)
         table = (self._record * self._share).sum(dim=2).double().cpu().numpy()
         sums = [np.bincount(cut.window, weights=table[: cut.ticks, at]) for at, cut in enumerate(self._layouts)]
         return [np.asarray(own, dtype=np.float64) for own in sums]
 
-    def _at_outputs(self, tick: int, lanes: int, network: gradients.Pass) -> Tensor:
-        """Record the tick's losses; return the gradient at the outputs of their share in the window's mean."""
+    def _at_outputs(self, tick: int, lanes: int, network: gradients.Pass) -> Tensor | None:
+        """Record the tick's losses; return the gradient at the outputs of their share in the window's mean.
+
+        Of several processes each does so for its own rows; None where it has none.
+        """
         if self._tokens:
             inputs, wanted = self._sequences.at(tick, lanes)
         else:
@@ -170,23 +180,27 @@ class Epoch:
         if masks and self._length:  # of shorter sequences
             masks = [mask[:, :, : self._length] for mask in masks]
         share = self._share[tick, :lanes]
-        real = share.shape[1]
+        rows = real = share.shape[1]
         if self._network.ragged:  # such networks have one lane only, and take no padding
             real = int((share > 0).sum())
-            inputs, wanted, share = inputs[:, :real], wanted[:, :real], share[:, :real]
-            masks = masks and [mask[:, :real] for mask in masks]
+        own = self._ranks.part(real, least=2 if self._network.ragged else 1)
+        if own.start == own.stop:
+            return None
+        if own.stop - own.start < rows:
+            inputs, wanted, share = inputs[:, own], wanted[:, own], share[:, own]
+            masks = masks and [mask[:, own] for mask in masks]
         outputs = network.forward(inputs, masks).flatten(1, -2)
         outputs = outputs.float() if self._bfloat16 else outputs
         if self._tokens:
-            return self._at_tokens(tick, outputs, wanted.flatten(1), share)
+            return self._at_tokens(tick, outputs, wanted.flatten(1), share, own)
         if self._own_loss is not None:
             each, gradient = losses.users(outputs, wanted.flatten(1), self._own_loss)
         else:
             each, gradient = self._loss(outputs, wanted)
-        self._record[tick, :lanes, :real] = each
+        self._record[tick, :lanes, own] = each
         return gradient.mul_(share.unsqueeze(2))
 
-    def _at_tokens(self, tick: int, outputs: Tensor, targets: Tensor, share: Tensor) -> Tensor:
+    def _at_tokens(self, tick: int, outputs: Tensor, targets: Tensor, share: Tensor, own: slice) -> Tensor:
         """The same where each token of a sample [K, B * positions] may have a target."""
         lanes, real = share.shape
         if self._own_loss is not None:
@@ -194,7 +208,7 @@ class Epoch:
         else:
             each, gradient = self._loss.of_tokens(outputs, targets)
         has = targets != IGNORED
-        self._record[tick, :lanes, :real] = each.masked_fill(~has, 0.0).view(lanes, real, -1).sum(dim=2)
+        self._record[tick, :lanes, own] = each.masked_fill(~has, 0.0).view(lanes, real, -1).sum(dim=2)
         weight = share.repeat_interleave(targets.shape[1] // real, dim=1) * has
         return gradient.mul_(weight.unsqueeze(2))
 

@@ -29,7 +29,9 @@ class CohortExecutor(Executor):
         self.notes: list[str] = []
         self._objective = objective
         self._places: list[tuple[Lane, Job] | None] = [None] * lanes
-        self._paused = Paused(paused_memory, lambda job: Lane(job.number, problem.setup(job.recipe)), self._note)
+        self._make = lambda job: Lane(job.number, problem.setup(job.recipe))
+        self._paused = Paused(paused_memory, self._make, self._note)
+        self._ranks = problem.ranks
         self._cohorts: dict[Hashable, Cohort] = {}
         self._refused: list[Event] = []
 
@@ -38,8 +40,15 @@ class CohortExecutor(Executor):
         try:
             lane = self._paused.take(job)
         except Exception as error:  # of the user's build or data: this trial's end, not the study's
+            self._ranks.each(-1)
             self._refused.append(failure(job.number, error, self._objective))
             return
+        epochs = self._ranks.each(lane.epoch)
+        if min(epochs) < 0:
+            self._refused.append(Failed(job.number, "it could not be started in another of its processes"))
+            return
+        if min(epochs) < max(epochs):  # not every rank could read back what it had paused
+            lane = self._make(job)
         for note in lane.setup.notes:
             self._note(note)
         self._places[self._places.index(None)] = (lane, job)

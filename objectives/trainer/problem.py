@@ -16,6 +16,7 @@ from hpo.objectives.networks.module import ModuleNetwork
 from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer import memory
 from hpo.objectives.trainer.heap import keep_freed_memory
+from hpo.objectives.trainer.ranks import Ranks
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Data, Splits
 from hpo.objectives.trainer.training_recipe import MUP_OPTIMIZERS, TrainingRecipe
@@ -60,7 +61,8 @@ class Problem:
     def __init__(self, module: ModuleType, task: Task) -> None:
         self._module = module
         self._task = task
-        self.device = device(task.device)
+        self.ranks = Ranks.of(task)
+        self.device = self.ranks.device(device(task.device))
         self._data: list[tuple[dict[str, Any], Data]] = []
         self._alone: dict[Hashable, str] = {}
         self._capacities: dict[Hashable, int] = {}
@@ -81,7 +83,7 @@ class Problem:
         recipe = recipe.on_text(data.context) if data.context else recipe
         network = self._network(filled, data)
         _suits(recipe, network)
-        setup = Setup(recipe, network, data, getattr(self._module, "loss", None), dict(knobs))
+        setup = Setup(recipe, network, data, getattr(self._module, "loss", None), dict(knobs), self.ranks)
         if recipe.batch_size != "auto":
             return setup
         return dataclasses.replace(setup, capacity=self._capacity(setup, filled))
@@ -99,7 +101,7 @@ class Problem:
         key = (setup.network.key, setup.key, any(setup.network.rates), recipe)
         if key not in self._capacities:
             limit = self._task.memory_limit or memory.default_limit(self.device)
-            spare = dataclasses.replace(setup, network=self._network(filled, setup.data))
+            spare = dataclasses.replace(setup, network=self._network(filled, setup.data), ranks=Ranks())
             self._capacities[key] = memory.largest(spare, limit)
         return self._capacities[key]
 

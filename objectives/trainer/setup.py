@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -12,6 +12,7 @@ from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer.metrics import ROWS
 from hpo.objectives.trainer.order import batch_rows
 from hpo.objectives.trainer.plan import Plan, plan_of
+from hpo.objectives.trainer.ranks import Ranks
 from hpo.objectives.trainer.tensors import Data
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.errors import UserError
@@ -27,6 +28,7 @@ class Setup:
         data: on what; the same object for trials with equal data.
         loss: the objective's own ``loss(outputs, targets)``, a mean over samples; None for the suite's.
         knobs: the whole recipe as given.
+        ranks: the processes that train it.
         capacity: most samples of a micro-batch that fit the memory limit, where the recipe leaves it to that.
     """
 
@@ -35,6 +37,7 @@ class Setup:
     data: Data
     loss: Callable[[Tensor, Tensor], Tensor] | None
     knobs: Mapping[str, Any]
+    ranks: Ranks = field(default_factory=Ranks)
     capacity: int | None = None
 
     @property
@@ -47,6 +50,11 @@ class Setup:
             found.append(
                 "accumulation is not equivalent to a larger batch with BatchNorm: "
                 "its statistics are those of each micro-batch; GroupNorm or LayerNorm have no such effect"
+            )
+        if self.ranks.size > 1 and self.network.ragged:
+            found.append(
+                "several processes are not equivalent to one with BatchNorm: its statistics are those of each "
+                "process's share of a micro-batch; GroupNorm or LayerNorm have no such effect"
             )
         if self.recipe.batch_size == "auto":
             found.append(

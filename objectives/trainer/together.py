@@ -38,10 +38,13 @@ class Cohort:
         epoch = Epoch(lanes, self._weights, self._gradient)
         with _no_denormals():
             trained = epoch.train()
-        noise = epoch.noise()
+        ranks, network = lanes[0].setup.ranks, lanes[0].setup.network
+        if ranks.size > 1 and (held := network.state()):
+            network.restore(ranks.mean(held))
         for lane in lanes:
             lane.ended_epoch()
-        scores = self._score(lanes)
+        scored_here = self._score(lanes) if ranks.rank == 0 else []
+        trained, noise, scores = ranks.same((trained, epoch.noise(), scored_here))
         for lane, by_step, counted, measured, scored in zip(lanes, trained, epoch.counted, noise, scores, strict=True):
             lane.failure = _divergence(lane, by_step, scored["loss"])
             mean = float(np.average(by_step, weights=counted)) if counted.any() else 0.0

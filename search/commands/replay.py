@@ -29,6 +29,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Train the trial's recipe and compare point by point."""
     set_environment()  # before torch and sklearn are imported
     from hpo.search.engine.definition import circumstances, code_of, retrained
+    from hpo.search.executors.common.peers import together
     from hpo.search.report import study as report
     from hpo.search.report.likeness import alike, verdict
     from hpo.search.report.recipefile import stored_task
@@ -43,12 +44,11 @@ def main(arguments: argparse.Namespace) -> int:
     consent.allow(task, objective, found.seal, f"the study {found.name!r}", yes=arguments.yes)
     recipe = {"seed": trial.seed, **(found.definition.get("fixed") or {}), **trial.point}
     say(f"trial {trial.number} of {found.name} ({trial.state}): {text.recipe(recipe)}")
-    trainer = Trainer(task)
     recorded, metric = dict(trial.curve), found.metrics[0]
     curve: list[tuple[int, float]] = []
     try:
-        with fresh_scratch() as scratch:
-            run = trainer.start(Job(trial.number, recipe, checkpoints=scratch))
+        with fresh_scratch() as scratch, together(task, job := Job(trial.number, recipe, checkpoints=scratch)):
+            run = Trainer(task).start(job)
             for point in run:
                 step = run.step
                 value = value_of(point, metric)
@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
     except (KeyboardInterrupt, HpoError):
         raise
     except BaseException as error:  # sys.exit() included
-        ended = failure(trial.number, error, trainer.objective)
+        ended = failure(trial.number, error, objective)
         raise EverythingFailed(f"trial {trial.number} failed: {ended.reason}\n{ended.detail}") from error
     if not recorded:
         return 0

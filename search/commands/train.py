@@ -139,14 +139,15 @@ def _train(
     task: Task, recipe: dict[str, Any], goals: Sequence[Goal]
 ) -> tuple[list[tuple[int, float]], Mapping[str, float], Any]:
     """Train; gives the curve, and the model that its value stands for with the metrics of its point."""
+    from hpo.search.executors.common.peers import together
     from hpo.search.running.training import Trainer, kept, value_of
     from hpo.search.terms.job import Job
 
     metric = goals[0].metric
     curve: list[tuple[int, float]] = []
     points: list[tuple[int, Mapping[str, float]]] = []
-    with fresh_scratch() as scratch:
-        run = Trainer(task).start(Job(0, recipe, checkpoints=scratch))
+    with fresh_scratch() as scratch, together(task, job := Job(0, recipe, checkpoints=scratch), goals):
+        run = Trainer(task).start(job)
         for point in run:
             step = run.step
             point.pop("step", None)
@@ -159,7 +160,7 @@ def _train(
             points.append((step, point))
             shown = ", ".join(f"{name} {text.short(number)}" for name, number in point.items())
             say(f"step {step}: {shown}", flush=True)
-    fitted, scored = kept(run.fitted, goals, points)
+        fitted, scored = kept(run.fitted, goals, points)
     if fitted is not run.fitted:
         step = next(step for step, point in points if point is scored)
         say(f"keeping the model as it was at step {step}, its best point")

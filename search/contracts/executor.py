@@ -32,7 +32,8 @@ interrupted there by OutOfTime, after which its lanes are only evicted or closed
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from hpo.search.terms.job import Event, Job
@@ -47,6 +48,7 @@ class Executor(abc.ABC):
         lanes: how many.
         processes: worker processes that train at the same time, with as many lanes each; 0 where this one trains.
         notes: what the user should know about how trials are trained, each sentence once.
+        places: of admitted trials, where each is trained, in words such as ``gpu 1``; empty where that is here.
         expired: says whether time is up; set by whoever drives the executor.
         models: whether any trial that ended here left a model that can be tested; None while that is not known.
     """
@@ -55,6 +57,7 @@ class Executor(abc.ABC):
     processes: int = 0
     models: bool | None = None
     notes: Sequence[str] = ()
+    places: Mapping[int, str] = MappingProxyType({})
     expired: Callable[[], bool] = staticmethod(lambda: False)
 
     @abc.abstractmethod

@@ -139,7 +139,8 @@ def copy_files(source: Store, study: Snapshot, target: Store, copy: Snapshot) ->
         listed = error.args[0] if isinstance(error, shutil.Error) else []  # one of several, which end in a reason
         reason = str(listed[0][2]) if listed else in_words(error) if isinstance(error, OSError) else str(error)
         where = target.beside if copy.system_attrs.get(attributes.CHECKPOINTS) is None else "their place"
-        raise StoreError(f"checkpoints and logs of study {study.name!r} cannot be copied to {where}: {reason}") from error
+        told = f"checkpoints and logs of study {study.name!r} cannot be copied to {where}: {reason}"
+        raise StoreError(told) from error
 
 
 def drop_files(store: Store, study: Snapshot) -> None:

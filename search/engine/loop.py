@@ -143,6 +143,8 @@ class Loop:
         self._running[entry.number] = entry
         folder, log = self.rules.folders(entry.number), self.rules.log(entry.number)
         self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping))
+        if place := self.executor.places.get(entry.number):
+            self.ledger.note(entry, attributes.PLACE, place)
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------

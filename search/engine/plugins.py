@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Policy
 from hpo.search.executors.common.logged import Logged
+from hpo.search.executors.common.places import places_of
 from hpo.search.running.log import captured
 from hpo.search.studyfile.plugins import file_kind, options_of
 from hpo.search.terms import registry
-from hpo.search.terms.job import Task
 from hpo.search.terms.study import Plugin, Study
 
 DEFAULT_SAMPLER = Plugin("tpe")
@@ -63,21 +64,27 @@ def build_policy(plugin: Plugin, study: Study) -> Policy:
 
 
 def executor_of(study: Study, *, trained_by_suite: bool) -> Plugin:
-    """The study's executor: as named, else cohorts where the suite trains, processes for several workers, inline."""
+    """The study's executor: as named, else cohorts where the suite trains, processes for several workers, inline.
+
+    What is given GPUs, or trained by several processes, is never trained in this one.
+    """
     if study.executor is not None:
         return study.executor
     if trained_by_suite and "cohort" in registry.names("executor"):
         return Plugin("cohort", {"workers": study.workers})
-    return Plugin("processes", {"workers": study.workers}) if study.workers > 1 else Plugin("inline")
+    apart = study.workers > 1 or study.devices is not None or study.processes_per_trial > 1
+    return Plugin("processes", {"workers": study.workers}) if apart else Plugin("inline")
 
 
-def build_executor(plugin: Plugin, task: Task, workers: int, log: str | None = None) -> Executor:
-    """Make the executor; ``workers`` goes to one whose ``make`` takes it, unless the study names it there.
+def build_executor(plugin: Plugin, study: Study, log: str | None = None) -> Executor:
+    """Make the executor; the study's workers go to one whose ``make`` takes them, unless the study names it there.
 
     What the objective prints when it is imported goes to ``log``, what trials print to their own.
     """
     options = dict(plugin.options)
     if "workers" in options_of("executor", plugin.name).knobs:
-        options.setdefault("workers", workers)
+        options.setdefault("workers", study.workers)
+    places = places_of(study.devices, study.processes_per_trial, options.get("workers", 1))
+    task = replace(study.task, places=places)
     with captured(log):
         return Logged(registry.load("executor", plugin.name).make(task, **options))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +28,11 @@ class Watched(Executor):
     def models(self) -> bool | None:  # type: ignore[override] # the other executor's
         """Whether any trial that ended left a model that can be tested."""
         return self._executor.models
+
+    @property
+    def places(self) -> Mapping[int, str]:  # type: ignore[override] # the other executor's
+        """Where trials are trained."""
+        return self._executor.places
 
     def admit(self, job: Job) -> None:
         """Give a trial a lane; where time is up it is only not trained."""

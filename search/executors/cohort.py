@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.rounds import are_free, note_of
 from hpo.search.executors.common.spread import LANES, Spread, lanes_of
+from hpo.search.running import ranks
 from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
@@ -41,7 +42,7 @@ def make(
     Args:
         task: objective, data and device.
         lanes: trials that a process trains at a time; ``auto`` is what the objective says, else 16.
-        workers: processes; with one, training is done in this.
+        workers: processes; with one, training is done in this, unless it is given GPUs or trains with others.
         paused_memory: MiB of paused trials that a process keeps in memory rather than on disk.
         rounds: whether processes move ``together`` or each at its own pace, ``free``; ``auto`` is free above 8.
 
@@ -59,7 +60,8 @@ def make(
     if paused_memory < 0:
         raise UserError(f"paused_memory is a number of MiB, from 0 on, not {paused_memory}")
     opened: Spread | Any
-    if workers > 1:
+    alone = task.processes == 1 or ranks.met()
+    if workers > 1 or task.places or not alone:  # GPUs and other ranks are a worker's, not this process's
         opened = Spread(task, workers, count, paused_memory, free=are_free(rounds, workers))
         opened.notes += note_of(rounds, workers)
     else:

@@ -9,10 +9,13 @@ Cost: none beyond the training itself.
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.running.training import Run, Trainer
+from hpo.search.terms.devices import environment, shown
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Job, Point, Task
 from hpo.search.terms.knobs import AT_LEAST_0
@@ -23,6 +26,9 @@ class Inline(Executor):
 
     def __init__(self, task: Task, paused: int) -> None:
         """Hold up to ``paused`` suspended trials."""
+        self._place = task.places[0] if task.places else ""
+        self._before = _see(self._place) if self._place else {}  # before the objective is imported
+        self.places: dict[int, str] = {}
         self._trainer = Trainer(task)
         self._paused = paused
         self._runs: dict[int, Run] = {}  # the longest paused first
@@ -32,6 +38,8 @@ class Inline(Executor):
         """Start or take up a trial."""
         assert self._job is None, "the lane is taken"
         self._job = job
+        if self._place:
+            self.places[job.number] = shown(self._place)
         if job.number not in self._runs:
             self._runs[job.number] = self._trainer.start(job)
 
@@ -60,10 +68,24 @@ class Inline(Executor):
             self._runs.pop(next(iter(self._runs))).close()
 
     def close(self) -> None:
-        """Close every generator."""
+        """Close every generator, and see all GPUs again."""
         self._job = None
         for number in list(self._runs):
             self.evict(number)
+        for name, value in self._before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        self._before = {}
+
+
+def _see(place: str) -> dict[str, str | None]:
+    """Show this process these GPUs and no others; gives what its environment said before."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        raise UserError("this process has begun to use its GPUs, so that none can be given to it: executor: processes")
+    shows = environment(place)
+    before = {name: os.environ.get(name) for name in shows}
+    os.environ.update(shows)
+    return before
 
 
 def make(task: Task, *, paused: Annotated[int, AT_LEAST_0] = 128) -> Inline:
@@ -74,7 +96,7 @@ def make(task: Task, *, paused: Annotated[int, AT_LEAST_0] = 128) -> Inline:
         paused: suspended trials that are held at a time; others train again up to where they were.
 
     Raises:
-        UserError: ``paused`` is negative, or the objective cannot be imported.
+        UserError: ``paused`` is negative, the GPUs are taken already, or the objective cannot be imported.
     """
     if paused < 0:
         raise UserError(f"paused is a number of trials, from 0 on, not {paused}")

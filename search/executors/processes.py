@@ -12,15 +12,19 @@ Cost: about two seconds of start per worker (importing torch or sklearn), a tent
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.worker import GRACE, Reply, Worker, WorkerDied
+from hpo.search.terms.devices import shown
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Job, Lost, Point, Task
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
+
+T = TypeVar("T")
 
 REQUIRES = ("other processes",)
 
@@ -52,6 +56,7 @@ class Processes(Executor):
         self.notes: list[str] = []
         self._task, self._options = task, {"paused": paused}
         self._lanes: list[_Lane | None] = [None] * workers
+        self.places: dict[int, str] = {}
 
     def admit(self, job: Job) -> None:
         """Give the trial to the worker that holds it, else to the first free one."""
@@ -63,13 +68,15 @@ class Processes(Executor):
         if lane is None or lane.worker.dead:
             if lane is not None:
                 lane.end()
-            lane = self._lanes[index] = _Lane(Worker(self._task, "inline", self._options))
+            lane = self._start(index)
         for other in self._lanes:  # state held by a busy worker is given up; the trial catches up elsewhere
             if other is not None and other is not lane and job.number in other.kept:
                 other.kept.discard(job.number)
                 other.worker.send("evict", job.number, False)
         lane.number, lane.waiting = job.number, False
         lane.kept.discard(job.number)
+        if lane.worker.place:
+            self.places[job.number] = shown(lane.worker.place)
         lane.worker.send("admit", job)
         lane.worker.send("advance")
 
@@ -108,6 +115,21 @@ class Processes(Executor):
                 lane.kept.discard(number)
                 lane.worker.send("evict", number, False)
 
+    def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in a worker that holds still, a new one where there is none.
+
+        Raises:
+            OutOfTime: time was up before it returned.
+        """
+        idle = [i for i, lane in enumerate(self._lanes) if lane is not None and lane.number is None]
+        index = next((i for i in idle if (lane := self._lanes[i]) is not None and not lane.worker.dead), 0)
+        lane = self._lanes[index] or self._start(index)
+        try:
+            found: T = lane.worker.call(function, arguments, self.expired)
+            return found
+        except WorkerDied:
+            return function(*arguments)
+
     def close(self) -> None:
         """End every worker; all of them together have so long for their objectives' cleaning up."""
         lanes, self._lanes = [lane for lane in self._lanes if lane is not None], [None] * self.lanes
@@ -116,6 +138,10 @@ class Processes(Executor):
         until = time.monotonic() + GRACE
         for lane in lanes:
             lane.end(0.0 if self.expired() else max(0.0, until - time.monotonic()))
+
+    def _start(self, index: int) -> _Lane:
+        lane = self._lanes[index] = _Lane(Worker(self._task, "inline", self._options, index=index))
+        return lane
 
     def _receive(self, index: int) -> list[Event]:
         lane = self._lanes[index]
@@ -130,7 +156,10 @@ class Processes(Executor):
         if not isinstance(reply, Reply):
             return []
         self.notes += [note for note in reply.notes if note not in self.notes]
-        if isinstance(reply.news[-1], Point):
+        if reply.last:
+            lane.worker.end(grace=0.0)
+            self._lanes[index] = None
+        elif isinstance(reply.news[-1], Point):
             lane.waiting = True
         else:
             lane.number = None

@@ -100,7 +100,9 @@ class _Reading:
         recipe = self._recipe()
         folder = self._folder()
         objective = self._objective(folder)
-        known = {name: self._whole(name, low) for name, low in (("split_seed", 0), ("memory_limit", 1))}
+        known = {
+            name: self._whole(name, low) for name, low in (("split_seed", 0), ("memory_limit", 1), ("processes", 1))
+        }
         study = self._text("study") or self.path.stem
         goals = read_goals(self.about, self._at("goal"), objective, self.mistakes)
         curve = self._curve() if self.pick == 1 else ()
@@ -114,8 +116,9 @@ class _Reading:
         if self.mistakes or objective is None:
             raise StudyFileError(self.mistakes)
         task = Task(
-            objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"]
-        )
+            objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"],
+            processes=known["processes"] or 1,
+        )  # fmt: skip
         values = {"seed": 0, **values}
         about = self.about.plain()
         return RecipeFile(values, task, objective, study, tuple(goals), curve, about, written, edited)

@@ -39,6 +39,7 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "data": task.data,
         "split_seed": task.split_seed,
         "memory_limit": task.memory_limit,
+        "processes": task.processes if task.processes > 1 else None,
         "folder": task.folder,
         "goal": list(found.goals) if several else found.goals[0],
         "values": _values(found, leaders[0]),

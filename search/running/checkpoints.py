@@ -4,6 +4,9 @@ The objective has a folder of its own, in which it saves what it likes whenever 
 step k, what lies there holds step k or an earlier one, and is kept as ``k``. Points reach the store up to a second
 later, so a kill may leave a checkpoint ahead of the record: a run is taken up from the newest at or before the last
 recorded step. The objective says by ``step`` which point comes next; what is recorded already is not told again.
+
+Where several processes train a trial, what rank 0 saves is kept. Every other one has a folder of its own with what was
+kept; what it saves there is nobody's.
 """
 
 from __future__ import annotations
@@ -30,9 +33,11 @@ _SHARE = 20
 class Checkpoints:
     """The checkpoints of one trial: ``where`` is a folder or a location, see ``places``."""
 
-    def __init__(self, where: str | Path, keeping: Keeping = Keeping()) -> None:  # noqa: B008 # it is frozen
-        self._place = place_of(str(where))
-        self._keeping = keeping
+    def __init__(
+        self, where: str | Path, keeping: Keeping = Keeping(), rank: int = 0,  # noqa: B008 # it is frozen
+    ) -> None:  # fmt: skip
+        self._place = place_of(str(where), rank)
+        self._keeping, self._rank = keeping, rank
         self._last: object = None
         self._next = 0.0
         self._when: dict[int, float] = {}  # those that are kept, by step, and since when on the monotonic clock
@@ -62,7 +67,7 @@ class Checkpoints:
         What cannot be kept is warned about: the trial goes on, and taken up again it starts from an earlier one.
         """
         began = time.monotonic()
-        due = step - max(self._when, default=0) >= self._keeping.every
+        due = not self._rank and step - max(self._when, default=0) >= self._keeping.every
         if not due or began < self._next or (content := self._content()) == self._last:
             return
         try:
@@ -86,7 +91,7 @@ class Checkpoints:
         shutil.rmtree(live, ignore_errors=True)
         steps = self._place.steps()
         for step in steps:
-            if step > done:
+            if step > done and not self._rank:
                 with contextlib.suppress(OSError):  # it would be as good when the record has reached it
                     self._place.drop(step)
         for step in reversed([step for step in steps if step <= done]):
@@ -94,7 +99,8 @@ class Checkpoints:
                 self._place.lay(step)
             except Damaged:  # killed on its way
                 shutil.rmtree(live, ignore_errors=True)
-                self._place.drop(step)
+                if not self._rank:
+                    self._place.drop(step)
                 continue
             self.restored = step
             self._when = {known: -math.inf for known in steps if known <= step}

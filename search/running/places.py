@@ -62,16 +62,16 @@ class Place(abc.ABC):
         """Remove what is of no use to another run; the training has ended."""
 
 
-def place_of(where: str) -> Place:
-    """The place that a path or location names.
+def place_of(where: str, rank: int = 0) -> Place:
+    """The place that a path or location names, with a live folder for each rank of a trial.
 
     Nothing is looked up before it is used; then a UserError says that a location's protocol is unknown, or needs a
     package that is not there.
     """
     found = SCHEME.fullmatch(where)
     if found is None:
-        return _Folder(Path(where))
-    return _Folder(Path(found[2])) if found[1].lower() in LOCAL else _Location(where)
+        return _Folder(Path(where), rank)
+    return _Folder(Path(found[2]), rank) if found[1].lower() in LOCAL else _Location(where, rank)
 
 
 def in_words(error: OSError) -> str:
@@ -80,9 +80,9 @@ def in_words(error: OSError) -> str:
 
 
 class _Folder(Place):
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rank: int) -> None:
         self._folder = folder
-        self.live = folder / "live"
+        self.live = folder / (f"live-{rank}" if rank else "live")
 
     def steps(self) -> list[int]:
         if not self._folder.is_dir():
@@ -115,10 +115,10 @@ class _Folder(Place):
 class _Location(Place):
     """Archives by step; what the objective writes, and an archive on its way, lie below the folder for such things."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, rank: int) -> None:
         self._where = where.rstrip("/")
         self._found: tuple[Any, str] | None = None
-        self._own = _own() / hashlib.sha256(self._where.encode()).hexdigest()[:16]
+        self._own = _own() / hashlib.sha256(f"{self._where} {rank or ''}".rstrip().encode()).hexdigest()[:16]
         self.live = self._own / "live"
 
     def steps(self) -> list[int]:

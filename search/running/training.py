@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hpo.search.describe.objective import FILLED, Objective, describe, import_module
+from hpo.search.running import ranks
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.running.forks import stay
@@ -206,7 +207,9 @@ class Trainer:
             return Run(run_command(self.task, job.recipe))
         if self.objective.trained_by_suite:
             return Run(registry.part("trainer").train_alone(self.module, self.task, job.recipe))
-        checkpoints = Checkpoints(job.checkpoints, job.keeping) if job.checkpoints is not None else None
+        checkpoints = None
+        if job.checkpoints is not None:
+            checkpoints = Checkpoints(job.checkpoints, job.keeping, ranks.own())
         return Run(_call(self.module, self.objective, self.task, job, checkpoints), checkpoints)
 
     def advance(self, run: Run, job: Job) -> Point | Finished | Failed:

@@ -57,6 +57,8 @@ MISSED = "missed"
 REASON = "reason"
 EVIDENCE = "evidence"
 TRACEBACK = "traceback"
+PLACE = "place"
+"""Where it was trained last, in words; only where that is told apart."""
 PAUSED = "paused"
 """Whether it waits to be taken up again; a system attribute."""
 
@@ -108,6 +110,7 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
         reason=fact(attrs, REASON, str, ""),
         evidence=fact(attrs, EVIDENCE, Mapping, {}),
         traceback=fact(attrs, TRACEBACK, str, ""),
+        place=fact(attrs, PLACE, str, ""),
         metrics=metrics,
         recipe=fact(attrs, RECIPE, str, ""),
         course=passed,

@@ -8,7 +8,6 @@ pruners and executors, ``checkpoints`` where they are kept, ``warmstart`` prior 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from hpo.search.store.location import parse_location
 from hpo.search.store.names import CONFIRM, problem_with, shown
 from hpo.search.studyfile.budget import LIMITS, TRIALS, budget_of, check_limits, read_confirm, read_limits
 from hpo.search.studyfile.checkpoints import read_checkpoints
+from hpo.search.studyfile.devices import MOST_PROCESSES, check_executor, check_processes, read_device, read_devices
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.overrides import overlay
@@ -33,12 +33,11 @@ from hpo.search.terms.study import Goal, Plugin, Study
 
 KEYS = (
     "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
-    "pruner", "executor", "workers", "confirm", "repeats", "seed", "device", "memory_limit", "storage",
-    "checkpoints",
+    "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device", "devices",
+    "memory_limit", "storage", "checkpoints",
 )  # fmt: skip
 """Every key of a study file."""
 
-_DEVICE = re.compile(r"cpu|auto|mps|cuda(:\d{1,3})?")
 _SCRIPTS = (".py", ".sh", ".r", ".R", ".jl", ".pl", ".rb", ".js")
 
 
@@ -145,6 +144,12 @@ class _Reader:
         self._check_plugins(
             knobs if space_clean else None, goals if goals_clean else [], sampler, pruner, executor, objective, workers
         )
+        devices, processes = (
+            read_devices(self._at("devices"), self.mistakes),
+            self._whole("processes_per_trial", 1, 1, MOST_PROCESSES),
+        )
+        check_executor(self._at("devices"), executor, self.mistakes)
+        check_processes(self._at("processes_per_trial"), processes, objective, executor, devices, self.mistakes)
         repeats = self._yes_or_no("repeats")
         limits = read_limits(self._at("budget"), self.mistakes)
         size = knobs.space.size(knobs.fixed, limit=1_000_000) if space_clean and len(knobs.space) else None
@@ -162,7 +167,8 @@ class _Reader:
             warm_start=read_warm_start(self._at("warm_start"), name, self.mistakes), pruner=pruner,
             executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
-            device=self._device(), memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
+            device=read_device(self._at("device"), devices, self.root, self.mistakes), devices=devices,
+            processes_per_trial=processes, memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
             storage=self._storage(), checkpoints=checkpoints, keeping=keeping, repeats=repeats, folder=folder,
             notes=tuple(knobs.notes),
         )  # fmt: skip
@@ -274,13 +280,6 @@ class _Reader:
         if wrong is not None:
             self._wrong(self._at("name") or self.root, *wrong)
         return name
-
-    def _device(self) -> str:
-        device = self._text("device") or "cpu"
-        if not _DEVICE.fullmatch(device):
-            hint = did_you_mean({"gpu": "cuda"}.get(device, device), ("auto", "cpu", "cuda", "mps"))
-            self._wrong(self._at("device") or self.root, f"there is no device {device!r}", hint)
-        return device
 
     def _storage(self) -> str | None:
         storage = self._text("storage")

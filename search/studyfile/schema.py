@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from hpo.search.describe.objective import FILLED, Objective, describe
 from hpo.search.studyfile.budget import LARGEST
+from hpo.search.studyfile.devices import MOST_PROCESSES
 from hpo.search.studyfile.goals import better
 from hpo.search.studyfile.plugins import known_names, options_of
 from hpo.search.terms import registry
@@ -92,6 +93,11 @@ def _properties(objectives: list[Objective]) -> Schema:
         "repeats": _say({"type": "boolean", "default": False}, "Whether a recipe may be tried again."),
         "seed": _say({"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0}, "Seed of everything."),
         "device": _say({"type": "string", "examples": ["cpu", "auto", "cuda", "mps"]}, "Where models are trained."),
+        "devices": _devices(),
+        "processes_per_trial": _say(
+            {"type": "integer", "minimum": 1, "maximum": MOST_PROCESSES, "default": 1},
+            "Processes that train a trial together, each a part of every batch.",
+        ),
         "memory_limit": _say(
             {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}, "MiB that a trial under batch_size: auto may take."
         ),
@@ -131,6 +137,18 @@ def _checkpoints() -> Schema:
     }
     ways = [{"type": ["string", "null"]}, _object(properties)]
     return _say({"anyOf": ways}, "Where checkpoints are kept and how often; beside the store without it.")
+
+
+def _devices() -> Schema:
+    card = {"type": ["integer", "string"]}
+    cards: Schema = {"anyOf": [{"const": "auto"}, {"type": "array", "minItems": 1, "items": card}]}
+    gpus = {"type": "number", "exclusiveMinimum": 0}
+    properties = {
+        "cards": _say(cards, "Which: numbers, UUIDs or MIG names; auto takes all, most free memory first."),
+        "gpus": _say(gpus, "For each worker: a whole number, or a share of one."),
+    }
+    ways = [*cards["anyOf"], _object(properties), {"type": "null"}]
+    return _say({"anyOf": ways}, "GPUs that are given out to the workers, each its own.")
 
 
 def _goal(objectives: list[Objective]) -> Schema:

@@ -21,6 +21,8 @@ class Task:
         folder: the study file's folder; relative paths and a command's working directory.
         device: ``cpu``, ``cuda``, ``mps`` or ``auto``; for objectives that the suite trains.
         memory_limit: MiB that a trial under ``batch_size: auto`` may take; None for a share of what the device has.
+        processes: that train a trial together, each a part of every batch.
+        places: GPUs of each worker process, as CUDA_VISIBLE_DEVICES says it; empty where it sees all of them.
         silence: seconds without a point after which a command line counts as hung.
     """
 
@@ -30,6 +32,8 @@ class Task:
     folder: str = "."
     device: str = "cpu"
     memory_limit: int | None = None
+    processes: int = 1
+    places: tuple[str, ...] = ()
     silence: float = 600.0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hpo.search.terms.budget import Budget
+from hpo.search.terms.devices import Devices
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.job import Task
 from hpo.search.terms.keeping import Keeping
@@ -108,6 +109,8 @@ class Study:
         data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
         checkpoints: folder (absolute) or location for checkpoints; None for beside the store.
         keeping: how often they are kept, and up to which size.
+        devices: GPUs that workers are given; None leaves every worker to see all of them.
+        processes_per_trial: processes that train a trial together, each a part of every batch.
         folder: folder of the study file, to which its paths are relative.
         text: the study file's text, overrides applied, for the record.
         notes: what was settled beyond the study's own words, a sentence each.
@@ -130,6 +133,8 @@ class Study:
     seed: int = 0
     data: Any = None
     device: str = "cpu"
+    devices: Devices | None = None
+    processes_per_trial: int = 1
     memory_limit: int | None = None
     storage: str | None = None
     checkpoints: str | None = None
@@ -153,7 +158,10 @@ class Study:
     def task(self) -> Task:
         """What every trial of it trains."""
         split = derive_seed(self.seed, "split")
-        return Task(self.objective, self.data, split, str(self.folder), self.device, self.memory_limit)
+        return Task(
+            self.objective, self.data, split, str(self.folder), self.device, self.memory_limit,
+            processes=self.processes_per_trial,
+        )  # fmt: skip
 
     def recipe(self, point: Mapping[str, Any], number: int, *path: str | int) -> dict[str, Any]:
         """The complete recipe of a trial: fixed knobs, its point, and its seed unless that is fixed.

@@ -33,6 +33,7 @@ class Trial:
         reason: why it was pruned or failed, ``evidence`` the numbers behind it.
         traceback: of what its objective raised.
         metrics: all metrics of its last point.
+        place: where it was trained last; empty where that is not told apart.
         recipe: digest of its recipe without the seed; empty when unknown.
     """
 
@@ -50,6 +51,7 @@ class Trial:
     recipe: str = ""
     course: Curve = ()
     aggregate: Aggregate = "best"
+    place: str = ""
 
     @property
     def ended(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +44,11 @@ class Logged(Executor):
     def processes(self) -> int:  # type: ignore[override] # the other executor's
         """Worker processes that train at the same time."""
         return self._inner.processes
+
+    @property
+    def places(self) -> Mapping[int, str]:  # type: ignore[override] # the other executor's
+        """Where trials are trained."""
+        return self._inner.places
 
     @property
     def expired(self) -> Callable[[], bool]:

@@ -11,7 +11,6 @@ have seen.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -19,7 +18,8 @@ from typing import Any, TypeVar
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.rounds import is_over
-from hpo.search.executors.common.worker import Answer, Reply, Worker, WorkerDied
+from hpo.search.executors.common.worker import Reply, Worker, WorkerDied
+from hpo.search.terms.devices import shown
 from hpo.search.terms.errors import OutOfTime
 from hpo.search.terms.job import Event, Job, Lost, Point, Task
 
@@ -46,6 +46,7 @@ _LOOK = 0.5
 class _Place:
     """A worker's lanes."""
 
+    index: int
     worker: Worker | None = None
     numbers: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
@@ -85,7 +86,8 @@ class Spread(Executor):
         self._task = task
         self._each, self._free = lanes, free
         self._options = {"lanes": lanes, "paused_memory": paused_memory}
-        self._places = [_Place() for _ in range(workers)]
+        self._places = [_Place(index) for index in range(workers)]
+        self.places: dict[int, str] = {}
         for place in self._places:
             self._start(place)
 
@@ -104,6 +106,8 @@ class Spread(Executor):
                 other.send("evict", job.number, False)
         place.kept.discard(job.number)
         place.numbers.add(job.number)
+        if place.worker is not None and place.worker.place:
+            self.places[job.number] = shown(place.worker.place)
         place.send("admit", job)
 
     def advance(self) -> list[Event]:
@@ -163,22 +167,19 @@ class Spread(Executor):
         for place in self._places:
             if place.worker is None:
                 continue
-            place.send("call", function, arguments)
-            with contextlib.suppress(WorkerDied):
-                while True:
-                    if self.expired():
-                        place.end()
-                        raise OutOfTime
-                    wait([place.worker.pipe], timeout=_LOOK)
-                    answer = place.worker.receive()
-                    place.asked = place.asked and answer is None  # what it was asked before is of no use any more
-                    if isinstance(answer, Answer):
-                        found: T = answer.value
-                        return found
+            try:
+                found: T = place.worker.call(function, arguments, self.expired)
+                place.asked = False  # what it was asked before is of no use any more
+                return found
+            except OutOfTime:
+                place.end()
+                raise
+            except WorkerDied:
+                continue
         return function(*arguments)
 
     def _start(self, place: _Place) -> None:
-        place.worker = Worker(self._task, "cohort", self._options)
+        place.worker = Worker(self._task, "cohort", self._options, index=place.index)
 
     def _receive(self, place: _Place) -> list[Event]:
         """Take in what a worker has to say; return the trials that are lost by its death."""

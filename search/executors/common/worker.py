@@ -2,14 +2,16 @@
 
 Messages in::
 
-    (task, executor, options)   first of all: what to train, by which plug-in
+    (task, executor, options, seat)   first of all: what to train, by which plug-in, beside which other ranks
     ("admit", job)              the executor's verbs
     ("evict", number, keep)
     ("advance",)
     ("call", function, arguments)
 
 Messages out: ``READY`` or the UserError that keeps the worker from starting, then a Reply for each advance and an
-Answer for each call.
+Answer for each call. A WorkerDied says that it ends now, and why.
+
+Where several processes train a trial the worker is rank 0 of them, and hands what it is told on to the others.
 """
 
 from __future__ import annotations
@@ -20,24 +22,30 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.connection import Connection, wait
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.logged import Logged
 from hpo.search.running.forks import not_in_children, stay
 from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
 from hpo.search.running.log import append, captured_descriptors, held
+from hpo.search.running.ranks import Seat, take
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, UserError
-from hpo.search.terms.job import Event, Task
+from hpo.search.terms.devices import environment
+from hpo.search.terms.errors import HpoError, OutOfTime, UserError
+from hpo.search.terms.job import Event, Failed, Task
 from hpo.search.terms.threads import ENVIRONMENT
 from hpo.search.terms.warned import once
+
+if TYPE_CHECKING:
+    from hpo.search.executors.common.peers import Peers
 
 READY = "ready"
 
@@ -45,12 +53,20 @@ GRACE = 5.0
 """Seconds that an idle worker has for its objective's cleaning up."""
 
 
+_LOOK = 0.5
+"""Seconds after which a worker that says nothing is looked at, and the time too."""
+
+
 @dataclass(frozen=True)
 class Reply:
-    """What an advance brought: its news, and what the user should know, each sentence sent once."""
+    """What an advance brought: its news, and what the user should know, each sentence sent once.
+
+    ``last`` says that the worker can train nothing more, and ends.
+    """
 
     news: Sequence[Event]
     notes: Sequence[str] = ()
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,13 +87,25 @@ class Worker:
     dies with this process, and with it the children in its group, however this process ends.
     """
 
-    def __init__(self, task: Task, executor: str, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, task: Task, executor: str, options: Mapping[str, Any] | None = None, *, index: int = 0,
+        seat: Seat | None = None,
+    ) -> None:  # fmt: skip
         """Start the process.
+
+        Args:
+            task: what it trains.
+            executor: by which plug-in.
+            options: of that.
+            index: its number among the study's workers, which says the GPUs it sees.
+            seat: its place where it is one of several processes that train a trial, and not their first.
 
         Raises:
             UserError: the system refuses.
         """
         self.ready = False
+        self.place = task.places[index] if task.places else ""
+        given = environment(self.place) if self.place else {}
         self.pipe, theirs = Pipe()
         not_in_children(self.pipe)
         fd = theirs.fileno()
@@ -86,8 +114,9 @@ class Worker:
         code = f"import sys; sys.path[:] = {path!r}; {start}"
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code], pass_fds=[fd], start_new_session=True, env={**ENVIRONMENT, **os.environ},
-                stdin=subprocess.DEVNULL, stdout=2,  # what the objective prints is not the command's output
+                [sys.executable, "-c", code], pass_fds=[fd], start_new_session=True,
+                env={**ENVIRONMENT, **os.environ, **given}, stdin=subprocess.DEVNULL,
+                stdout=2,  # what the objective prints is not the command's output
             )  # fmt: skip
         except OSError as error:
             raise UserError(f"a worker process cannot be started: {error.strerror}") from error
@@ -95,7 +124,7 @@ class Worker:
             theirs.close()
         self._lifeline = ExitStack()
         self._lifeline.enter_context(group_dies_with_us(self._process.pid))
-        self.send(task, executor, dict(options or {}))
+        self.send(replace(task, places=()), executor, dict(options or {}), seat)
 
     @property
     def dead(self) -> bool:
@@ -126,12 +155,27 @@ class Worker:
             if not self.ready and code is not None and code > 0:
                 raise UserError(f"a worker process ended with exit code {code} before it could train; see above")
             raise WorkerDied(_how_it_died(code))
-        if isinstance(message, UserError):
+        if isinstance(message, (UserError, WorkerDied)):
             raise message
         if message == READY:
             self.ready = True
             return None
         return message
+
+    def call(self, function: Callable[..., Any], arguments: Sequence[Any], expired: Callable[[], bool]) -> Any:
+        """Have the worker call a function; gives what that returns.
+
+        Raises:
+            WorkerDied: the process has ended.
+            OutOfTime: time was up before it returned.
+        """
+        self.send("call", function, arguments)
+        while True:
+            if expired():
+                raise OutOfTime
+            wait([self.pipe], timeout=_LOOK)
+            if isinstance(answer := self.receive(), Answer):
+                return answer.value
 
     def end(self, *, grace: float) -> None:
         """Wait so many seconds for the worker's own end, then kill it and whatever the objective has left running."""
@@ -147,31 +191,55 @@ class Worker:
 
 def main(fd: int, parent: int) -> None:
     """Work until the other end of the pipe is closed; ``fd`` is this end, ``parent`` the process at the other."""
+    from hpo.search.executors.common.peers import Peers  # workers of their own
+
     os.set_inheritable(fd, False)  # else a child of the objective's would keep the pipe open
     die_with_parent(parent)
     warned: list[str] = []
-    with contextlib.suppress(EOFError, ConnectionError), Connection(fd) as pipe, once(warned.append):
+    with (
+        contextlib.suppress(EOFError, ConnectionError),
+        Connection(fd) as pipe,
+        once(warned.append),
+        ExitStack() as stack,
+    ):
         not_in_children(pipe)
-        task, name, options = pipe.recv()
+        task, name, options, seat = pipe.recv()
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)  # the live view shows the newest line
+        speaking, peers = Lock(), None
+
+        def give_up(reason: str, failed: Failed | None) -> None:
+            speaking.acquire()  # for good: nothing is said after this
+            _last_words(pipe, WorkerDied(reason) if failed is None else Reply([failed], last=True))
+
         try:
             with held() as said:
+                if seat is not None:
+                    take(seat)
+                elif task.processes > 1:
+                    peers = Peers(task, name, options, give_up)
+                    stack.callback(peers.end)
                 made: Executor = stay(partial(registry.load("executor", name).make, **options), task)
             executor = Logged(made, captured_descriptors)
         except HpoError as error:
             pipe.send(UserError(str(error)))
             return
         pipe.send(READY)
-        with closing(executor):
-            _serve(pipe, executor, warned, said)
+        stack.enter_context(closing(executor))
+        if peers is not None:
+            stack.callback(peers.dismiss)  # so that they close while this one does
+        _serve(pipe, speaking, executor, peers, warned, said)
 
 
-def _serve(pipe: Connection, executor: Executor, warned: Sequence[str], said: list[str]) -> None:
+def _serve(
+    pipe: Connection, speaking: Lock, executor: Executor, peers: Peers | None, warned: Sequence[str], said: list[str]
+) -> None:
     """Obey; what was ``said`` at the start belongs to the log of the first trial."""
     told: set[str] = set()
     while True:
         verb, *rest = pipe.recv()
+        if peers is not None:
+            peers.send(verb, *rest)
         if verb == "admit":
             while said:
                 append(rest[0].log, said.pop())
@@ -180,12 +248,28 @@ def _serve(pipe: Connection, executor: Executor, warned: Sequence[str], said: li
             stay(partial(executor.evict, keep=rest[1]), rest[0])
         elif verb == "call":
             function, arguments = rest
-            pipe.send(Answer(stay(function, *arguments)))
+            made = stay(function, *arguments)
+            if peers is not None:
+                peers.answers()
+            with speaking:
+                pipe.send(Answer(made))
         else:
-            news = stay(executor.advance)
+            news, last = stay(executor.advance), False
+            if peers is not None:
+                news, last = peers.agreed(news)
             notes = [note for note in (*executor.notes, *warned) if note not in told]
             told.update(notes)
-            pipe.send(Reply(news, notes))
+            with speaking:
+                if last:
+                    _last_words(pipe, Reply(news, notes, last=True))
+                pipe.send(Reply(news, notes))
+
+
+def _last_words(pipe: Connection, message: object) -> None:
+    """Say why this process ends, and end it with all that it has started."""
+    with contextlib.suppress(OSError):
+        pipe.send(message)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def _how_it_died(code: int | None) -> str:
