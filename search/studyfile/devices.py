@@ -102,9 +102,9 @@ def _cards(node: Node, mistakes: list[Mistake]) -> tuple[str, ...]:
 
 def _gpus(node: Node, mistakes: list[Mistake]) -> float | None:
     value = node.value
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0
-    if number and (value < 1 or value == int(value)):
-        return float(value)
+    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
+    if 0 < number < 1 or (1 <= number < math.inf and number.is_integer()):
+        return number
     problem = f"gpus is a whole number of GPUs for each worker, or a share of one, got {_shown(node)}"
     mistakes.append(node.mistake(problem, "gpus: 0.5 lets two workers share one"))
     return None

@@ -254,7 +254,8 @@ def _serve(
             with speaking:
                 pipe.send(Answer(made))
         else:
-            news, last = stay(executor.advance), False
+            news: Sequence[Event] = stay(executor.advance)
+            last = False
             if peers is not None:
                 news, last = peers.agreed(news)
             notes = [note for note in (*executor.notes, *warned) if note not in told]
