@@ -1,4 +1,4 @@
-"""A worker process: an executor of its own at the other end of a pipe.
+"""A worker process: an executor of its own at the other end of a pipe, which ``served`` obeys.
 
 Messages in::
 
@@ -17,35 +17,24 @@ Where several processes train a trial the worker is rank 0 of them, and hands wh
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
-from threading import Lock
-from typing import TYPE_CHECKING, Any
+from multiprocessing.connection import wait
+from typing import Any
 
-from hpo.search.contracts.executor import Executor
-from hpo.search.executors.common.logged import Logged
-from hpo.search.running.forks import not_in_children, stay
-from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
-from hpo.search.running.log import append, captured_descriptors, held
-from hpo.search.running.ranks import Seat, take
-from hpo.search.terms import registry
+from hpo.search.running.forks import not_in_children
+from hpo.search.running.lifeline import group_dies_with_us
+from hpo.search.running.ranks import Seat
 from hpo.search.terms.devices import environment
-from hpo.search.terms.errors import HpoError, OutOfTime, UserError
-from hpo.search.terms.job import Event, Failed, Task
+from hpo.search.terms.errors import OutOfTime, UserError
+from hpo.search.terms.job import Event, Task
 from hpo.search.terms.threads import ENVIRONMENT
-from hpo.search.terms.warned import once
-
-if TYPE_CHECKING:
-    from hpo.search.executors.common.peers import Peers
 
 READY = "ready"
 
@@ -110,7 +99,7 @@ class Worker:
         not_in_children(self.pipe)
         fd = theirs.fileno()
         path = [str(folder) for folder in sys.path]
-        start = f"from {__name__} import main; main({fd}, {os.getpid()})"
+        start = f"from {__package__}.served import main; main({fd}, {os.getpid()})"
         code = f"import sys; sys.path[:] = {path!r}; {start}"
         try:
             self._process = subprocess.Popen(
@@ -187,90 +176,6 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._lifeline.close()
-
-
-def main(fd: int, parent: int) -> None:
-    """Work until the other end of the pipe is closed; ``fd`` is this end, ``parent`` the process at the other."""
-    from hpo.search.executors.common.peers import Peers  # workers of their own
-
-    os.set_inheritable(fd, False)  # else a child of the objective's would keep the pipe open
-    die_with_parent(parent)
-    warned: list[str] = []
-    with (
-        contextlib.suppress(EOFError, ConnectionError),
-        Connection(fd) as pipe,
-        once(warned.append),
-        ExitStack() as stack,
-    ):
-        not_in_children(pipe)
-        task, name, options, seat = pipe.recv()
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(line_buffering=True)  # the live view shows the newest line
-        speaking, peers = Lock(), None
-
-        def give_up(reason: str, failed: Failed | None) -> None:
-            speaking.acquire()  # for good: nothing is said after this
-            _last_words(pipe, WorkerDied(reason) if failed is None else Reply([failed], last=True))
-
-        try:
-            with held() as said:
-                if seat is not None:
-                    take(seat)
-                elif task.processes > 1:
-                    peers = Peers(task, name, options, give_up)
-                    stack.callback(peers.end)
-                made: Executor = stay(partial(registry.load("executor", name).make, **options), task)
-            executor = Logged(made, captured_descriptors)
-        except HpoError as error:
-            pipe.send(UserError(str(error)))
-            return
-        pipe.send(READY)
-        stack.enter_context(closing(executor))
-        if peers is not None:
-            stack.callback(peers.dismiss)  # so that they close while this one does
-        _serve(pipe, speaking, executor, peers, warned, said)
-
-
-def _serve(
-    pipe: Connection, speaking: Lock, executor: Executor, peers: Peers | None, warned: Sequence[str], said: list[str]
-) -> None:
-    """Obey; what was ``said`` at the start belongs to the log of the first trial."""
-    told: set[str] = set()
-    while True:
-        verb, *rest = pipe.recv()
-        if peers is not None:
-            peers.send(verb, *rest)
-        if verb == "admit":
-            while said:
-                append(rest[0].log, said.pop())
-            stay(executor.admit, rest[0])
-        elif verb == "evict":
-            stay(partial(executor.evict, keep=rest[1]), rest[0])
-        elif verb == "call":
-            function, arguments = rest
-            made = stay(function, *arguments)
-            if peers is not None:
-                peers.answers()
-            with speaking:
-                pipe.send(Answer(made))
-        else:
-            news: Sequence[Event] = stay(executor.advance)
-            last = False
-            if peers is not None:
-                news, last = peers.agreed(news)
-            notes = [note for note in (*executor.notes, *warned) if note not in told]
-            told.update(notes)
-            with speaking:
-                if last:
-                    _last_words(pipe, Reply(news, notes, last=True))
-                pipe.send(Reply(news, notes))
-
-
-def _last_words(pipe: Connection, message: object) -> None:
-    """Say why this process ends, and end it with all that it has started."""
-    with contextlib.suppress(OSError):
-        pipe.send(message)
-    os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def _how_it_died(code: int | None) -> str:
