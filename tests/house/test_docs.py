@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hpo.objectives.data.texts.sysconfig", SimpleNamespace(get_path=lambda _: str(ROOT / "search")))
     monkeypatch.delenv("HPO_STORAGE", raising=False)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # torchrun's place
     set_environment()
     rows = [f"{i},{i % 7},{'ab'[i % 2]},{int(i % 5 > 2)}" for i in range(60)]
     Path("customers.csv").write_text("\n".join(["id,age,plan,churned", *rows]) + "\n")
@@ -167,7 +170,18 @@ def studies(page: Path) -> list[Block]:
     return [block for block in ALL if block.page == page and block.language == "yaml"]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if studies(page)], ids=lambda page: page.name)
+HEAVY = ("devices.md",)
+"""Pages whose studies start several processes a trial."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page.name in HEAVY else [], id=page.name)
+        for page in PAGES
+        if studies(page)
+    ],
+)
 def test_the_studies_of_a_page_run(place: Path, page: Path) -> None:
     for block in ALL:
         if block.page == page and block.language == "python" and block.file:
