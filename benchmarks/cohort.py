@@ -6,6 +6,9 @@ turn, CPU seconds; figures are medians over the repeats with their range.
 
     python benchmarks/cohort.py                    print the tables, write benchmarks/results/cohort.json
     python benchmarks/cohort.py --repeats 2        a quick look
+    python benchmarks/cohort.py --device cuda      on a GPU: up to 512 lanes, float32 and bfloat16, against the plain loop
+                                                   on the same card, as it is and compiled into CUDA graphs; wall
+                                                   seconds with the card waited for; benchmarks/results/cohort-gpu.json
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "cnn on 8x8 images, batch 32": (cnn, {"batch_size": 32}),
 }
 LANES = (1, 4, 16, 64)
+GPU_LANES = (16, 64, 128, 256, 512)
 
 
 def knobs(seed: int, fixed: dict[str, Any]) -> dict[str, Any]:
@@ -63,23 +67,37 @@ def model_like(objective: Any, fixed: dict[str, Any]) -> torch.nn.Module:
     return nn.Sequential(*hidden, nn.Linear(width, 10))
 
 
-def plain(objective: Any, fixed: dict[str, Any], fused: bool) -> Callable[[], float]:
-    """One epoch of one trial in a plain loop; returns CPU seconds."""
-    data = Problem(objective, Task("digits")).setup(knobs(0, fixed)).data
+def now(device: torch.device) -> float:
+    """CPU seconds; where a GPU works, wall seconds once it has done all it was given."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def plain(
+    objective: Any, fixed: dict[str, Any], fused: bool, device: str = "cpu", compiled: bool = False
+) -> Callable[[], float]:
+    """One epoch of one trial in a plain loop; returns seconds."""
+    data = Problem(objective, Task("digits", device=device)).setup(knobs(0, fixed)).data
     (x, y), (vx, vy) = ((part.inputs, part.targets) for part in (data.train, data.validation))
     x, vx = (x, vx) if objective is cnn else (x.flatten(1), vx.flatten(1))
-    model, criterion = model_like(objective, fixed), torch.nn.CrossEntropyLoss()
+    model, criterion = model_like(objective, fixed).to(data.device), torch.nn.CrossEntropyLoss()
     recipe = knobs(0, fixed)
+    forward = torch.compile(model, mode="reduce-overhead") if compiled else model
+    narrow = recipe.get("precision") == "bfloat16"
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe["learning_rate"], weight_decay=recipe["weight_decay"], fused=fused or None
     )
 
     def epoch() -> float:
-        start = time.process_time()
+        start = now(data.device)
         model.train()
-        for batch in torch.randperm(len(x)).split(recipe["batch_size"]):
+        for batch in torch.randperm(len(x), device=data.device).split(recipe["batch_size"]):
             optimizer.zero_grad()
-            loss = criterion(model(x[batch]), y[batch])
+            with torch.autocast(data.device.type, torch.bfloat16, enabled=narrow):
+                outputs = forward(x[batch])
+            loss = criterion(outputs.float(), y[batch])
             loss.backward()
             optimizer.step()
         model.eval()
@@ -87,14 +105,14 @@ def plain(objective: Any, fixed: dict[str, Any], fused: bool) -> Callable[[], fl
             outputs = model(vx)
             criterion(outputs, vy).item()
             (outputs.argmax(dim=1) == vy).float().mean().item()
-        return time.process_time() - start
+        return now(data.device) - start
 
     return epoch
 
 
-def cohort(objective: Any, every: list[dict[str, Any]]) -> Callable[[], float]:
-    """One epoch of several trials in cohorts; returns CPU seconds per trial."""
-    problem = Problem(objective, Task("digits"))
+def cohort(objective: Any, every: list[dict[str, Any]], device: str = "cpu") -> Callable[[], float]:
+    """One epoch of several trials in cohorts; returns seconds per trial."""
+    problem = Problem(objective, Task("digits", device=device))
     lanes = [Lane(number, problem.setup(recipe)) for number, recipe in enumerate(every)]
     groups: dict[Any, list[Lane]] = {}
     for lane in lanes:
@@ -102,10 +120,10 @@ def cohort(objective: Any, every: list[dict[str, Any]]) -> Callable[[], float]:
     cohorts = {key: Cohort() for key in groups}
 
     def epoch() -> float:
-        start = time.process_time()
+        start = now(problem.device)
         for key, group in groups.items():
             cohorts[key].advance(group)
-        return (time.process_time() - start) / len(lanes)
+        return (now(problem.device) - start) / len(lanes)
 
     return epoch
 
@@ -127,6 +145,21 @@ def speed(repeats: int) -> Iterator[list[dict[str, Any]]]:
         "cohort of 16": cohort(mlp, [knobs(seed, mixed[seed % 4]) for seed in range(16)]),
     }
     yield measured("mlp 64-128-128-10, batches 16, 32, 64, 128 side by side", sides, repeats)
+
+
+def speed_on(device: str, lanes: tuple[int, ...], repeats: int) -> Iterator[list[dict[str, Any]]]:
+    """The same on a device, case by case in either precision; only the plain loop is compiled."""
+    for case, (objective, fixed) in CASES.items():
+        for precision in ("float32", "bfloat16"):
+            own = {**fixed, "precision": precision}
+            sides = {
+                "plain": plain(objective, own, fused=True, device=device),
+                "plain, compiled": plain(objective, own, fused=True, device=device, compiled=True),
+            }
+            for count in lanes:
+                every = [knobs(seed, own) for seed in range(count)]
+                sides[f"cohort of {count}"] = cohort(objective, every, device)
+            yield measured(f"{case}, {precision}", sides, repeats)
 
 
 def measured(case: str, sides: dict[str, Callable[[], float]], repeats: int) -> list[dict[str, Any]]:
@@ -192,20 +225,35 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "cohort.json")
+    parser.add_argument(
+        "--output", type=Path, help="default: results/cohort.json, or cohort-gpu.json, beside this file"
+    )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--lanes", type=int, nargs="+", default=GPU_LANES, help="on a GPU (default: 16 to 512)")
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     if chosen.memory:
         print(memory(chosen.memory))
         return
+    if chosen.device == "cuda" and not torch.cuda.is_available():
+        parser.error("there is no GPU here")
+    on_gpu = chosen.device == "cuda"
     rows = []
-    for case in speed(chosen.repeats):
+    for case in speed_on(chosen.device, tuple(chosen.lanes), chosen.repeats) if on_gpu else speed(chosen.repeats):
         print(f"\n{case[0]['case']}\n{'':22}{'ms/epoch':>10}{'times plain':>13}   range")
         for row in case:
             low, high = row["range"]
             print(f"{row['side']:22}{row['ms_per_epoch']:10.2f}{row['ratio']:13.2f}   {low:.2f}-{high:.2f}", flush=True)
         rows += case
+    result = {**about(chosen.device, chosen.repeats), "speed": rows, **({} if on_gpu else beside())}
+    output = chosen.output or HERE / "results" / ("cohort-gpu.json" if on_gpu else "cohort.json")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def beside() -> dict[str, Any]:
+    """Memory by lanes, and how many lanes are at work."""
     peaks = {
         str(lanes): float(subprocess.check_output([sys.executable, __file__, "--memory", str(lanes)], text=True))
         for lanes in (1, 16, 64, 256)
@@ -213,18 +261,24 @@ def main() -> None:
     print("\npeak memory in MiB by lanes, mlp 64-128-128-10:", {lanes: round(peak) for lanes, peak in peaks.items()})
     occupied = busy()
     print(f"lanes at work in a search that prunes: {100 * occupied['share']:.1f} %")
+    return {"peak_memory_mib": peaks, "lanes_at_work": occupied}
+
+
+def about(device: str, repeats: int) -> dict[str, Any]:
+    """What measured, and by which command."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
     )
-    about = {
-        "command": "python benchmarks/cohort.py --repeats " + str(chosen.repeats),
+    option = "" if device == "cpu" else f"--device {device} "
+    cpu = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, one thread"
+    card = {"card": torch.cuda.get_device_name(), "cuda": torch.version.cuda} if device == "cuda" else {}
+    return {
+        "command": f"python benchmarks/cohort.py {option}--repeats {repeats}",
         "commit": commit.stdout.strip(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, one thread",
+        "machine": cpu,
+        **card,
     }
-    chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    result = {**about, "speed": rows, "peak_memory_mib": peaks, "lanes_at_work": occupied}
-    chosen.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

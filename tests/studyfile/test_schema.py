@@ -40,7 +40,9 @@ workers: 2
 confirm: {top: 2, seeds: 3}
 repeats: true
 seed: 7
-device: cpu
+device: cuda
+devices: {cards: [0, GPU-5ee3-1], gpus: 0.5}
+processes_per_trial: 1
 storage: studies.db
 """
 
@@ -71,6 +73,7 @@ def test_every_shipped_study_satisfies_it(name: str, validator: Any) -> None:
         {"prior": None}, {"warm_start": "one"},
         {"objective": "./my.py"}, {"objective": {"command": "sh x.sh {lr}"}}, {"goal": "maximize val_f1"},
         {"data": "digits"}, {"budget": {"trials": 1e2}}, {"pruner": {"median": None}},
+        {"devices": "auto"}, {"devices": [0, 1]},
     ],
 )  # fmt: skip
 def test_a_study_with_everything_satisfies_it(changed: dict[str, Any], validator: Any) -> None:
@@ -100,7 +103,8 @@ def test_every_made_up_study_that_is_accepted_satisfies_it(tmp_path: Path, valid
         ("budget.trials", 0), ("sampler", "tpee"), ("sampler", {"tpe": {"startup": 3}}), ("sampler", "warmup"),
         ("pruner", {"median": {"n_warmup": 3}}), ("prior", 0.003), ("prior.learning_rate", "much"), ("prior.lr", 1),
         ("warm_start", 3), ("warm_start", {"one": 1}), ("executor", "cluster"), ("workers", 0), ("confirm", {"top": 0}),
-        ("repeats", "yes"), ("fixed.momentum", 1.5), ("search.momentum.when", {}),
+        ("repeats", "yes"), ("devices", 2), ("devices.gpus", 0), ("processes_per_trial", 0),
+        ("fixed.momentum", 1.5), ("search.momentum.when", {}),
     ],
 )  # fmt: skip
 def test_mistakes_are_seen_while_typing(path: str, value: Any, validator: Any) -> None:
