@@ -6,8 +6,8 @@ turn, CPU seconds; figures are medians over the repeats with their range.
 
     python benchmarks/cohort.py                    print the tables, write benchmarks/results/cohort.json
     python benchmarks/cohort.py --repeats 2        a quick look
-    python benchmarks/cohort.py --device cuda      on a GPU: up to 512 lanes, float32 and bfloat16, against the plain loop
-                                                   on the same card, as it is and compiled into CUDA graphs; wall
+    python benchmarks/cohort.py --device cuda      on a GPU: up to 512 lanes, float32 and bfloat16, against the plain
+                                                   loop on the same card, as it is and compiled into CUDA graphs; wall
                                                    seconds with the card waited for; benchmarks/results/cohort-gpu.json
 """
 

@@ -29,9 +29,8 @@ class CohortExecutor(Executor):
         self.notes: list[str] = []
         self._objective = objective
         self._places: list[tuple[Lane, Job] | None] = [None] * lanes
-        self._make = lambda job: Lane(job.number, problem.setup(job.recipe))
+        self._problem = problem
         self._paused = Paused(paused_memory, self._make, self._note)
-        self._ranks = problem.ranks
         self._cohorts: dict[Hashable, Cohort] = {}
         self._refused: list[Event] = []
 
@@ -40,10 +39,10 @@ class CohortExecutor(Executor):
         try:
             lane = self._paused.take(job)
         except Exception as error:  # of the user's build or data: this trial's end, not the study's
-            self._ranks.each(-1)
+            self._problem.ranks.each(-1)
             self._refused.append(failure(job.number, error, self._objective))
             return
-        epochs = self._ranks.each(lane.epoch)
+        epochs = self._problem.ranks.each(lane.epoch)
         if min(epochs) < 0:
             self._refused.append(Failed(job.number, "it could not be started in another of its processes"))
             return
@@ -87,6 +86,9 @@ class CohortExecutor(Executor):
         self._places = [None] * self.lanes
         self._paused.clear()
         self._cohorts.clear()
+
+    def _make(self, job: Job) -> Lane:
+        return Lane(job.number, self._problem.setup(job.recipe))
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

@@ -36,7 +36,9 @@ def join(rank: int, size: int, port: int, listening: int | None) -> None:
     if cards >= size:
         torch.cuda.set_device(rank)
     given: dict[str, Any] = {} if listening is None else {"master_listen_fd": listening}
-    store = dist.TCPStore(_HOST, port, size, rank == 0, _PATIENCE, wait_for_workers=False, **given)
+    store = dist.TCPStore(  # type: ignore[attr-defined] # public, but not in the stubs
+        _HOST, port, size, rank == 0, _PATIENCE, wait_for_workers=False, **given
+    )
     backend = "cpu:gloo,cuda:nccl" if cards >= size and dist.is_nccl_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE)
 

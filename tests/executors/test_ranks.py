@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo.search.cli import main
 from hpo.search.executors import processes
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
@@ -108,6 +110,41 @@ def reference(lr: float, seed: int, epochs: int = 4) -> list[float]:
         optimizer.step()
         losses.append(torch.nn.functional.mse_loss(model(x), x.sin()).item())
     return losses
+
+
+MLP = """# Do two processes train what one does?
+objective: mlp
+goal: minimize val_loss
+search: {learning_rate: {float: [1e-3, 1e-1], log: true}, dropout: {float: [0.1, 0.5]}}
+fixed: {epochs: 3, width: 16}
+budget: {trials: 3}
+confirm: none
+pruner: none
+"""
+
+
+@pytest.mark.slow
+def test_a_study_of_two_processes_a_trial_is_that_of_one_and_its_trials_repeat_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.yaml").write_text(MLP)
+    (tmp_path / "two.yaml").write_text(MLP + "processes_per_trial: 2\n")
+    found = {}
+    for name in ("one", "two"):
+        assert main(["run", "--study", f"{name}.yaml", "--quiet"]) == 0
+        capfd.readouterr()
+        assert main(["show", name, "--json"]) == 0
+        found[name] = json.loads(capfd.readouterr().out)["trials"]
+    for one, two in zip(found["one"], found["two"], strict=True):
+        assert two["point"] == one["point"]
+        assert two["metrics"] == pytest.approx(one["metrics"], rel=1e-6, abs=1e-6)
+    assert main(["replay", "two", "0"]) == 0
+    assert main(["export", "--study", "two", "--output", "best.yaml"]) == 0
+    capfd.readouterr()
+    assert main(["train", "best.yaml"]) == 0
+    assert "the curve equals the recorded one exactly" in capfd.readouterr().out
+    assert "RANK" not in os.environ
 
 
 def test_rank_0_tells_the_points_and_the_death_of_another_is_a_loss(trained: processes.Processes) -> None:
