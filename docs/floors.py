@@ -25,6 +25,7 @@ FLOORS: tuple[dict[str, str], ...] = (
     {"search/engine": "one study from its first trial to its winner; `loop.py` is the place to start reading"},
     {
         "objectives": "what is trained, one file per objective",
+        "objectives/models": "trained models out of their folders, which predict on raw rows",
         "search/executors": "what trains the trials, one file per executor",
         "search/dashboard": "optuna-dashboard over a store, and what it is told",
         "search/report/scaling": "the best rate and batch from small to large: fits, laws, predictions",

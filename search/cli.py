@@ -37,6 +37,7 @@ _ORDER = (
     "dashboard",
     "export",
     "train",
+    "predict",
     "replay",
     "compare",
     "scale",

@@ -194,15 +194,15 @@ def apply(dataset: Dataset, path: str | Path) -> Part:
     """Read another file with the same columns: same column types, same classes, every row in one part.
 
     Args:
-        dataset: from a table or an npz file.
-        path: the other file, of the same kind.
+        dataset: any.
+        path: the other file, a table or an .npz file of arrays.
 
     Raises:
-        DataError: missing columns, another image shape, unknown classes, or a data set that is no file.
+        DataError: missing columns, another image shape, or unknown classes.
     """
     from hpo.objectives.data.another import read_part
 
-    return read_part(dataset, Path(path).expanduser())
+    return read_part(dataset.schema, Path(path).expanduser())
 
 
 def _parse(spec: Any) -> tuple[str, Mapping[str, Any]]:

@@ -46,12 +46,14 @@ class Column:
         kind: what it becomes.
         form: format of dates; of numbers the decimal mark, where they are written as ``0,53`` or ``1,234,567``.
         hours: whether dates have times of day.
+        text: whether categories were text in the file, not numbers: then other files are read so too, as 01 is not 1.
     """
 
     name: str
     kind: Literal["number", "category", "date"]
     form: str = ""
     hours: bool = False
+    text: bool = False
 
 
 def infer(
@@ -86,7 +88,7 @@ def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Colu
     if distinct == 1 and len(present) == len(values):
         return None, f"column {name!r} is dropped: it is {present.iloc[0]!s} in every training row"
     if forced:
-        return Column(name, "category"), ""
+        return Column(name, "category", text=holds_text(values)), ""
     if numeric:
         counts = pd.api.types.is_integer_dtype(values) and distinct == len(values) and values.is_monotonic_increasing
         return Column(name, "number"), (
@@ -107,7 +109,7 @@ def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Colu
             f"column {name!r} is dropped: {distinct} different texts in {len(values)} training rows identify rows; "
             f"categorical: [{name}] keeps it"
         )
-    return Column(name, "category"), ""
+    return Column(name, "category", text=holds_text(values)), ""
 
 
 def _number_notes(name: str, odd: pd.Series[Any], mark: str, texts: pd.Series[str]) -> Iterable[str]:

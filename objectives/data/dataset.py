@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hpo.objectives.data.columns import Column
+    from hpo.objectives.data.schema import Schema
 
 Task: TypeAlias = Literal["classification", "regression"]
 
@@ -72,6 +74,26 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
+class Piece:
+    """Some rows of another file, in their order.
+
+    Attributes:
+        X: rows as ``Dataset.train.X`` holds them.
+        labels: their targets as the file has them, a pandas Series or an array; None where it has none.
+        rest: the columns that the model does not read, as a frame; None of arrays.
+        odd: by column of numbers or dates, how many cells hold something else and so count as missing, and one of them.
+    """
+
+    X: Any
+    labels: Any = None
+    rest: Any = None
+    odd: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A data set split into train, validation and test; the same for the same data and split seed.
 
@@ -106,3 +128,14 @@ class Dataset:
     spec: Any = field(default=None, repr=False)
     ordered: bool = False
     target_mark: str = ""
+
+    @property
+    def schema(self) -> Schema:
+        """What another file is read by."""
+        from hpo.objectives.data.schema import Schema
+
+        given = next(iter(self.spec.values())) if isinstance(self.spec, Mapping) else {}
+        options = {name: given[name] for name in ("separator", "x", "y") if given.get(name) is not None}
+        return Schema(
+            self.task, self.target, self.classes, self.target_mark, self.features, self.columns, self.image, options
+        )

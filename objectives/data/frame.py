@@ -11,7 +11,8 @@ import lzma
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,13 +98,41 @@ def read_frame(path: Path, separator: str | None = None, target: str = "") -> pd
     Raises:
         DataError: missing, empty, not text, ragged, or Parquet without pyarrow.
     """
+    if path.suffix in PARQUET:
+        (frame,) = frames(path)
+        return frame
+    (frame,) = frames(path, separator)
+    if target in frame.columns and _was_text(frame[target]):
+        (again,) = frames(path, separator, texts=[target], marks=False)
+        frame[target] = again[target]
+    return frame
+
+
+def frames(
+    path: Path, separator: str | None = None, *, texts: Sequence[str] = (), marks: bool = True, size: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """Read a CSV or Parquet file piece by piece.
+
+    A column of a CSV file is numbers only where all of a piece's cells are, so those that are text elsewhere are to be
+    named: pieces then hold what the whole would.
+
+    Args:
+        path: the file.
+        separator: of a CSV file; None guesses it from the header.
+        texts: columns of a CSV file to read as text.
+        marks: whether NA, null and the like are missing in these columns, as an empty cell is.
+        size: rows of a piece; None reads the whole as one.
+
+    Raises:
+        DataError: missing, empty, not text, ragged, or Parquet without pyarrow.
+    """
     problem = missing_file(path)
     if problem:
         raise DataError(problem)
-    return _parquet(path) if path.suffix in PARQUET else _csv(path, separator, target)
+    return _parquet(path, size) if path.suffix in PARQUET else _csv(path, separator, texts, marks, size)
 
 
-def _parquet(path: Path) -> pd.DataFrame:
+def _parquet(path: Path, size: int | None) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
     try:
@@ -114,40 +143,58 @@ def _parquet(path: Path) -> pd.DataFrame:
     broken: tuple[type[Exception], ...] = (pyarrow.ArrowException, *BROKEN)
     try:
         duplicates(path.name, list(pyarrow.parquet.read_schema(path).names))
-        return pd.read_parquet(path)
+        if size is None:
+            yield pd.read_parquet(path)
+            return
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(size):
+                yield batch.to_pandas()
     except broken as error:
         told = " ".join(str(error).split())[:300]
         raise DataError(f"{path.name} cannot be read as Parquet: {told}") from None
 
 
-def _csv(path: Path, separator: str | None, target: str) -> pd.DataFrame:
+def _csv(
+    path: Path, separator: str | None, texts: Sequence[str], marks: bool, size: int | None
+) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
     header, used = read_header(path, separator)
     duplicates(path.name, header)
+    places = [header.index(name) for name in texts if name in header]
+    options: dict[str, Any] = {"dtype": dict.fromkeys(places, str), "low_memory": False}  # else types go by the buffer
+    if not marks:
+        options |= {"usecols": places, "keep_default_na": False, "dtype": str}
+    with _csv_told(path, used):
+        read = pd.read_csv(
+            path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False, chunksize=size, **options
+        )
+    names = pd.Index(header if marks else [header[place] for place in sorted(places)])
+    with nullcontext([read]) if size is None else read as pieces:
+        rest: Iterator[pd.DataFrame] = iter(pieces)
+        while True:
+            with _csv_told(path, used):
+                frame = next(rest, None)
+            if frame is None:
+                return
+            frame.columns = names
+            yield frame if marks else frame.replace("", None)
 
-    def read(**options: Any) -> pd.DataFrame:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-                warnings.simplefilter("error", pd.errors.ParserWarning)
-                found: pd.DataFrame = pd.read_csv(
-                    path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False, **options
-                )
-                return found
-        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            raise DataError(f"{path.name}, read with separator {used!r}: {' '.join(str(error).split())}") from None
-        except UnicodeDecodeError as error:
-            raise DataError(_not_text(path, f"byte {error.start}")) from None
-        except UNREADABLE as error:
-            raise DataError(f"{path.name} cannot be read: {error}") from None
 
-    frame = read()
-    frame.columns = pd.Index(header)
-    if target in header and _was_text(frame[target]):
-        again = read(dtype={header.index(target): str}, keep_default_na=False)
-        frame[target] = again.iloc[:, header.index(target)].replace("", None)
-    return frame
+@contextmanager
+def _csv_told(path: Path, separator: str) -> Iterator[None]:
+    import pandas as pd
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            yield
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        raise DataError(f"{path.name}, read with separator {separator!r}: {' '.join(str(error).split())}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(_not_text(path, f"byte {error.start}")) from None
+    except UNREADABLE as error:
+        raise DataError(f"{path.name} cannot be read: {error}") from None
 
 
 def _was_text(values: pd.Series[Any]) -> bool:

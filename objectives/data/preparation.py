@@ -9,17 +9,16 @@ JSON has it. It computes on numpy alone and gives the very bits that training sa
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.columns import Column, convert
-from hpo.search.terms.errors import DataError, did_you_mean
+from hpo.objectives.data.columns import Column
+from hpo.objectives.data.schema import rows
+from hpo.search.terms.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
 LARGEST = 1e6
@@ -108,7 +107,7 @@ class Preparation:
         Raises:
             DataError: columns are missing, or rows have another shape.
         """
-        return self.transform(convert(self._named(raw), self.columns) if self.columns else self._shaped(raw))
+        return self.transform(rows(raw, self.columns, self.features, self.image))
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Prepare rows that are read already: ``Dataset.train.X`` and the like."""
@@ -161,31 +160,6 @@ class Preparation:
             return "fills and flags are not those of its numbers"
         width = len(self.numbers) + len(self.flagged) if self.scaling != "none" else 0
         return "" if len(self.shift) == len(self.scale) == width else "shift and scale are not one for each number"
-
-    def _named(self, raw: Any) -> pd.DataFrame:
-        import pandas as pd
-
-        if not isinstance(raw, pd.DataFrame):
-            raise DataError(f"rows are a table with named columns, got {type(raw).__name__}")
-        frame = raw.set_axis([str(name).strip() for name in raw.columns], axis=1)
-        missing = [column.name for column in self.columns if column.name not in frame.columns]
-        if missing:
-            hint = did_you_mean(missing[0], frame.columns) if len(missing) == 1 else ""
-            shown = ", ".join(map(repr, missing[:8])) + (", ..." if len(missing) > 8 else "")
-            raise DataError(f"the table lacks {len(missing)} of the columns trained on: {shown} {hint}".rstrip())
-        twice = [column.name for column in self.columns if list(frame.columns).count(column.name) > 1]
-        if twice:
-            raise DataError(f"the table has several columns called {twice[0]!r}: rename all but one")
-        return frame
-
-    def _shaped(self, raw: Any) -> Any:
-        import numpy as np
-
-        array = np.asarray(raw)
-        width = len(self.features)
-        if array.dtype.kind not in "biuf" or array.ndim < 2 or math.prod(array.shape[1:]) != width:
-            raise DataError(f"rows are numbers [rows, {width}], got {array.dtype} {list(array.shape)}")
-        return array.reshape(len(array), -1).astype(array.dtype if array.dtype.kind == "f" else np.float64)
 
     def _table(self, X: Any) -> NDArray[Any]:
         import numpy as np

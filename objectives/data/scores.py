@@ -28,6 +28,15 @@ REGRESSION = ("val_rmse", "val_mae", "val_median_absolute_error", "val_r2")
 """What ``regression`` measures, as a curve names it; in original units."""
 
 
+def report(targets: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
+    """Metrics of class numbers [n] and probabilities [n, classes], with the confusion matrix; or of values [n]."""
+    if predicted.ndim == 1:
+        return dict(regression(targets, predicted))
+    chosen, classes = predicted.argmax(axis=1), predicted.shape[1]
+    found: dict[str, Any] = dict(classification(targets, chosen, classes, probabilities=predicted))
+    return found | {"confusion_matrix": confusion_matrix(targets, chosen, classes).tolist()}
+
+
 def confusion_matrix(y: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[Any]:
     """Counts [true class, predicted class]."""
     import numpy as np

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,40 +54,21 @@ class Model:
     def evaluate(self, part: Part) -> dict[str, Any]:
         """The same metrics on other rows."""
         prepare, estimator = self.fitted
-        X = prepare.transform(part.X)
-        found: dict[str, Any] = dict(measure(estimator, X, part.y, len(self.dataset.classes)))
-        if self.dataset.task == "classification":
-            predicted = estimator.predict(X)
-            found["confusion_matrix"] = scores.confusion_matrix(part.y, predicted, len(self.dataset.classes)).tolist()
-        return found
+        return scored(estimator, prepare.transform(part.X), part.y, len(self.dataset.classes))
 
     def save(self, folder: Path) -> list[Path]:
-        """Write the pipeline (``model.skops``, or ``model.joblib`` without skops) and ``model.json`` describing it.
+        """Write the pipeline, ``model.skops``, and ``model.json`` describing it.
 
         The pipeline takes rows as ``Dataset.train.X`` holds them and predicts class numbers or values; what its last
         step takes is made out of a raw table by the ``preparation`` in ``model.json``, see ``Preparation.from_plain``.
         It consists of scikit-learn's own types; loading asks to trust ``numpy.dtype``, and ``Tree`` for trees.
         """
+        import skops.io
         from sklearn.pipeline import Pipeline
 
         prepare, estimator = self.fitted
-        pipeline = Pipeline([("prepare", prepare), ("model", estimator)])
-        try:
-            import skops.io
-        except ImportError:
-            import joblib
-
-            model = folder / "model.joblib"
-            joblib.dump(pipeline, model)
-            warnings.warn(
-                f"{model.name} is a pickle, which runs code when loaded: share it only with those who trust you, "
-                "or pip install 'hpo-suite[skops]' for a safe file",
-                stacklevel=2,
-            )
-        else:
-            model = folder / "model.skops"
-            skops.io.dump(pipeline, model)
-        described = folder / "model.json"
+        model, described = folder / "model.skops", folder / "model.json"
+        skops.io.dump(Pipeline([("prepare", prepare), ("model", estimator)]), model)
         described.write_text(json.dumps(self._description(), indent=2, default=str) + "\n", encoding="utf-8")
         return [model, described]
 
@@ -97,6 +77,7 @@ class Model:
 
         data, (prepare, estimator) = self.dataset, self.fitted
         return {
+            "trained_by": "scikit-learn",
             "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
             "parameters": estimator.get_params(deep=False),
             "scikit-learn": __version__,
@@ -106,9 +87,29 @@ class Model:
             "features": list(data.features),
             "image": data.image,
             "columns": [asdict(column) for column in data.columns],
+            "schema": data.schema.plain(),
             "preparation": Preparation.of(prepare, data.columns, data.features).plain(),
             "data": {"name": data.name, "digest": data.digest},
         }
+
+
+def scored(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> dict[str, Any]:
+    """Metrics of a fitted estimator for reports, with the confusion matrix [true, predicted] of a classifier."""
+    found: dict[str, Any] = dict(measure(estimator, X, y, classes))
+    if classes:
+        found["confusion_matrix"] = scores.confusion_matrix(y, estimator.predict(X), classes).tolist()
+    return found
+
+
+def probabilities_of(estimator: Any, X: Any, classes: int) -> NDArray[Any] | None:
+    """Probabilities [n, classes], None where the estimator has none; a class without training rows has 0."""
+    import numpy as np
+
+    if not hasattr(estimator, "predict_proba"):
+        return None
+    found = np.zeros((len(X), classes))
+    found[:, estimator.classes_] = estimator.predict_proba(X)
+    return found
 
 
 def measure(estimator: Any, X: Any, y: NDArray[Any], classes: int, scoring: str | None = None) -> dict[str, float]:
@@ -143,12 +144,8 @@ def check_scoring(scoring: str) -> None:
 def _classification(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> dict[str, float]:
     import numpy as np
 
-    probabilities = ranking = None
-    if hasattr(estimator, "predict_proba"):
-        # a class without training rows has probability 0
-        probabilities = np.zeros((len(y), classes))
-        probabilities[:, estimator.classes_] = estimator.predict_proba(X)
-    elif hasattr(estimator, "decision_function"):
+    ranking, probabilities = None, probabilities_of(estimator, X, classes)
+    if probabilities is None and hasattr(estimator, "decision_function"):
         decision = np.asarray(estimator.decision_function(X))
         if (classes == 2 and decision.ndim == 1) or decision.shape == (len(y), classes):
             ranking = decision

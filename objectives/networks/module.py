@@ -108,6 +108,12 @@ class ModuleNetwork(Network):
         whole = self.module.state_dict(keep_vars=True)
         return {name: trained.get(names.get(id(value), ""), value).detach().clone() for name, value in whole.items()}
 
+    def row(self, state: Mapping[str, Tensor]) -> Tensor:
+        """See ``Network``; buffers and frozen parameters are the module's own from here on."""
+        found = super().row(state)
+        self.restore({name: state[name] for name in self._untrained() if name in state})
+        return found
+
     def _call(self, values: list[Tensor], inputs: Tensor, masks: list[Tensor]) -> Tensor:
         self._masks = list(masks) if masks else None
         named = {parameter.name: value for parameter, value in zip(self.parameters, values, strict=True)}

@@ -15,6 +15,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from hpo.search.terms.errors import UserError
+
 Shape = tuple[int, ...]
 
 
@@ -114,3 +116,22 @@ class Network(abc.ABC):
             value = value[0]
             named[parameter.name] = (value.t() if parameter.transposed else value).detach().contiguous().clone()
         return named
+
+    def row(self, state: Mapping[str, Tensor]) -> Tensor:
+        """Weights [size] of one lane out of a ``state_dict``; what else is in it, such as buffers, is put in its place.
+
+        Raises:
+            UserError: a tensor is missing, or has another shape.
+        """
+        parts = []
+        for parameter in self.parameters:
+            value = state.get(parameter.name)
+            if value is None:
+                raise UserError(f"the weights have no {parameter.name}, which the model needs")
+            value = value.t() if parameter.transposed and value.dim() == 2 else value
+            if tuple(value.shape) != parameter.shape:
+                raise UserError(
+                    f"{parameter.name} is {list(value.shape)} in the weights and {list(parameter.shape)} in the model"
+                )
+            parts.append(value.reshape(-1).float())
+        return torch.cat(parts) if parts else torch.zeros(0)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from hpo.objectives.trainer.lane import Lane
-from hpo.objectives.trainer.metrics import predict
+from hpo.objectives.trainer.predictor import Predictor
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.setup import Setup
-from hpo.objectives.trainer.tensors import Part, as_tensor
 from hpo.objectives.trainer.together import Cohort
 from hpo.search.terms.errors import Advice, UserError
 from hpo.search.terms.job import Task
@@ -86,23 +84,25 @@ class Fitted:
 
     def test(self) -> dict[str, Any]:
         """Metrics on the test part, which is read only now."""
-        return self._report(self.setup.data.test())
+        return self.predictor.scores(self.setup.data.test())
 
     def evaluate(self, rows: Any) -> dict[str, Any]:
         """Metrics on other rows: as the data module reads them, inputs and targets, or documents of text."""
-        return self._report(self.setup.data.given(rows))
+        return self.predictor.scores(self.setup.data.given(rows))
 
     def look(self) -> str:
         """A few lines of what a language model writes or finds out; empty for other models."""
-        return self.setup.data.look(self._forward(), self.setup.recipe.seed)
+        return self.setup.data.look(self.predictor.forward(), self.setup.recipe.seed)
 
     def predict(self, inputs: Any) -> Tensor:
         """Probabilities [n, ..., classes], or values [n] in the target's own units."""
+        return self.predictor.predict(self.setup.data.inputs("given", inputs))
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model in use."""
         data = self.setup.data
-        outputs = self._outputs(as_tensor(inputs).to(data.device))
-        if data.task == "classification":
-            return outputs.softmax(dim=-1).cpu()
-        return (outputs.squeeze(1).double() * data.deviation + data.mean).cpu()
+        return Predictor(self.setup.network, self.weights, data, self.setup.rows, data.splits.report)
 
     def save(self, folder: Path) -> list[Path]:
         """Write ``weights.safetensors``, named as in torch.nn, and ``model.json`` with recipe and preprocessing."""
@@ -113,36 +113,16 @@ class Fitted:
         save_file(self.setup.network.state_dict(self.weights), weights)
         data = self.setup.data
         about = {
+            "trained_by": "suite",
             "recipe": canonical(dict(self.setup.knobs)),
             "task": data.task,
             "labels": list(data.splits.labels),
             "target": {"mean": data.mean, "deviation": data.deviation},
+            "network": {
+                "inputs": data.shape, "outputs": data.output_shape, "symbols": data.symbols,
+                "documents": data.documents, "rows": self.setup.rows,
+            },
             "preprocessing": data.splits.preprocessing,
-        }
+        }  # fmt: skip
         described.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")
         return [weights, described]
-
-    def _report(self, part: Part) -> dict[str, Any]:
-        data = self.setup.data
-        scores: dict[str, Any] = dict(data.score(self._forward(), part, 1, self.setup.rows)[0])
-        if data.splits.report is not None:
-            targets = part.targets.cpu().numpy()
-            if data.task == "regression":
-                targets = targets.astype(float) * data.deviation + data.mean
-            scores |= data.splits.report(targets, self.predict(part.inputs).numpy())
-        return scores
-
-    def _outputs(self, inputs: Tensor) -> Tensor:
-        return predict(self._forward(), inputs, 1, self.setup.rows)[0]
-
-    def _forward(self) -> Callable[[Tensor], Tensor]:
-        """The model as it is used, inputs [1, B, ...] to outputs."""
-        network = self.setup.network
-        values = network.views(self.weights.unsqueeze(0))
-
-        def forward(inputs: Tensor) -> Tensor:
-            network.mode(training=False)
-            with torch.no_grad():
-                return network.forward(values, inputs, None)
-
-        return forward

@@ -10,10 +10,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from hpo.objectives.networks.layers import Sequential, Stack
 from hpo.objectives.networks.module import ModuleNetwork
-from hpo.objectives.networks.network import Network
+from hpo.objectives.networks.network import Network, Shape
 from hpo.objectives.trainer import memory
 from hpo.objectives.trainer.heap import keep_freed_memory
 from hpo.objectives.trainer.ranks import Ranks
@@ -117,14 +118,8 @@ class Problem:
         return self._data[-1][1]
 
     def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
-        with torch.random.fork_rng():
-            torch.manual_seed(derive_seed(filled["seed"], "weights"))
-            made, _ = call(self._module.build, filled)
-        if isinstance(made, Sequential):
-            return Stack(made, data.shape, data.output_shape, data.symbols, documents=data.documents)
-        if isinstance(made, torch.nn.Module):
-            return ModuleNetwork(made.to(self.device), data.sample, data.output_shape, self._alone)
-        raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
+        shapes = Shapes(data.shape, data.output_shape, data.symbols, data.documents)
+        return network_of(self._module, filled, shapes, data.sample, self._alone)
 
     def _check(self, knobs: Mapping[str, Any]) -> None:
         taken, open_ended = set(TrainingRecipe.names()), False
@@ -135,6 +130,48 @@ class Problem:
         left = sorted(set(knobs) - taken)
         if left and not open_ended:
             raise UserError(f"neither the trainer nor {self._module.__name__} takes {', '.join(left)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Shapes:
+    """What a network is bound to.
+
+    Attributes:
+        inputs: shape of a sample.
+        outputs: of what it gives for one.
+        symbols: number of symbols where inputs are whole numbers; 0 where they are real numbers.
+        documents: whether a sample is symbols and the number of the document that each belongs to.
+    """
+
+    inputs: Shape
+    outputs: Shape
+    symbols: int = 0
+    documents: bool = False
+
+
+def network_of(
+    module: ModuleType, knobs: Mapping[str, Any], shapes: Shapes, sample: Tensor, alone: dict[Hashable, str]
+) -> Network:
+    """The network that an objective builds for a recipe.
+
+    Args:
+        module: the objective's.
+        knobs: every knob, ``seed`` included, from which first weights follow.
+        shapes: of the data.
+        sample: two inputs, to try it on, on its device.
+        alone: why modules are trained alone, filled in; see ``ModuleNetwork``.
+
+    Raises:
+        UserError: it builds something else, or what does not fit the data.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(derive_seed(knobs["seed"], "weights"))
+        made, _ = call(module.build, knobs)
+    if isinstance(made, Sequential):
+        return Stack(made, shapes.inputs, shapes.outputs, shapes.symbols, documents=shapes.documents)
+    if isinstance(made, torch.nn.Module):
+        return ModuleNetwork(made.to(sample.device), sample, shapes.outputs, alone)
+    raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
 
 
 def _fits(recipe: TrainingRecipe, data: Data) -> None:

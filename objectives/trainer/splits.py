@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from hpo.objectives.trainer.tensors import Splits
 
 
@@ -35,15 +33,6 @@ def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
     def ready(part: Part) -> tuple[Any, Any]:
         return prepared.of(part).X, part.y
 
-    def report(targets: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
-        if dataset.task == "regression":
-            return dict(scores.regression(targets, predicted))
-        chosen = predicted.argmax(axis=1)
-        found: dict[str, Any] = dict(
-            scores.classification(targets, chosen, len(dataset.classes), probabilities=predicted)
-        )
-        return found | {"confusion_matrix": scores.confusion_matrix(targets, chosen, len(dataset.classes)).tolist()}
-
     return Splits(
         train=(prepared.train.X, dataset.train.y),
         validation=(prepared.validation.X, dataset.validation.y),
@@ -55,8 +44,9 @@ def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
             "data": spec,
             "split_seed": split_seed,
             "features": list(prepared.names),
+            "schema": dataset.schema.plain(),
             "preparation": prepared.preparation.plain(),
         },
         prepare=ready,
-        report=report,
+        report=scores.report,
     )

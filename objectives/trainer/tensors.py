@@ -129,24 +129,103 @@ class Part:
         return (self.targets != IGNORED).cumsum(dim=1).cpu().numpy()
 
 
-class Data:
+class TaskData:
+    """Checks rows for a task, and scores a network on them; the same for data to train on and for a saved model.
+
+    Attributes:
+        task: ``classification`` or ``regression``.
+        number: of classes; 0 for regression.
+        symbols: number of symbols where inputs are whole numbers; 0 where they are real numbers.
+        mean, deviation: of the training targets of a regression, by which targets are standardized; else 0 and 1.
+        device: where rows are moved to.
+    """
+
+    def __init__(
+        self, task: Task, number: int, symbols: int, device: torch.device, mean: float = 0.0, deviation: float = 1.0
+    ) -> None:
+        """Take what is known of the task."""
+        self.task, self.number, self.symbols, self.device = task, number, symbols, device
+        self.mean, self.deviation = mean, deviation
+
+    def score(
+        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
+    ) -> list[dict[str, float]]:
+        """Scores of each lane on a part; see ``metrics.score``."""
+        return metrics.score(
+            forward, part.inputs, part.targets, classes=part.classes, deviation=self.deviation, lanes=lanes, most=most
+        )
+
+    def predicted(self, outputs: Tensor) -> Tensor:
+        """Probabilities [n, ..., classes], or values [n] in the target's own units, of a network's outputs."""
+        if self.task == "classification":
+            return outputs.softmax(dim=-1).cpu()
+        return (outputs.squeeze(1).double() * self.deviation + self.mean).cpu()
+
+    def in_units(self, targets: Tensor) -> Array:
+        """Class numbers, or values in their own units, of the targets of a part."""
+        values: Array = targets.cpu().numpy()
+        return values if self.task == "classification" else values.astype(float) * self.deviation + self.mean
+
+    def inputs(self, name: str, inputs: Any) -> Tensor:
+        """Check and move inputs.
+
+        Raises:
+            DataError: NaN or infinite numbers, or symbols that are none.
+        """
+        x = as_tensor(inputs)
+        if x.is_floating_point() or x.dtype == torch.uint8:  # pixels are numbers; wider whole numbers are symbols
+            x = x.float()
+            if not bool(torch.isfinite(x).all()):
+                raise DataError(f"the {name} part's inputs hold NaN or infinite values")
+        else:
+            x = x.long()
+            if self.symbols and len(x) and not 0 <= int(x.min()) <= int(x.max()) < self.symbols:
+                raise DataError(f"the {name} part's inputs are not all in 0..{self.symbols - 1}")
+        return x.to(self.device).contiguous()
+
+    def part(self, name: str, inputs: Any, targets: Any) -> Part:
+        """Check and move one part.
+
+        Raises:
+            DataError: it is empty, has unequal lengths, NaN or infinite inputs, or impossible targets.
+        """
+        x, y = as_tensor(inputs), as_tensor(targets)
+        if len(x) == 0 or len(x) != len(y):
+            raise DataError(f"the {name} part has {len(x)} rows of inputs and {len(y)} targets")
+        moved = self.inputs(name, x)
+        y = y.flatten() if y.numel() == len(y) else y
+        if y.dim() > (1 if self.task == "regression" else 2):
+            raise DataError(
+                f"the {name} part's targets have shape {list(y.shape)}; {self.task} needs {_NEEDED[self.task]}"
+            )
+        if self.task == "regression":
+            y = ((y.double() - self.mean) / self.deviation).float()
+            if not bool(torch.isfinite(y).all()):
+                raise DataError(f"the {name} part's targets hold NaN or infinite values")
+        else:
+            y = y.long()
+            if int(y.min()) < (IGNORED if y.dim() > 1 else 0) or int(y.max()) >= self.number:
+                ignored = f", or {IGNORED} for tokens without one" if y.dim() > 1 else ""
+                raise DataError(f"the {name} part's classes are not all in 0..{self.number - 1}{ignored}")
+        return Part(moved, y.to(self.device), self.number)
+
+
+class Data(TaskData):
     """The parts on a device; regression targets are standardized by the training part's mean and deviation."""
 
     def __init__(self, splits: Splits, device: torch.device) -> None:
         """Check the arrays and move them.
 
         Raises:
-            DataError: a part is empty, has unequal lengths, NaN or infinite inputs, or impossible targets.
+            DataError: as ``part`` does.
         """
-        self.splits = splits
-        self.task = splits.task
-        self.device = device
-        self.mean, self.deviation = 0.0, 1.0
+        mean, deviation = 0.0, 1.0
         if splits.task == "regression":
             raw = np.asarray(splits.train[1], dtype=np.float64)
-            self.mean, self.deviation = float(raw.mean()), float(raw.std()) or 1.0
+            mean, deviation = float(raw.mean()), float(raw.std()) or 1.0
+        super().__init__(splits.task, splits.classes, splits.symbols, device, mean, deviation)
+        self.splits = splits
         self.notes: tuple[str, ...] = ()
-        self.symbols = splits.symbols
         self.train = self.part("train", *splits.train)
         self.validation = self.part("validation", *splits.validation)
         self.symbols = self.symbols or _symbols([self.train.inputs, self.validation.inputs])
@@ -186,7 +265,7 @@ class Data:
     @property
     def outputs(self) -> int:
         """How many numbers the network gives per target."""
-        return self.splits.classes if self.task == "classification" else 1
+        return self.number if self.task == "classification" else 1
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -213,46 +292,9 @@ class Data:
         inputs, targets = self.splits.prepare(rows) if self.splits.prepare is not None else rows
         return self.part("given", inputs, targets)
 
-    def score(
-        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
-    ) -> list[dict[str, float]]:
-        """Scores of each lane on a part; see ``metrics.score``."""
-        return metrics.score(
-            forward, part.inputs, part.targets, classes=part.classes, deviation=self.deviation, lanes=lanes, most=most
-        )
-
     def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
         """Nothing to look at."""
         return ""
-
-    def part(self, name: str, inputs: Any, targets: Any) -> Part:
-        """Check and move one part."""
-        x, y = as_tensor(inputs), as_tensor(targets)
-        if len(x) == 0 or len(x) != len(y):
-            raise DataError(f"the {name} part has {len(x)} rows of inputs and {len(y)} targets")
-        if x.is_floating_point() or x.dtype == torch.uint8:  # pixels are numbers; wider whole numbers are symbols
-            x = x.float()
-            if not bool(torch.isfinite(x).all()):
-                raise DataError(f"the {name} part's inputs hold NaN or infinite values")
-        else:
-            x = x.long()
-            if self.symbols and not 0 <= int(x.min()) <= int(x.max()) < self.symbols:
-                raise DataError(f"the {name} part's inputs are not all in 0..{self.symbols - 1}")
-        y = y.flatten() if y.numel() == len(y) else y
-        if y.dim() > (1 if self.task == "regression" else 2):
-            raise DataError(
-                f"the {name} part's targets have shape {list(y.shape)}; {self.task} needs {_NEEDED[self.task]}"
-            )
-        if self.task == "regression":
-            y = ((y.double() - self.mean) / self.deviation).float()
-            if not bool(torch.isfinite(y).all()):
-                raise DataError(f"the {name} part's targets hold NaN or infinite values")
-        else:
-            y = y.long()
-            if int(y.min()) < (IGNORED if y.dim() > 1 else 0) or int(y.max()) >= self.splits.classes:
-                ignored = f", or {IGNORED} for tokens without one" if y.dim() > 1 else ""
-                raise DataError(f"the {name} part's classes are not all in 0..{self.splits.classes - 1}{ignored}")
-        return Part(x.to(self.device).contiguous(), y.to(self.device), self.splits.classes)
 
 
 def _symbols(inputs: Sequence[Tensor]) -> int:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.commands.common import consent
-from hpo.search.report import files, text
+from hpo.search.report import card, files, modelfolder, text
 from hpo.search.report.likeness import verdict
 from hpo.search.report.out import say
 from hpo.search.running.scratch import fresh_scratch
@@ -96,11 +97,23 @@ def main(arguments: argparse.Namespace) -> int:
     with files.filled(folder) as made:
         saved = _save(exported.objective, fitted, made)
         files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
+        if saved:
+            files.write(made / "README.md", card.compose(exported, recipe, metrics, folder.name))
+            modelfolder.seal_folder(made, exported.task, exported.objective, _origin(exported, seal))
     if not saved:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
     say(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")
+    if saved and exported.objective.kind == "builtin" and not exported.objective.text:
+        say(f"predict with it: hpo predict {shlex.quote(str(folder))} --data FILE --output predictions.csv")
     return 0
+
+
+def _origin(exported: RecipeFile, seal: object) -> dict[str, Any]:
+    """What a model's folder says of where it comes from."""
+    from hpo.search.engine.definition import versions
+
+    return {"study": exported.study, "digest": exported.origin, "seal": seal, "versions": versions()}
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from hpo.search.terms.errors import HpoError, OutputError, UserError
 
@@ -49,6 +50,24 @@ def write(path: Path, content: str | bytes) -> None:
         with _aside(path) as (descriptor, made):
             with os.fdopen(descriptor, "wb", closefd=False) as file:  # its lock is held until it is in place
                 file.write(raw)
+            os.replace(made, _target(path))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to be written little by little, which comes to ``path`` at the end of the block; not if it raises.
+
+    Raises:
+        UserError, OutputError: as ``write`` does.
+    """
+    with _told(path):
+        if _stream(path):
+            with path.open("wb") as file:
+                yield file
+            return
+        with _aside(path) as (descriptor, made):
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                yield file
             os.replace(made, _target(path))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy
 import pytest
 
 from hpo.search.cli import main
@@ -77,7 +78,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # torchrun's place
     set_environment()
     rows = [f"{i},{i % 7},{'ab'[i % 2]},{int(i % 5 > 2)}" for i in range(60)]
-    Path("customers.csv").write_text("\n".join(["id,age,plan,churned", *rows]) + "\n")
+    for file in ("customers.csv", "new.csv"):
+        Path(file).write_text("\n".join(["id,age,plan,churned", *rows]) + "\n")
+    numpy.savez("new.npz", x=numpy.zeros((3, 8, 8)))
     lines = [f"Letter {i} says {'far ' * (i % 9)}away and back." for i in range(120)]
     Path("mine.txt").write_text("\n\n".join(lines))
     with gzip.open("mails.jsonl.gz", "wt") as file:
@@ -140,6 +143,11 @@ def test_an_objective_with_another_library_trains_repeats_itself_and_leaves_no_f
 
 @pytest.mark.parametrize("block", [block for block in PYTHON if block not in OBJECTIVES], ids=str)
 def test_a_script_of_the_docs_runs(place: Path, block: Block) -> None:
+    if "hpo.load(" in block.text:
+        about = {"objective": "mlp", "data": {"table": {"path": "customers.csv", "target": "churned"}}, "folder": "."}
+        recipe = {"epochs": 1, "seed": 0}
+        Path("r.yaml").write_text(json.dumps({"recipe": recipe, "about": {**about, "goal": "minimize val_loss"}}))
+        assert main(["train", "r.yaml", "--output", "churn-model"]) == 0
     Path("script.py").write_text(block.text.replace("trials=50", "trials=2, confirm='none'"))
     spec = importlib.util.spec_from_file_location("script", "script.py")
     assert spec is not None

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,27 +239,6 @@ def test_a_saved_model_predicts_as_before(imbalanced: dict[str, Any], tmp_path: 
     assert model.evaluate(data.apply(model.dataset, imbalanced["table"]["path"]))["accuracy"] > 0.9
 
 
-def test_without_skops_the_model_is_a_pickle_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import joblib
-
-    _, model = run(estimator="SGDRegressor", data="diabetes", epochs=2)
-    monkeypatch.setitem(sys.modules, "skops", None)
-    monkeypatch.setitem(sys.modules, "skops.io", None)
-    with pytest.warns(UserWarning, match="is a pickle, which runs code when loaded"):
-        files = model.save(tmp_path)
-    pipeline = joblib.load(files[0])
-    predicted = pipeline.predict(model.dataset.test.X)
-    assert np.sqrt(((predicted - model.dataset.test.y) ** 2).mean()) == pytest.approx(model.test()["rmse"])
-
-
-@pytest.mark.parametrize(
-    "knobs",
-    [
-        {"estimator": "HistGradientBoostingRegressor", "learning_rate": 0.5, "max_iter": 30},
-        {"estimator": "GradientBoostingRegressor", "learning_rate": 1.0, "n_estimators": 7, "epochs": 4},
-        {"estimator": "MLPRegressor", "hidden_layer_sizes": 20, "learning_rate_init": 0.1, "epochs": 6},
-    ],
-)
 def test_a_model_goes_back_to_any_point_of_its_curve(knobs: dict[str, Any]) -> None:
     points, model = run(**knobs, data="diabetes", seed=2)
     for step, point in enumerate(points, 1):

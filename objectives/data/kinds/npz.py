@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.dataset import Source
+from hpo.objectives.data.dataset import Piece, Source
 from hpo.objectives.data.options import BROKEN, SPLIT, file_digest, missing_file, mistakes
+from hpo.objectives.data.schema import Schema, flatten
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ OPTIONS = {"path": "text", "x": "text", "y": "text", "groups": "text", **SPLIT}
 
 PARTS = (("train",), ("val", "valid", "validation", "dev"), ("test",))
 _FEATURES, _TARGETS = ("x", "X", "data", "images", "features"), ("y", "Y", "target", "labels", "targets")
-_CHANNELS = (1, 3, 4)
 
 DENSEST = 1100
 """Bytes that one compressed byte can stand for, a little more than deflate's most."""
@@ -85,7 +86,7 @@ def read(options: Mapping[str, Any]) -> Source:
     if groups is not None and len(groups) != len(x):
         raise DataError(f"{path.name}: {len(x)} rows but {len(groups)} groups")
     codes = np.concatenate([np.full(len(xs[part]), part, dtype=np.int8) for part in sorted(xs)])
-    image, flat = _flatten(x)
+    image, flat = flatten(x)
     return Source(
         name=path.stem,
         X=flat,
@@ -98,6 +99,30 @@ def read(options: Mapping[str, Any]) -> Source:
         groups=groups,
         parts=codes if len(xs) > 1 else None,
     )
+
+
+def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iterator[Piece]:
+    """Another file's rows, those of all its parts, some at a time; see ``another.read_pieces``.
+
+    Raises:
+        DataError: not an .npz file, pickled objects, or rows of another shape.
+    """
+    import numpy as np
+
+    with _archive(path) as archive:
+        names, options = _names(archive), schema.options
+        features = _part_names(path.name, names, "x", options.get("x"), _FEATURES)
+        x = np.concatenate([_array(archive, path.name, features[part]) for part in sorted(features)])
+        y, targets = None, {}
+        with nullcontext() if labelled else suppress(DataError):
+            targets = _part_names(path.name, names, "y", options.get("y"), _TARGETS)
+        if set(targets) == set(features):
+            y = np.concatenate([_array(archive, path.name, targets[part]).ravel() for part in sorted(targets)])
+    if y is not None and len(y) != len(x):
+        raise DataError(f"{path.name}: {len(x)} rows but {len(y)} targets")
+    for start in range(0, len(x), size or max(1, len(x))):
+        chosen = slice(start, start + (size or len(x)))
+        yield Piece(schema.rows(x[chosen]), None if y is None else y[chosen])
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
@@ -182,20 +207,3 @@ def _fit_together(file: str, x_name: str, x: NDArray[Any], y_name: str, y: NDArr
         raise DataError(f"{file}: {x_name} {list(x.shape)} and {y_name} {list(y.shape)} do not have one target per row")
     if x.shape[1:] != first.shape[1:]:
         raise DataError(f"{file}: rows of {x_name} have shape {list(x.shape[1:])}, others {list(first.shape[1:])}")
-
-
-def _flatten(x: NDArray[Any]) -> tuple[tuple[int, int, int] | None, NDArray[Any]]:
-    """Image shape (channels, height, width) or None, and floats [rows, features]; pixels of 8 bits in [0, 1]."""
-    import numpy as np
-
-    eight_bits = x.dtype == np.uint8 and x.ndim > 2
-    image = None
-    if x.ndim == 4 and x.shape[3] in _CHANNELS and x.shape[1] not in _CHANNELS:
-        x = x.transpose(0, 3, 1, 2)
-    if x.ndim > 2:
-        image = (x.shape[1] if x.ndim == 4 else 1, x.shape[-2], x.shape[-1])
-    flat: NDArray[Any] = x.reshape(len(x), math.prod(x.shape[1:])).astype(np.float32 if eight_bits else np.float64)
-    if eight_bits:
-        np.divide(flat, 255, out=flat)
-    flat[~np.isfinite(flat)] = np.nan
-    return image, flat

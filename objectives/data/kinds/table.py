@@ -14,16 +14,17 @@ from __future__ import annotations
 import csv
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.dataset import Source
+from hpo.objectives.data.dataset import Piece, Source
 from hpo.objectives.data.frame import (
     COLUMNS,
     PARQUET,
     UNREADABLE,
     duplicates,
+    frames,
     from_frame,
     missing_columns,
     open_text,
@@ -31,7 +32,11 @@ from hpo.objectives.data.frame import (
     read_header,
 )
 from hpo.objectives.data.options import file_digest, missing_file, mistakes, names
+from hpo.objectives.data.schema import Schema, lacking
 from hpo.search.terms.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOOKED_AT = 500
 """Rows at the beginning of a table that are looked at without loading it."""
@@ -109,3 +114,39 @@ def read(options: Mapping[str, Any]) -> Source:
     """
     path = Path(options["path"]).expanduser()
     return from_frame(read_frame(path, options.get("separator"), options["target"]), options, path.name)
+
+
+def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iterator[Piece]:
+    """Another file's rows, some at a time; see ``another.read_pieces``.
+
+    Raises:
+        DataError: missing columns, or a file that cannot be read.
+    """
+    texts = [column.name for column in schema.columns if column.text]
+    categorical = schema.task == "classification" and any(isinstance(label, str) for label in schema.classes)
+    separator, first = schema.options.get("separator"), True
+    targets: Iterable[Any] = itertools.repeat(None)
+    if categorical and path.suffix not in PARQUET:  # NA may be a class; see read_frame
+        targets = frames(path, separator, texts=[schema.target], marks=False, size=size)
+    for frame, labels in zip(frames(path, separator, texts=texts, size=size), targets, strict=False):
+        there = [str(name).strip() for name in frame.columns]
+        frame.columns = there
+        if first:
+            lacking([schema.target, *schema.needed] if labelled else schema.needed, there, path.name)
+            first = False
+        y = None if schema.target not in there else frame[schema.target] if labels is None else labels[schema.target]
+        rest = frame[[name for name in there if name not in schema.needed]]
+        X = schema.rows(frame)
+        yield Piece(X, y, rest, _odd(schema, frame, X))
+
+
+def _odd(schema: Schema, frame: pd.DataFrame, X: Any) -> dict[str, tuple[int, str]]:
+    """See ``Piece.odd``."""
+    found = {}
+    for column in schema.columns:
+        if column.kind != "category":
+            name = column.name if column.kind == "number" else f"{column.name}.days"
+            lost = frame[column.name][X[name].isna().to_numpy() & frame[column.name].notna().to_numpy()]
+            if len(lost):
+                found[column.name] = (len(lost), str(lost.iloc[0]))
+    return found

@@ -162,7 +162,7 @@ def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path, arrays: dic
 def test_another_npz_file_must_have_rows_of_the_same_shape(tmp_path: Path) -> None:
     loaded = data.load(save(tmp_path, x=PIXELS, y=LABELS))
     np.savez(tmp_path / "other.npz", x=PIXELS[:, :4], y=LABELS)
-    with pytest.raises(DataError, match=r"rows of \(1, 4, 4\), but the model was trained on \(1, 5, 4\)"):
+    with pytest.raises(DataError, match=r"rows are of shape \[4, 4\], but the model was trained on \[1, 5, 4\]"):
         data.apply(loaded, tmp_path / "other.npz")
 
 

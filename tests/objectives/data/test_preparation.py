@@ -175,13 +175,13 @@ def test_rows_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     churn().to_csv(tmp_path / "t.csv", index=False)
     loaded = data.load({"table": {"path": str(tmp_path / "t.csv"), "target": "churned"}})
     preparation = data.arrays(loaded).preparation
-    with pytest.raises(DataError, match="lacks 1 of the columns trained on: 'minutes'"):
+    with pytest.raises(DataError, match="lacks 1 of the columns the model was trained on: 'minutes'"):
         preparation.rows(churn().drop(columns="minutes"))
     with pytest.raises(DataError, match="a table with named columns, got ndarray"):
         preparation.rows(np.zeros((3, 5)))
     with pytest.raises(DataError, match="several columns called 'plan'"):
         preparation.rows(pd.concat([churn(), churn()[["plan"]]], axis=1))
-    with pytest.raises(DataError, match=r"rows are numbers \[rows, 13\]"):
+    with pytest.raises(DataError, match=r"rows are of shape \[5\], but the model was trained on \[13\]"):
         data.arrays(data.load("wine")).preparation.rows(np.zeros((3, 5)))
     assert preparation.rows(churn()[::-1].assign(more=1)).shape == (240, len(data.arrays(loaded).names))
 

@@ -266,7 +266,7 @@ def test_another_file_of_the_same_columns_is_read_alike(tmp_path: Path) -> None:
         data.apply(loaded, write(tmp_path, other.assign(outcome="perhaps"), "classes.csv"))
     with pytest.raises(DataError, match=r"did you mean 'other\.csv'"):
         data.apply(loaded, tmp_path / "othr.csv")
-    with pytest.raises(DataError, match="bundled set"):
+    with pytest.raises(DataError, match="lacks 5 of the columns"):
         data.apply(data.load("iris"), tmp_path / "other.csv")
 
 

@@ -1,0 +1,156 @@
+"""What a model knows of its data: which columns it reads and how, what its target is called, which classes there are.
+
+It is what another file is read by, whether the data set is loaded or a saved model stands in for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.columns import Column, convert
+from hpo.objectives.data.dataset import Task
+from hpo.search.terms.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Image = tuple[int, int, int]
+
+_CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Inputs and target of a data set.
+
+    Attributes:
+        task: ``classification`` or ``regression``.
+        target: name of the target.
+        classes: label of each class number; empty for regression.
+        mark: decimal mark of a target whose numbers are written with commas.
+        features: names of the rows' columns once read, or of the array's features.
+        columns: how each source column is read; empty where rows are arrays.
+        image: shape (channels, height, width) of a row, None when it is no image.
+        options: how its file is read, where the study says: ``separator``, or ``x`` and ``y``, names of arrays.
+    """
+
+    task: Task
+    target: str
+    classes: tuple[Any, ...] = ()
+    mark: str = ""
+    features: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    image: Image | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the columns that a table must have: for a data set of arrays, its features."""
+        return tuple(column.name for column in self.columns) if self.columns else self.features
+
+    def rows(self, raw: Any) -> Any:
+        """Raw rows as ``Dataset.train.X`` holds them.
+
+        Args:
+            raw: a frame with the columns, or an array [rows, features] or of images, 8-bit pixels or others.
+
+        Raises:
+            DataError: columns are missing, or rows have another shape.
+        """
+        return rows(raw, self.columns, self.features, self.image)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it; columns, features and image are those of the preparation beside it."""
+        return {
+            "task": self.task, "target": self.target, "classes": list(self.classes), "mark": self.mark,
+            "options": dict(self.options),
+        }  # fmt: skip
+
+    @classmethod
+    def from_plain(
+        cls, plain: Any, columns: tuple[Column, ...], features: tuple[str, ...], image: Image | None
+    ) -> Schema:
+        """Read what ``plain`` wrote, JSON in between.
+
+        Raises:
+            DataError: it is something else.
+        """
+        try:
+            task, target, mark = plain["task"], str(plain["target"]), str(plain["mark"])
+            classes, options = tuple(plain["classes"]), dict(plain["options"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise DataError(f"this is no schema of data: {error}") from None
+        if task not in ("classification", "regression") or (task == "classification") != bool(classes):
+            raise DataError(f"this is no schema of data: task {task!r} with {len(classes)} classes")
+        return cls(task, target, classes, mark, features, columns, image, options)
+
+
+def rows(raw: Any, columns: Sequence[Column], features: Sequence[str], image: Image | None) -> Any:
+    """See ``Schema.rows``."""
+    if columns:
+        return convert(_named(raw, [column.name for column in columns]), columns)
+    if hasattr(raw, "columns"):
+        raw = _named(raw, features)[list(features)].to_numpy()
+    return _shaped(raw, len(features), image)
+
+
+def flatten(x: NDArray[Any]) -> tuple[Image | None, NDArray[Any]]:
+    """Image shape (channels, height, width) or None, and floats [rows, features]; pixels of 8 bits in [0, 1]."""
+    import numpy as np
+
+    eight_bits = x.dtype == np.uint8 and x.ndim > 2
+    image = None
+    if x.ndim == 4 and x.shape[3] in _CHANNELS and x.shape[1] not in _CHANNELS:
+        x = x.transpose(0, 3, 1, 2)
+    if x.ndim > 2:
+        image = (x.shape[1] if x.ndim == 4 else 1, x.shape[-2], x.shape[-1])
+    flat: NDArray[Any] = x.reshape(len(x), math.prod(x.shape[1:])).astype(np.float32 if eight_bits else np.float64)
+    if eight_bits:
+        np.divide(flat, 255, out=flat)
+    flat[~np.isfinite(flat)] = np.nan
+    return image, flat
+
+
+def _named(raw: Any, wanted: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    if not isinstance(raw, pd.DataFrame):
+        raise DataError(f"rows are a table with named columns, got {type(raw).__name__}")
+    frame = raw.set_axis([str(name).strip() for name in raw.columns], axis=1)
+    lacking(wanted, list(frame.columns), "the table")
+    twice = [name for name in wanted if list(frame.columns).count(name) > 1]
+    if twice:
+        raise DataError(f"the table has several columns called {twice[0]!r}: rename all but one")
+    return frame
+
+
+def lacking(wanted: Sequence[str], there: Sequence[str], file: str) -> None:
+    """Refuse a table that lacks columns.
+
+    Raises:
+        DataError: it does.
+    """
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        shown = ", ".join(map(repr, missing[:8])) + (", ..." if len(missing) > 8 else "")
+        hint = did_you_mean(missing[0], there) if len(missing) == 1 else ""
+        raise DataError(f"{file} lacks {len(missing)} of the columns the model was trained on: {shown} {hint}".rstrip())
+
+
+def _shaped(raw: Any, width: int, image: Image | None) -> NDArray[Any]:
+    import numpy as np
+
+    array = np.asarray(raw)
+    if array.dtype.kind not in "biuf" or array.ndim < 2:
+        raise DataError(f"rows are numbers [rows, {width}], got {array.dtype} {list(array.shape)}")
+    if math.prod(array.shape[1:]) != width or (image is not None and array.ndim > 2 and flatten(array[:0])[0] != image):
+        raise DataError(
+            f"rows are of shape {list(array.shape[1:])}, but the model was trained on {list(image or (width,))}"
+        )
+    if array.ndim > 2 and image is not None:
+        return flatten(array)[1]
+    return array.reshape(len(array), -1).astype(array.dtype if array.dtype.kind == "f" else np.float64)

@@ -1,0 +1,52 @@
+"""Trained models in use: loaded from the folder that ``hpo train`` wrote, they predict on raw rows.
+
+``model.json`` says by ``trained_by`` which file here opens it. What is loaded is data: no pickle is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hpo.objectives.models.base import Model
+from hpo.objectives.models.predictions import Predictions
+from hpo.search.terms.errors import UserError
+
+__all__ = ["Model", "Predictions", "opened"]
+
+
+def opened(folder: Path, module: ModuleType | None) -> Model:
+    """Open a saved model.
+
+    Args:
+        folder: with ``model.json`` and the weights that it describes.
+        module: the objective's, which builds the network; None where none is needed.
+
+    Raises:
+        UserError: it is no model of the suite, or another one than it says.
+        DataError: what it says of its data contradicts itself.
+    """
+    about = _described(folder / "model.json")
+    kind = about.get("trained_by")
+    if kind == "suite" and module is not None:
+        from hpo.objectives.models.network import NetworkModel
+
+        return NetworkModel(folder, about, module)
+    if kind == "scikit-learn":
+        from hpo.objectives.models.estimator import EstimatorModel
+
+        return EstimatorModel(folder, about)
+    raise UserError(f"{folder / 'model.json'} describes no model of this suite: train it again with hpo train")
+
+
+def _described(path: Path) -> Mapping[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if not isinstance(about, dict):
+        raise UserError(f"{path} describes no model")
+    return about

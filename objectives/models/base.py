@@ -1,0 +1,108 @@
+"""What every loaded model offers, whatever trained it."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.preparation import Preparation
+from hpo.objectives.data.schema import Schema
+from hpo.search.terms.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PIECE = 16 * 512
+"""Rows that are read and predicted at a time: a multiple of ``trainer.metrics.ROWS``, so that the bits are the same."""
+
+
+class Model(abc.ABC):
+    """A trained model.
+
+    Attributes:
+        schema: the columns it reads, its target and classes.
+        preparation: of raw rows; None where the objective's own ``data`` makes the arrays that it takes.
+    """
+
+    def __init__(self, schema: Schema, preparation: Preparation | None) -> None:
+        """Take what is known of its data."""
+        self.schema, self.preparation = schema, preparation
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(self.schema.needed[:6]) + (", ..." if len(self.schema.needed) > 6 else "")
+        return f"<hpo model: {self.schema.target} from {inputs or 'arrays'}>"
+
+    @property
+    def task(self) -> str:
+        """``classification`` or ``regression``."""
+        return self.schema.task
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Labels, in the order of ``predict_proba``'s columns; empty for regression."""
+        return self.schema.classes
+
+    def predict(self, rows: Any) -> NDArray[Any]:
+        """Predict labels [n] as the training data had them, or values [n] in the target's own units.
+
+        Args:
+            rows: a frame with the columns trained on, others are passed over; or an array [n, ...] where the model was
+                trained on arrays.
+
+        Raises:
+            DataError: columns are missing, or rows have another shape.
+        """
+        return self.labels(self.numbers(self.rows(rows)))
+
+    def predict_proba(self, rows: Any) -> NDArray[Any]:
+        """Probabilities [n, classes].
+
+        Raises:
+            DataError: columns are missing, or rows have another shape.
+            UserError: the model has none.
+        """
+        found = None if self.task == "regression" else self.probabilities(self.rows(rows))
+        if found is None:
+            raise UserError(f"this model predicts {self.schema.target!r} and has no probabilities: use predict")
+        return found
+
+    def evaluate(self, rows: Any, targets: Any = None) -> dict[str, Any]:
+        """Metrics on other rows, those of the test that ``hpo train`` prints.
+
+        Args:
+            rows: as ``predict`` takes them; a frame may hold the target.
+            targets: labels or values [n]; None where they are a column of ``rows``.
+
+        Raises:
+            DataError: no targets, or classes that the model does not know.
+        """
+        from hpo.objectives.data.another import targets_of
+        from hpo.objectives.data.dataset import Piece
+
+        if targets is None and hasattr(rows, "columns") and self.schema.target in rows.columns:
+            targets = rows[self.schema.target]
+        X = self.rows(rows)
+        encoded, here = targets_of(self.schema, Piece(X, targets), "what is given")
+        return self.scores(X.iloc[here] if hasattr(X, "iloc") else X[here], encoded)
+
+    def rows(self, raw: Any) -> Any:
+        """Raw rows as the model reads them, before they are prepared; see ``predict``."""
+        return self.schema.rows(raw)
+
+    def labels(self, predicted: NDArray[Any]) -> NDArray[Any]:
+        """Labels of class numbers; values stay as they are."""
+        import numpy as np
+
+        return np.asarray(self.classes)[predicted] if self.classes else predicted
+
+    @abc.abstractmethod
+    def numbers(self, X: Any) -> NDArray[Any]:
+        """Class numbers or values [n] of rows as ``Schema.rows`` gives them."""
+
+    @abc.abstractmethod
+    def probabilities(self, X: Any) -> NDArray[Any] | None:
+        """Probabilities [n, classes] of such rows; None where there are none."""
+
+    @abc.abstractmethod
+    def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
+        """Metrics on such rows and class numbers or values [n]."""

@@ -1,0 +1,120 @@
+"""A network that the suite has trained, with its weights out of a safetensors file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from hpo.objectives.data import scores
+from hpo.objectives.data.preparation import Preparation
+from hpo.objectives.data.schema import Schema
+from hpo.objectives.models.base import Model
+from hpo.objectives.trainer.predictor import Predictor
+from hpo.objectives.trainer.problem import Shapes, network_of
+from hpo.objectives.trainer.tensors import TaskData, as_tensor
+from hpo.search.terms.errors import Advice, UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CPU = torch.device("cpu")
+_FAR = 3.0
+"""Mean of prepared pixels, which is 0 for those trained on, from which on the user is told that something is amiss."""
+
+
+class NetworkModel(Model):
+    """See ``Model``.
+
+    Attributes:
+        predictor: the network with its weights.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any], module: ModuleType) -> None:
+        """Build the network of the recipe and give it its weights.
+
+        Raises:
+            UserError: weights are missing or do not fit, or the description is not that of a network.
+            DataError: the preparation contradicts itself.
+        """
+        made = about["preprocessing"]
+        preparation = Preparation.from_plain(made["preparation"]) if "preparation" in made else None
+        super().__init__(_schema(about, preparation), preparation)
+        shapes = _shapes(about["network"])
+        number = shapes.outputs[-1] if self.schema.task == "classification" else 0
+        units = about["target"]
+        data = TaskData(self.schema.task, number, shapes.symbols, _CPU, units["mean"], units["deviation"])
+        knobs = {"data": made.get("data"), "split_seed": made.get("split_seed", 0), "seed": 0, **about["recipe"]}
+        kind = torch.int64 if shapes.symbols else torch.float32
+        network = network_of(module, knobs, shapes, torch.zeros((2, *shapes.inputs), dtype=kind), {})
+        weights = network.row(weights_of(folder / "weights.safetensors"))
+        report = None if preparation is None else scores.report
+        self.predictor = Predictor(network, weights, data, about["network"]["rows"], report)
+        self._data = data
+
+    def rows(self, raw: Any) -> Any:
+        """See ``Model``; inputs as the objective's own data makes them, where it does."""
+        return super().rows(raw) if self.preparation is not None else as_tensor(raw).numpy()
+
+    def numbers(self, X: Any) -> NDArray[Any]:
+        """See ``Model``."""
+        found: NDArray[Any] = self.predictor.predict(self._inputs(X)).numpy()
+        return found.argmax(axis=-1) if self.schema.task == "classification" else found
+
+    def probabilities(self, X: Any) -> NDArray[Any] | None:
+        """See ``Model``."""
+        found: NDArray[Any] = self.predictor.predict(self._inputs(X)).numpy()
+        return found
+
+    def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
+        """See ``Model``."""
+        return self.predictor.scores(self._data.part("given", self._prepared(X), targets))
+
+    def _inputs(self, X: Any) -> Tensor:
+        return self._data.inputs("given", self._prepared(X))
+
+    def _prepared(self, X: Any) -> Any:
+        if self.preparation is None:
+            return X
+        made = self.preparation.transform(X)
+        if self.preparation.scaling == "channel" and len(made) and abs(far := float(made.mean())) > _FAR:
+            warnings.warn(
+                f"the pixels are unlike those trained on, {far:.0f} deviations away on average: scale them alike "
+                "(8-bit arrays are divided by 255 here, digits by 16)",
+                Advice,
+                stacklevel=4,
+            )
+        return made
+
+
+def weights_of(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, by name.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be read as weights: {error}") from None
+
+
+def _schema(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:
+    if preparation is not None:
+        plain = about["preprocessing"]["schema"]
+        return Schema.from_plain(plain, preparation.columns, preparation.features, preparation.image)
+    outputs = about["network"]["outputs"][-1]
+    numbers = range(outputs) if about["task"] == "classification" else ()
+    return Schema(about["task"], "target", tuple(about["labels"] or numbers))
+
+
+def _shapes(network: Mapping[str, Any]) -> Shapes:
+    return Shapes(tuple(network["inputs"]), tuple(network["outputs"]), network["symbols"], network["documents"])

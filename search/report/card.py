@@ -1,0 +1,63 @@
+"""The model card of a trained model's folder: what it is for, what it scored, how to use it (Mitchell et al. 2019)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpo.search.report import text
+from hpo.search.report.exported import RecipeFile
+
+_CODE = """```python
+import hpo
+
+model = hpo.load("{folder}")
+model.predict(rows)         # {rows}
+```"""
+
+
+def compose(exported: RecipeFile, recipe: Mapping[str, Any], metrics: Mapping[str, Any], folder: str) -> str:
+    """Text of the card.
+
+    Args:
+        exported: what was trained.
+        recipe: every knob value.
+        metrics: ``validation``, ``test`` and ``evaluated`` as ``hpo train`` measured them.
+        folder: name of the model's folder.
+    """
+    goal, objective = exported.goals[0], exported.objective
+    parts = [
+        f"# {exported.study}",
+        f"A model of {objective.label}, trained by `hpo train` to {goal.direction} {goal.metric}.",
+    ]
+    data = exported.task.data if exported.task.data is not None else objective.default_data
+    rows = [(f"`{name}`", f"`{_plain(value)}`") for name, value in sorted(recipe.items())]
+    scores = [
+        (where, name, text.short(value))
+        for where in ("validation", "test")
+        for name, value in dict(metrics.get(where) or {}).items()
+        if isinstance(value, (int, float)) and name != "step"
+    ]
+    parts += ["## Scores", _table(("part", "metric", "value"), scores)]
+    parts.append(
+        "The validation part chose the recipe, so its scores flatter; the test part was measured once, after training."
+        if metrics.get("test")
+        else "The validation part chose the recipe, so its scores flatter; no test part was measured."
+    )
+    parts += ["## Data", f"`{_plain(data)}`, split by the seed {exported.task.split_seed}."]
+    if objective.kind == "builtin" and not objective.text:
+        used = "a frame with the columns it was trained on, or an array"
+        parts += ["## Use", _CODE.format(folder=folder, rows=used)]
+        parts.append(f"Or `hpo predict {folder} --data new.csv --output predictions.csv`.")
+    parts += ["## Recipe", _table(("knob", "value"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

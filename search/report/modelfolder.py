@@ -1,0 +1,172 @@
+"""A trained model's folder: sealed by ``hpo train``, checked and opened by ``hpo.load`` and ``hpo predict``.
+
+::
+
+    model.json             what the model is: recipe, architecture, preparation, classes
+    weights.safetensors    or model.skops: what it has learned
+    metrics.json           its curve and its scores
+    README.md              the model card
+    objective.py           of a model that the user's own code builds: that code
+    manifest.json          format, objective, versions, and the digest of every other file
+
+A folder is opened only as it was written. Code in it or named by it runs when the user ran it before from this working
+directory, or says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hpo.search.describe.objective import Objective, describe, import_module
+from hpo.search.running.consent import code_of, may_run
+from hpo.search.terms import registry
+from hpo.search.terms.errors import HpoError, UserError
+from hpo.search.terms.job import Task
+
+MANIFEST = "manifest.json"
+CODE = "objective.py"
+FORMAT = 1
+"""Of the folder; raised when older versions of the suite cannot read what is written."""
+
+_AGAIN = "train it again with: hpo train RECIPE.yaml --output FOLDER"
+
+
+def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[str, Any]) -> None:
+    """Write the manifest, and beside it the user's file that builds the model.
+
+    Args:
+        folder: holds everything else.
+        task: what was trained.
+        objective: of the task.
+        about: what is known of where the model comes from: study, versions, seal.
+    """
+    if objective.kind == "file" and objective.path is not None:
+        shutil.copyfile(objective.path, folder / CODE)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    manifest = {
+        "format": FORMAT,
+        **about,
+        "objective": objective.reference,
+        "task": asdict(task),
+        "files": {path.relative_to(folder).as_posix(): _digest(path) for path in files},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def load(folder: str | Path, *, trust: bool = False) -> Any:
+    """Open a trained model's folder.
+
+    Args:
+        folder: what ``hpo train`` wrote.
+        trust: run the code that builds the model, whoever wrote it.
+
+    Returns:
+        A model with ``predict``, ``predict_proba`` and ``evaluate``; what the objective's own ``load`` gives, where it
+        trains by itself.
+
+    Raises:
+        UserError: it is no such folder, was changed, lacks a file, is of another version, or needs code that the user
+            has not run here.
+        DataError: what it says of its data contradicts itself.
+    """
+    place = Path(folder).expanduser()
+    manifest = _manifest(place)
+    task = _task(manifest, place)
+    module, trained_by_suite = _module(place, manifest, task, trust)
+    if module is not None and not trained_by_suite:
+        return _own(place, module)
+    return registry.part("models").opened(place, module)
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {folder}; hpo train writes one")
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder} is no model's folder, or one of an earlier version: it has no {MANIFEST}; {_AGAIN}"
+        ) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} cannot be read: {error}; {_AGAIN}") from None
+    if manifest.get("format") != FORMAT:
+        raise UserError(
+            f"{folder} has format {manifest.get('format')}, this version of hpo reads {FORMAT}: "
+            f"{'update hpo' if str(manifest.get('format')).isdigit() and int(manifest['format']) > FORMAT else _AGAIN}"
+        )
+    for name, digest in files.items():
+        file = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"{path} names a file outside of its folder: {name}")
+        if not file.is_file():
+            raise UserError(f"{folder} lacks {name}: copy the whole folder, or {_AGAIN}")
+        if _digest(file) != digest:
+            raise UserError(f"{file} is not the one that was trained: restore it, or {_AGAIN}")
+    return dict(manifest)
+
+
+def _task(manifest: Mapping[str, Any], folder: Path) -> Task:
+    try:
+        return Task(**manifest["task"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / MANIFEST} is damaged: {error}; {_AGAIN}") from None
+
+
+def _module(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> tuple[ModuleType | None, bool]:
+    """The objective's module, None where the model needs none; and whether the suite trains it."""
+    if task.objective in registry.names("objective"):
+        objective = describe(task.objective, folder)
+        return (import_module(objective), True) if objective.trained_by_suite else (None, True)
+    objective = _code(folder, manifest, task, trust)
+    try:
+        return import_module(objective), objective.trained_by_suite
+    except HpoError:
+        raise
+    except Exception as error:
+        raise UserError(f"{folder} needs {objective.path}, which cannot be imported: {error}") from error
+
+
+def _code(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> Objective:
+    """What builds a model that is not the suite's: the user's own file where it was run from here, else the copy."""
+    try:
+        original = describe(task.objective, Path(task.folder))
+    except UserError:
+        original = None
+    if original is not None and may_run(task, original, manifest.get("seal")):
+        return original
+    copy = folder / CODE
+    if not copy.is_file():
+        raise UserError(f"{folder} needs {task.objective}, which is not here")
+    _, colon, function = task.objective.rpartition(":")
+    found = describe(f"{copy.resolve()}{colon}{function if colon else ''}", folder)
+    if not trust:
+        raise UserError(
+            f"{folder} does not come from you and this working directory, and would run {code_of(task, found)}; "
+            "if you trust it, add --yes (in Python: trust=True)"
+        )
+    return found
+
+
+def _own(folder: Path, module: ModuleType) -> Any:
+    """The model of an objective that trains by itself."""
+    own = getattr(module, "load", None)
+    if own is None:
+        raise UserError(
+            f"{folder} was saved by {module.__name__.removeprefix('_hpo_objective_')}, which has no function "
+            "load(folder): define one that returns an object with predict(rows)"
+        )
+    return own(folder)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,215 @@
+"""A trained model's folder is whole: what it predicts is what was scored, and what is amiss with it or data is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import modelfolders
+import numpy as np
+import pandas as pd
+import pytest
+from modelfolders import SUITE, TABLES, customers
+
+import hpo
+from hpo.objectives import data
+from hpo.search.cli import main
+from hpo.search.terms.errors import DataError, UserError
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a trained model of each kind."""
+    folder = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        modelfolders.written(folder)
+        for name in modelfolders.RECIPES:
+            modelfolders.trained(folder, name)
+    return folder
+
+
+@pytest.fixture
+def here(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of these models in the working directory."""
+    shutil.copytree(models, tmp_path / "there")
+    monkeypatch.chdir(tmp_path / "there")
+    return tmp_path / "there"
+
+
+def _raw_test_rows(name: str) -> tuple[Any, Any]:
+    """Rows of the test part as a user has them, and their targets where these are no column."""
+    _, _, spec, _ = modelfolders.RECIPES[name]
+    if name == "module":
+        x = np.random.default_rng(0).normal(size=(90, 3)).astype("float32")[60:]
+        return x, (x[:, 0] > 0).astype("int64")
+    loaded = data.load(spec)
+    if name == "images":
+        return loaded.test.X.reshape(-1, 8, 8), loaded.test.y
+    return pd.read_csv("customers.csv", low_memory=False).iloc[loaded.test.rows], None
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_a_loaded_model_scores_what_was_scored_after_training(here: Path, name: str) -> None:
+    rows, targets = _raw_test_rows(name)
+    model = hpo.load(name, trust=True)
+    assert model.evaluate(rows, targets) == json.loads(Path(name, "metrics.json").read_text())["test"]
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_in_pieces_gives_what_the_whole_gives(
+    here: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    monkeypatch.setattr("hpo.objectives.models.predictions.PIECE", 512)
+    new = customers(1200, 7)
+    new.to_csv("new.csv", index=False) if kind == "csv" else new.to_parquet("new.parquet")
+    assert main(["predict", name, "--data", f"new.{kind}", "--output", "out.csv", "--keep", "id"]) == 0
+    found = pd.read_csv("out.csv")
+    model = hpo.load(name)
+    whole = pd.read_csv("new.csv", low_memory=False) if kind == "csv" else new
+    assert list(found["id"]) == list(new["id"])
+    assert list(found["prediction"]) == list(model.predict(whole))
+    if name in ("classes", "forest"):
+        shares = found[["probability of no", "probability of yes"]].to_numpy()
+        assert shares == pytest.approx(model.predict_proba(whole), abs=1e-7)
+
+
+def test_what_the_model_does_not_read_is_copied_and_what_is_odd_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = customers(60, 7)
+    new["minutes"] = new["minutes"].astype(object)
+    new.loc[3:5, "minutes"] = "many"
+    new.loc[7, "plan"] = "gold"
+    new.drop(columns="churned").to_csv("new.csv", index=False)
+    assert main(["predict", "forest", "--data", "new.csv"]) == 0
+    out, err = capsys.readouterr()
+    table = pd.read_csv(StringIO(out))
+    assert list(table.columns) == ["id", "prediction", "probability of no", "probability of yes"]
+    assert len(table) == 60
+    assert "3 cells of 'minutes' hold no number or date, such as 'many'" in err
+    assert "1 rows of 'plan' hold categories that were not in the training rows, such as 'gold'" in err
+
+
+def test_scores_are_told_where_the_file_has_the_target(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    customers(60, 7).to_csv("new.csv", index=False)
+    assert main(["predict", "ridge", "--data", "new.csv", "--output", "out.csv"]) == 0
+    assert "scores on the 60 rows with a target: rmse" in capsys.readouterr().err
+
+
+def test_images_are_predicted_from_arrays_and_other_scales_are_warned_about(here: Path) -> None:
+    rows, _ = _raw_test_rows("images")
+    np.savez("new.npz", x=rows)
+    assert main(["predict", "images", "--data", "new.npz", "--output", "out.csv"]) == 0
+    model = hpo.load("images")
+    assert [str(label) for label in pd.read_csv("out.csv")["prediction"]] == list(model.predict(rows))
+    with pytest.warns(UserWarning, match="pixels are unlike those trained on"):
+        model.predict(rows * 255)
+    with pytest.raises(DataError, match=r"rows are of shape \[7, 8\], but the model was trained on \[1, 8, 8\]"):
+        model.predict(rows[:, 1:])
+
+
+def test_a_model_of_the_users_own_is_loaded_by_its_own_function(here: Path) -> None:
+    pd.DataFrame({"x": [1.0, 2.0]}).to_csv("new.csv", index=False)
+    assert main(["predict", "own", "--yes", "--data", "new.csv", "--output", "out.csv"]) == 0
+    assert list(pd.read_csv("out.csv")["prediction"]) == [2.5, 5.0]
+
+
+@pytest.mark.parametrize("name", ["module", "own"])
+def test_code_that_the_user_has_not_run_here_is_named_and_not_run(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    with pytest.raises(UserError, match=r"would run .*; if you trust it, add --yes \(in Python: trust=True\)"):
+        hpo.load(name)
+    customers(6).to_csv("new.csv", index=False)
+    assert main(["predict", name, "--data", "new.csv"]) == 2
+    assert "--yes" in capsys.readouterr().err
+
+
+def test_a_copied_folder_needs_nothing_from_where_it_was_trained(here: Path, models: Path, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    shutil.copytree(here / "module", away)
+    for file in here.glob("*.py"):
+        file.unlink()
+    rows, _ = _raw_test_rows("module")
+    assert hpo.load(away, trust=True).predict_proba(rows).shape == (30, 2)
+
+
+def _changed(name: str) -> None:
+    with Path("classes", name).open("ab") as file:
+        file.write(b" ")
+
+
+def _format(value: object) -> None:
+    path = Path("classes", "manifest.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": value}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda: _changed("weights.safetensors"), "is not the one that was trained"),
+        (lambda: _changed("model.json"), "is not the one that was trained"),
+        (lambda: Path("classes", "weights.safetensors").unlink(), "lacks weights.safetensors"),
+        (lambda: Path("classes", "manifest.json").unlink(), "has no manifest.json"),
+        (lambda: Path("classes", "manifest.json").write_text("{"), "cannot be read"),
+        (lambda: _format(99), "update hpo"),
+        (lambda: _format("x"), "train it again"),
+        (lambda: shutil.rmtree("classes"), "there is no folder classes"),
+    ],
+)
+def test_a_folder_that_is_not_as_it_was_written_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], damage: Any, told: str
+) -> None:
+    damage()
+    Path("out.csv").write_text("mine")
+    customers(6).to_csv("new.csv", index=False)
+    assert main(["predict", "classes", "--data", "new.csv", "--output", "out.csv", "--force"]) == 2
+    message = capsys.readouterr().err.strip()
+    assert told in message
+    assert "\n" not in message
+    assert Path("out.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "told"),
+    [
+        (lambda: customers(6).drop(columns=["plan", "paid"]), (), "lacks 2 of the columns the model was trained on"),
+        (lambda: customers(6).rename(columns={"minutes": "minute"}), (), "did you mean 'minute'"),
+        (lambda: customers(9).iloc[:0], (), "has no rows"),
+        (lambda: customers(6), ("--keep", "idd"), "did you mean 'id'"),
+        (lambda: customers(6).assign(prediction=1), (), "name those to copy with --keep"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused_and_nothing_is_overwritten(
+    here: Path, capsys: pytest.CaptureFixture[str], rows: Any, options: tuple[str, ...], told: str
+) -> None:
+    rows().to_csv("new.csv", index=False)
+    Path("out.csv").write_text("mine")
+    assert main(["predict", "classes", "--data", "new.csv", "--output", "out.csv", "--force", *options]) == 2
+    assert told in capsys.readouterr().err
+    assert Path("out.csv").read_text() == "mine"
+    assert main(["predict", "classes", "--data", "new.csv", "--output", "out.csv", *options]) == 2
+    assert "--force replaces it" in capsys.readouterr().err
+
+
+def test_types_of_other_packages_are_not_loaded(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import skops.io
+
+    from hpo.search.report import modelfolder
+
+    class Foreign:
+        value = 1
+
+    Foreign.__module__, Foreign.__qualname__ = "elsewhere", "Foreign"
+    skops.io.dump(Foreign(), Path("forest", "model.skops"))
+    manifest = json.loads(Path("forest", "manifest.json").read_text())
+    manifest["files"]["model.skops"] = modelfolder._digest(Path("forest", "model.skops"))
+    Path("forest", "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"elsewhere\.Foreign.* not scikit-learn's"):
+        hpo.load("forest")
