@@ -28,6 +28,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "objectives/models": "trained models out of their folders, which predict on raw rows",
         "search/executors": "what trains the trials, one file per executor",
         "search/dashboard": "optuna-dashboard over a store, and what it is told",
+        "search/report/page": "a study as one HTML file, with figures in SVG",
         "search/report/scaling": "the best rate and batch from small to large: fits, laws, predictions",
     },
     {

@@ -35,6 +35,7 @@ _ORDER = (
     "status",
     "show",
     "dashboard",
+    "report",
     "export",
     "train",
     "predict",

@@ -22,10 +22,11 @@ from hpo.search.engine.machine import machine
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms import registry
-from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
+from hpo.search.terms.domain import Domain, Float, Scalar
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
-from hpo.search.terms.space import Parameter, Space
+from hpo.search.terms.plain_space import domain_from, space_from, space_plain
+from hpo.search.terms.space import Space
 from hpo.search.terms.study import Study
 
 _PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")
@@ -43,7 +44,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "fixed": dict(study.fixed),
         "data": data_digest(study.data, study.folder, objective),
         "seed": study.seed,
-        "space": _plain_space(study.space),
+        "space": space_plain(study.space),
         "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
         "prior": dict(study.prior),
         "warm_start": dict(taken),
@@ -164,14 +165,14 @@ def refuse(name: str, breaks: Sequence[str]) -> UserError:
 
 def _space_breaks(old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequence[FrozenTrial]) -> list[str]:
     breaks = []
-    old, new = _plain_space(_space(old)), _plain_space(_space(new))  # conditions in the words of the domains
+    old, new = space_plain(space_from(old)), space_plain(space_from(new))  # conditions in the words of the domains
     for name in sorted({*old, *new}):
         if name not in new:
             breaks.append(f"{name} is no longer searched")
         elif name not in old:
             breaks.append(f"{name} is searched now and was not before")
         elif old[name] != new[name]:
-            domain = _domain(new[name]["domain"])
+            domain = domain_from(new[name]["domain"])
             outside = [t.number for t in trials if name in t.params and not domain.contains(t.params[name])]
             if old[name]["domain"]["kind"] != new[name]["domain"]["kind"] or old[name]["when"] != new[name]["when"]:
                 breaks.append(f"{name}: {_show(old[name])} -> {_show(new[name])}")
@@ -179,33 +180,6 @@ def _space_breaks(old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequen
                 shown = ", ".join(map(str, outside[:5])) + (" ..." if len(outside) > 5 else "")
                 breaks.append(f"{name}: {len(outside)} trials lie outside the new range (trial {shown})")
     return breaks
-
-
-def _plain_space(space: Space) -> dict[str, Any]:
-    return {p.name: {"domain": _plain(p.domain), "when": [[n, list(v)] for n, v in p.when]} for p in space}
-
-
-def _space(plain: Mapping[str, Any]) -> Space:
-    return Space(
-        tuple(
-            Parameter(name, _domain(known["domain"]), tuple((by, tuple(values)) for by, values in known["when"]))
-            for name, known in plain.items()
-        )
-    )
-
-
-def _plain(domain: Domain) -> dict[str, Any]:
-    if isinstance(domain, Choice):
-        return {"kind": "choice", "values": list(domain.values)}
-    kind = "float" if isinstance(domain, Float) else "int"
-    return {"kind": kind, "low": domain.low, "high": domain.high, "log": domain.log, "step": domain.step}
-
-
-def _domain(plain: Mapping[str, Any]) -> Domain:
-    settings = {key: value for key, value in plain.items() if key != "kind"}
-    if plain["kind"] == "choice":
-        return Choice(tuple(settings["values"]))
-    return Float(**settings) if plain["kind"] == "float" else Int(**settings)
 
 
 def portable(objective: Objective, folder: Path) -> str:

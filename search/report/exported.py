@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hpo.search.describe.objective import Objective, describe
-from hpo.search.report import text
+from hpo.search.report import files, text
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import check_recipe, read_data
 from hpo.search.studyfile.yaml12 import Node, parse
@@ -56,8 +55,7 @@ class RecipeFile:
         >>> RecipeFile({}, Task(""), describe("mlp", Path()), "../../my study", ()).folder
         'my-study-model'
         """
-        name = re.sub(r"[^\w.+=,@()\[\]-]", "-", self.study).strip("-.")
-        return f"{name.encode()[:150].decode(errors='ignore') or 'hpo'}-model"
+        return f"{files.safe_name(self.study)}-model"
 
 
 def load(path: Path, pick: int = 1, *, data: Path | None = None) -> RecipeFile:

@@ -1,0 +1,80 @@
+"""How much each knob matters for a study's value: the share of its variance over the space that the knob explains.
+
+By functional ANOVA over a random forest fitted to the complete trials (Hutter et al. 2014; Optuna's implementation).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hpo.search.report.study import StudyReport
+from hpo.search.store.distributions import to_distribution
+from hpo.search.terms.plain_space import space_from
+
+FEWEST = 20
+"""Complete trials below which a forest says more about its seed than about the knobs."""
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Shares by knob, largest first, adding up to 1; empty where the trials do not tell.
+
+    Attributes:
+        shares: by name.
+        note: what to know of them, or why there are none.
+    """
+
+    shares: Mapping[str, float]
+    note: str
+
+
+def importance(found: StudyReport) -> Importance:
+    """Importance for the first goal, of knobs that every complete trial has."""
+    space = {p.name: p.domain for p in space_from(found.definition.get("space") or {})}
+    complete = [t for t in found.trials if t.state == "complete" and t.values and math.isfinite(t.values[0])]
+    names = [name for name in space if all(name in trial.point for trial in complete)]
+    names = [name for name in names if len({repr(trial.point[name]) for trial in complete}) > 1]
+    if len(complete) < FEWEST or not names:
+        why = f"{len(complete)} complete trials are too few, {FEWEST} are needed" if names else "no knob varies in all"
+        return Importance({}, f"not identified: {why}")
+    shares = _fanova(found, {name: to_distribution(space[name]) for name in names}, complete)
+    left = [name for name in space if name not in names]
+    notes = []
+    pruned = found.counts.get("pruned", 0)
+    if pruned > len(complete):
+        notes.append(
+            f"{pruned} pruned trials are left out, so it is of the good part of the space: a knob whose bad values "
+            "were stopped early looks less important than it is"
+        )
+    if left:
+        notes.append(f"without {', '.join(left)}, which not all complete trials have")
+    return Importance(shares, "; ".join(notes))
+
+
+def _fanova(found: StudyReport, distributions: Mapping[str, object], complete: list) -> dict[str, float]:  # type: ignore[type-arg]
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            maximize = bool(found.goals) and found.goals[0].startswith("maximize")
+            study = optuna.create_study(direction="maximize" if maximize else "minimize")
+            study.add_trials(
+                [
+                    optuna.trial.create_trial(
+                        params={name: trial.point[name] for name in distributions},
+                        distributions=dict(distributions),  # type: ignore[arg-type]
+                        value=trial.values[0],
+                    )
+                    for trial in complete
+                ]
+            )
+            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(distributions)))
+        finally:
+            optuna.logging.set_verbosity(verbosity)

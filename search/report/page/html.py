@@ -1,0 +1,196 @@
+"""A study's page: question, answer, cost, figures, how to repeat it; one file with its style and no script."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from hpo.search.report import batch, plots, show, text
+from hpo.search.report.importance import importance
+from hpo.search.report.out import clean
+from hpo.search.report.page import figures
+from hpo.search.report.page.style import STYLE
+from hpo.search.report.study import StudyReport
+from hpo.search.terms.plain_space import space_from
+
+ROWS = 20
+"""Trials in the table of the best."""
+
+
+def page(found: StudyReport) -> str:
+    """The page, UTF-8 text; nothing in it is loaded from elsewhere.
+
+    Args:
+        found: a finished or running study.
+    """
+    title = clean(found.name)
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f'<p class="question">{escape(clean(found.question))}</p>' if found.question else "",
+        _answer(found),
+        _cost(found),
+        *_sections(found),
+        _repeat(found),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(filter(None, parts))
+        + "\n</main></body></html>\n"
+    )
+
+
+def _sections(found: StudyReport) -> Iterable[str]:
+    known = importance(found)
+    bars = figures.bars(list(known.shares.items()), "importance of the knobs") if known.shares else None
+    drawn = [
+        ("Finalists", figures.finalists(found), "Mean (large dot), 95 % interval and each fresh run; the upright mark "
+         "is the value in the search, the best of many and so rather optimistic."),
+        ("Front", figures.front(found), "Trials on the line are beaten by no other in both goals."),
+        ("Learning curves", figures.curves(found), _curves_note(found)),
+        ("Search", figures.history(found), "Each trial's value in its order, pruned ones faint, and the best so far."),
+        ("Learning rate and batch", _heat(found), "Best value of each cell, in parentheses where all were pruned."),
+        ("Which knobs matter", bars, known.note or "Share of the variance over the space that each knob explains."),
+        ("Recipes", figures.parallel(found), "Complete trials, the better the stronger; the winner in colour."),
+    ]  # fmt: skip
+    for title, figure, note in drawn:
+        if figure is not None:
+            yield _figure(title, figure, note)
+    if not known.shares and found.trials:
+        yield f"<h2>Which knobs matter</h2><p>{escape(known.note)}</p>"
+    slices = figures.slices(found)
+    if slices:
+        yield (
+            "<h2>Each knob</h2>"
+            + '<div class="grid2">'
+            + "".join(f"<figure>{figure}</figure>" for _, figure in slices)
+            + "</div>"
+        )
+    if told := batch.lines(found):
+        yield "<h2>Batch size</h2>" + _list(told)
+    if matrix := _confusion(found):
+        yield _figure("Confusion", matrix, "True classes in rows, predicted ones in columns, on the test part.")
+    yield _best(found)
+    for state, title in (("pruned", "Why trials were stopped"), ("failed", "Why trials failed")):
+        if told := show.endings(found, state, 12):
+            yield f"<h2>{title}</h2>" + _list(told)
+
+
+def _answer(found: StudyReport) -> str:
+    if found.winner is None:
+        return '<p class="answer">No winner has been chosen yet.</p>'
+    first, several = found.winner.first, len(found.goals) > 1
+    rows = [("winner" if not several else "first of the front", f"trial {first.trial}")]
+    for place, goal in enumerate(found.goals):
+        shown = text.interval(first.mean[place], first.halves()[place])
+        runs = f"mean of {len(first.runs)} fresh runs" if first.runs else "one run, the best of many: rather optimistic"
+        rows.append((goal, f"{shown} ({runs})"))
+        if first.runs:
+            rows.append(("in the search", text.short(first.searched[place])))
+    if found.winner.test:
+        rows.append(("test part, measured once", text.scores(_numbers(found.winner.test))))
+    recipe = [(name, text.number(value)) for name, value in sorted(found.winner.recipe.items())]
+    return _pairs(rows, "answer") + "<h2>Recipe</h2>" + _pairs(recipe, "recipe")
+
+
+def _cost(found: StudyReport) -> str:
+    counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count)
+    rows = [("trials", f"{sum(found.counts.values())}: {counts or 'none'}"), ("steps trained", f"{found.points:,}")]
+    if found.saved > 0:
+        rows.append(("saved by pruning", f"{found.saved:.0%} of the steps of complete training"))
+    rows.append(("time", text.duration(found.seconds)))
+    rows += [(what, text.duration(took)) for what, took in found.spent.items() if took and len(found.spent) > 1]
+    return "<h2>What it cost</h2>" + _pairs(rows, "cost")
+
+
+def _curves_note(found: StudyReport) -> str:
+    long = sum(len(trial.curve) > 1 for trial in found.trials)
+    cut = f" {figures.CURVES} of {long} are drawn." if long > figures.CURVES else ""
+    return f"The winner in colour, complete trials dark, pruned ones faint; hover for why each ended.{cut}"
+
+
+def _heat(found: StudyReport) -> str | None:
+    space = space_from(found.definition.get("space") or {})
+    fixed = found.definition.get("fixed") or {}
+    if len(found.goals) != 1:
+        return None
+    tried = [
+        plots.Tried(trial.number, {**fixed, **trial.point}, trial.values[0], trial.state == "complete")
+        for trial in found.trials
+        if trial.values and trial.state in ("complete", "pruned")
+    ]
+    cells = plots.rate_and_batch(
+        space, fixed, tried, metric=found.metrics[0], maximize=figures.sign_of(found) < 0,
+        winner=found.winner.first.trial if found.winner else None,
+    )  # fmt: skip
+    return figures.heat(cells) if cells is not None else None
+
+
+def _confusion(found: StudyReport) -> str | None:
+    test: Any = found.winner.test if found.winner else None
+    matrix = (test or {}).get("confusion_matrix")
+    return figures.confusion(matrix, [str(i) for i in range(len(matrix))]) if matrix else None
+
+
+def _numbers(scores: Any) -> dict[str, float]:
+    return {name: value for name, value in scores.items() if isinstance(value, (int, float))}
+
+
+def _best(found: StudyReport) -> str:
+    trials = found.leading()[:ROWS]
+    if not trials:
+        return ""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.point))
+    head = ["trial", *found.metrics, "steps", *names]
+    rows = [
+        [
+            str(trial.number),
+            *map(text.short, trial.values),
+            str(len(trial.curve)),
+            *(text.number(_rounded(trial.point[name])) if name in trial.point else "" for name in names),
+        ]
+        for trial in trials
+    ]
+    return "<h2>Best trials</h2>" + _table(head, rows)
+
+
+def _rounded(value: Any) -> Any:
+    return float(text.short(value)) if isinstance(value, float) else value
+
+
+def _repeat(found: StudyReport) -> str:
+    name = shlex.quote(found.name)
+    commands = f"hpo export --study {name} --output best.yaml\nhpo train best.yaml"
+    known = found.definition.get("versions") or {}
+    versions = ", ".join(f"{package} {version}" for package, version in known.items())
+    parts = ["<h2>How to repeat it</h2>", f"<pre>{escape(commands)}</pre>"]
+    if found.study_file:
+        parts.append(
+            f"<details open><summary>study file</summary><pre>{escape(clean(found.study_file))}</pre></details>"
+        )
+    if versions:
+        parts.append(f'<p class="note">Trained with {escape(versions)}.</p>')
+    return "".join(parts)
+
+
+def _figure(title: str, figure: str, note: str) -> str:
+    return f"<h2>{escape(title)}</h2><figure>{figure}<figcaption>{escape(note)}</figcaption></figure>"
+
+
+def _pairs(rows: Sequence[tuple[str, str]], kind: str) -> str:
+    cells = "".join(f"<dt>{escape(clean(name))}</dt><dd>{escape(clean(value))}</dd>" for name, value in rows)
+    return f'<dl class="{kind}">{cells}</dl>'
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(clean(line))}</li>" for line in lines) + "</ul>"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def line(cells: Sequence[str], kind: str) -> str:
+        return "<tr>" + "".join(f"<{kind}>{escape(clean(cell))}</{kind}>" for cell in cells) + "</tr>"
+
+    return '<div class="wide"><table>' + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table></div>"
