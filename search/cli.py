@@ -39,6 +39,7 @@ _ORDER = (
     "export",
     "train",
     "predict",
+    "explain",
     "replay",
     "compare",
     "scale",

@@ -12,10 +12,11 @@ from types import ModuleType
 from typing import Any
 
 from hpo.objectives.models.base import Model
+from hpo.objectives.models.explain import explain, held_out, rows_with_targets
 from hpo.objectives.models.predictions import Predictions
 from hpo.search.terms.errors import UserError
 
-__all__ = ["Model", "Predictions", "opened"]
+__all__ = ["Model", "Predictions", "explain", "held_out", "opened", "rows_with_targets"]
 
 
 def opened(folder: Path, module: ModuleType | None) -> Model:

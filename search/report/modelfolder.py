@@ -85,6 +85,15 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
     return registry.part("models").opened(place, module)
 
 
+def task_of(folder: Path) -> Task:
+    """What a model was trained on, as its folder says.
+
+    Raises:
+        UserError: as ``load`` does.
+    """
+    return _task(_manifest(folder), folder)
+
+
 def _manifest(folder: Path) -> Mapping[str, Any]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; hpo train writes one")

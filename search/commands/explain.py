@@ -1,0 +1,122 @@
+"""Explain a trained model by its columns, or a study by its knobs.
+
+Of a model's folder: how much each column matters on held-out rows, with an interval, and which way it pulls; on the
+test part of its own data, or on the rows of --data. Of a study: how much each knob matters for its value.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpo.search.commands.common import arguments as options
+from hpo.search.report import modelfolder, out, text
+from hpo.search.report.plain import to_json
+from hpo.search.terms import registry
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.threads import set_environment
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument(
+        "given", metavar="FOLDER|STUDY", help="what `hpo train` wrote, or the name of a study in the store"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="FILE", help="held-out rows with the target (default: its test part)"
+    )
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+    parser.add_argument("--yes", action="store_true", help="run the code that builds the model, whoever wrote it")
+    options.add_store(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Explain, print."""
+    set_environment()  # before torch and sklearn are imported
+    if Path(arguments.given).is_dir():
+        return _model(arguments)
+    if arguments.data is not None:
+        raise UserError(f"--data is for a trained model's folder, and there is no folder {arguments.given}")
+    return _study(arguments)
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from hpo.search.report.importance import importance
+    from hpo.search.report.study import report
+
+    arguments.study, arguments._stored = None, True
+    name = options.study_name(arguments)
+    found = report(options.store_of(arguments), name)
+    known = importance(found)
+    if arguments.json:
+        out.say(to_json({"study": name, "importance": dict(known.shares), "note": known.note}, indent=2))
+        return 0
+    console = out.console()
+    if known.shares:
+        console.print(
+            f"what {found.metrics[0]} of {name} depends on, as shares of its variance over the space:", markup=False
+        )
+        width = max(map(len, known.shares))
+        for knob, share in known.shares.items():
+            console.print(f"  {knob:<{width}} {share:>5.0%} {_bar(share)}", markup=False)
+    if known.note:
+        console.print(known.note, markup=False)
+    return 0
+
+
+def _model(arguments: argparse.Namespace) -> int:
+    models = registry.part("models")
+    folder = Path(arguments.given)
+    model = modelfolder.load(folder, trust=arguments.yes)
+    if not isinstance(model, models.Model) or model.preparation is None:
+        raise UserError(f"{folder} reads no columns: only models of tables and arrays of the suite's can be explained")
+    if arguments.data is None:
+        task = modelfolder.task_of(folder)
+        if task.data is None:
+            raise UserError("on which rows? name a file that holds the target: --data FILE")
+        X, targets = models.held_out(task.data, task.split_seed)
+        where = "its test part"
+    else:
+        X, targets = models.rows_with_targets(model, arguments.data.expanduser())
+        where = str(arguments.data)
+    found = models.explain(model, X, targets)
+    if arguments.json:
+        out.say(to_json(found.plain(), indent=2))
+        return 0
+    _print(out.console(), found, where)
+    return 0
+
+
+def _print(console: Console, found: Any, where: str) -> None:
+    console.print(
+        f"{found.loss} {text.short(found.value)} on {found.rows} rows of {where}; how much it grows when a column is "
+        "dealt out anew (95 % interval over rows):",
+        markup=False,
+    )
+    width = max(len(column.name) for column in found.columns)
+    largest = max((column.importance for column in found.columns), default=0.0) or 1.0
+    for column in found.columns:
+        silent = abs(column.importance) <= column.half
+        bar = "nothing to tell" if silent else _bar(column.importance / largest)
+        told = text.interval(column.importance, column.half)
+        console.print(f"  {column.name:<{width}} {told:>20} {bar}", markup=False)
+    of = f"the probability of {found.shown!r}" if found.shown is not None else "the prediction"
+    drawn = [column for column in found.columns if column.dependence and column.importance > column.half][:5]
+    if drawn:
+        console.print(f"how {of} goes with a column, all else as it is:", markup=False)
+    for column in drawn:
+        (first, low), (last, high) = column.dependence[0], column.dependence[-1]
+        if isinstance(first, str):
+            shown = ", ".join(f"{value} {text.short(mean)}" for value, mean in column.dependence[:5])
+        else:
+            curve = text.sparkline([mean for _, mean in column.dependence])
+            shown = f"{text.short(low)} at {text.short(first)} {curve} {text.short(high)} at {text.short(last)}"
+        console.print(f"  {column.name:<{width}} {shown}", markup=False)
+
+
+def _bar(share: float) -> str:
+    return "█" * max(1, round(24 * share)) if share > 0 else ""

@@ -1,0 +1,106 @@
+"""What a model and a study follow from: columns with intervals, knobs with shares, nothing where nothing is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpo.search.cli import main
+
+
+def rows(count: int, seed: int) -> pd.DataFrame:
+    """The target follows from ``strong``, a little from ``kind`` and the month of ``day``, and not from ``noise``."""
+    rng = np.random.default_rng(seed)
+    strong, noise = rng.normal(size=count), rng.normal(size=count)
+    kind = rng.choice(["a", "b"], count)
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 360, count), unit="D")
+    score = 3 * strong + 1.5 * (kind == "b") + 1.5 * (day.month > 6) + rng.normal(size=count)
+    target = np.where(score > 1.5, "yes", "no")
+    return pd.DataFrame(
+        {
+            "strong": strong,
+            "noise": noise,
+            "kind": kind,
+            "day": day.strftime("%Y-%m-%d"),
+            "target": target,
+            "value": score,
+        }
+    )
+
+
+@pytest.fixture(params=["mlp", "forest", "ridge"])
+def model(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A trained model's folder in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    rows(900, 1).to_csv("rows.csv", index=False)
+    target, drop = ("value", "target") if request.param == "ridge" else ("target", "value")
+    recipe = {
+        "mlp": {"epochs": 6, "width": 16, "learning_rate": 0.01},
+        "forest": {"estimator": "RandomForestClassifier", "n_estimators": 20, "epochs": 2},
+        "ridge": {"estimator": "Ridge", "folds": 2},
+    }[request.param]
+    about = {
+        "study": request.param, "objective": "mlp" if request.param == "mlp" else "sklearn", "folder": str(tmp_path),
+        "data": {"table": {"path": "rows.csv", "target": target, "drop": drop}},
+        "goal": "minimize val_rmse" if request.param == "ridge" else "maximize val_accuracy",
+    }  # fmt: skip
+    Path("r.yaml").write_text(json.dumps({"recipe": {**recipe, "seed": 0}, "about": about}))
+    assert main(["train", "r.yaml", "--output", "model"]) == 0
+    return str(request.param)
+
+
+def test_columns_that_matter_do_and_noise_has_an_interval_around_zero(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows(1500, 2).to_csv("new.csv", index=False)
+    capsys.readouterr()
+    assert main(["explain", "model", "--data", "new.csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    columns = {column["name"]: column for column in found["columns"]}
+    assert found["columns"][0]["name"] == "strong"
+    for name in ("strong", "kind", "day"):
+        assert columns[name]["importance"] > columns[name]["half"], name
+    assert abs(columns["noise"]["importance"]) <= 2 * columns["noise"]["half"]
+    dependence = [mean for _, mean in columns["strong"]["dependence"]]
+    assert dependence[-1] > dependence[0]
+    assert main(["explain", "model"]) == 0
+    told = capsys.readouterr().out
+    assert "rows of its test part" in told
+    assert "how the p" in told
+
+
+def test_what_cannot_be_explained_says_why(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows(10, 2).to_csv("few.csv", index=False)
+    assert main(["explain", "model", "--data", "few.csv"]) == 2
+    assert "10 rows are too few" in capsys.readouterr().err
+    rows(40, 2).drop(columns=["target", "value"]).to_csv("bare.csv", index=False)
+    assert main(["explain", "model", "--data", "bare.csv"]) == 2
+    assert "lacks 1 of the columns" in capsys.readouterr().err
+    assert main(["explain", "nothing", "--data", "few.csv"]) == 2
+    assert "there is no folder nothing" in capsys.readouterr().err
+
+
+def test_a_study_is_explained_by_its_knobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bowl.py").write_text("def train(*, x: float = 0.0, y: float = 0.0):\n    return x**2 + 0.01 * y\n")
+    space = "{x: {float: [-1, 1]}, y: {float: [-1, 1]}}"
+    Path("bowl.yaml").write_text(
+        f"objective: ./bowl.py\ngoal: minimize value\nsearch: {space}\nbudget: {{trials: 30}}\nsampler: random\n"
+        "confirm: none\n"
+    )
+    assert main(["run", "bowl.yaml", "--quiet", "--trials", "10"]) == 0
+    capsys.readouterr()
+    assert main(["explain", "bowl"]) == 0
+    assert "not identified: 10 complete trials are too few, 20 are needed" in capsys.readouterr().out
+    assert main(["run", "bowl.yaml", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["explain", "bowl", "--json"]) == 0
+    shares = json.loads(capsys.readouterr().out)["importance"]
+    assert shares["x"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1)
