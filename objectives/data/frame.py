@@ -171,7 +171,7 @@ def _csv(
         )
     names = pd.Index(header if marks else [header[place] for place in sorted(places)])
     with nullcontext([read]) if size is None else read as pieces:
-        rest: Iterator[pd.DataFrame] = iter(pieces)
+        rest: Iterator[Any] = iter(pieces)
         while True:
             with _csv_told(path, used):
                 frame = next(rest, None)
