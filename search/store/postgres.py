@@ -211,9 +211,9 @@ class _Connection:
 
     def _refused(self, error: BaseException) -> HpoError:
         """Why there is no connection: the server does not take us as we are, or it is not there at all."""
-        told = self._told(error)
-        mistaken = "FATAL" in told and not any(words in told for words in _PASSING)
-        if mistaken or not isinstance(error, psycopg.OperationalError) or "resolve host" in told:
+        told, said = self._told(error), str(error)
+        asked = isinstance(error, psycopg.errors.ConnectionTimeout) or "connection to server" in said
+        if not asked or ("FATAL" in said and not any(words in said for words in _PASSING)):
             return UserError(f"{self._display}: {told}; check host, port, user, password and database name")
         return Unreachable(f"{self._display}: {told}; check host and port, and whether the server runs")
 
