@@ -244,6 +244,7 @@ def here(words: str) -> list[str]:
     return shlex.split(re.sub(r"--workers \d+", "--workers 2", local.replace("--executor ray", "--executor processes")))
 
 
+@pytest.mark.slow
 def test_the_entrypoint_of_the_ray_job_goes_on_when_it_is_sent_again(campaign: Campaign) -> None:
     words = here(manifest("rayjob.yaml")["spec"]["entrypoint"])
     process = start(campaign, words, HPO_STORAGE=campaign.storage)
