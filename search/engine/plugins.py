@@ -12,6 +12,8 @@ from hpo.search.executors.common.places import places_of
 from hpo.search.running.log import captured
 from hpo.search.studyfile.plugins import file_kind, options_of
 from hpo.search.terms import registry
+from hpo.search.terms.devices import Devices
+from hpo.search.terms.job import Task
 from hpo.search.terms.study import Plugin, Study
 
 DEFAULT_SAMPLER = Plugin("tpe")
@@ -76,15 +78,17 @@ def executor_of(study: Study, *, trained_by_suite: bool) -> Plugin:
     return Plugin("processes", {"workers": study.workers}) if apart else Plugin("inline")
 
 
-def build_executor(plugin: Plugin, study: Study, log: str | None = None) -> Executor:
-    """Make the executor; the study's workers go to one whose ``make`` takes them, unless the study names it there.
+def build_executor(
+    plugin: Plugin, task: Task, workers: int, log: str | None = None, devices: Devices | None = None
+) -> Executor:
+    """Make the executor; ``workers`` goes to one whose ``make`` takes it, unless the study names it there.
 
-    What the objective prints when it is imported goes to ``log``, what trials print to their own.
+    What the objective prints when it is imported goes to ``log``, what trials print to their own; ``devices`` are given
+    out to the workers.
     """
     options = dict(plugin.options)
     if "workers" in options_of("executor", plugin.name).knobs:
-        options.setdefault("workers", study.workers)
-    places = places_of(study.devices, study.processes_per_trial, options.get("workers", 1))
-    task = replace(study.task, places=places)
+        options.setdefault("workers", workers)
+    task = replace(task, places=places_of(devices, task.processes, options.get("workers", 1)))
     with captured(log):
         return Logged(registry.load("executor", plugin.name).make(task, **options))

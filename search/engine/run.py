@@ -213,7 +213,9 @@ def _executor(study: Study, objective: Objective, store: Store, progress: Progre
     watch.deadline = None if minutes is None else watch.began + minutes * 60
     try:
         log = log_of(store, study.name)("start")
-        executor = watch.inside("import of the objective", build_executor, plugin, study, log)
+        executor = watch.inside(
+            "import of the objective", build_executor, plugin, study.task, study.workers, log, study.devices
+        )
     except OutOfTime:
         watch.check()
         raise UserError(
