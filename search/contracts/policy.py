@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from hpo.search.terms.changed import Log
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.space import Space
 from hpo.search.terms.trial import Trial
@@ -44,6 +45,7 @@ class View:
         memo: what the policy last asked to be kept; empty at first.
         prior: the user's guess of good values, for any of the knobs.
         earlier: trials of earlier studies of the same space.
+        log: which trials changed, so that nobody looks at all of them; None where that is not known.
     """
 
     space: Space
@@ -58,6 +60,7 @@ class View:
     memo: Mapping[str, Any] = field(default_factory=dict)
     prior: Mapping[str, Scalar] = field(default_factory=dict)
     earlier: Sequence[Trial] = ()
+    log: Log | None = None
 
     @property
     def sign(self) -> float:

@@ -12,6 +12,7 @@ from hpo.search.report.plots import Tried, rate_and_batch
 from hpo.search.report.study import StudyReport, summarize
 from hpo.search.store import attributes
 from hpo.search.store.changes import Snapshot
+from hpo.search.store.recorder import trials_of
 from hpo.search.terms.winner import Winner
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def annotate(stored: Stored, study: Study) -> None:
 
     They depend on nothing else, and only what differs is written. A note edited by a person is left alone.
     """
-    trials = stored.get_trials(deepcopy=False)
+    trials = trials_of(stored)
     verdict = Winner.read(stored.user_attrs.get(attributes.WINNER))
     told = batch.lines(_report(stored, study, trials)) if verdict is not None else ()
     definition = stored.user_attrs.get(attributes.DEFINITION) or {}
@@ -54,7 +55,7 @@ def annotate(stored: Stored, study: Study) -> None:
 
 def _report(stored: Stored, study: Study, trials: Sequence[FrozenTrial]) -> StudyReport:
     directions = tuple(goal.direction for goal in study.goals)
-    return summarize(Snapshot(study.name, directions, stored.user_attrs, {}, list(trials)))
+    return summarize(Snapshot(study.name, directions, stored.user_attrs, {}, trials))
 
 
 def _summary(

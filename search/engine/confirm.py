@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from hpo.search.contracts.policy import Continue, Policy, Resume, Start, Turn, Verdict, View, Wait
 from hpo.search.contracts.sampler import TRIES
@@ -18,6 +18,7 @@ from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.spread import average, half_width
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.study import Study
+from hpo.search.terms.trial import Aggregate, State
 from hpo.search.terms.winner import Candidate
 
 
@@ -29,31 +30,40 @@ def finalists(ledger: Ledger, top: int) -> list[Entry]:
     """
     study = ledger.study
     several = len(study.goals) > 1  # only a complete trial has a value for each of them
-    ended = [entry for entry in ledger.entries if entry.curve and entry.key]
+    ended = [_Ended(e.number, e.key, e.state, e.values, e.aggregate) for e in ledger.entries if e.curve and e.key]
     alike = study.goal.aggregate in (None, "best") and not any(entry.aggregate == "mean" for entry in ended)
     rounds = [("complete",)] if several else [("complete", "pruned")] if alike else [("complete",), ("pruned",)]
-    best: dict[str, Entry] = {}
+    best: dict[str, int] = {}
     for states in rounds:
-        valued = [(e, e.values) for e in ended if e.state in states]
-        for entry, _ in _ranked(valued, study):
+        for trial in _ranked([trial for trial in ended if trial.state in states], study):
             if len(best) < top:
-                best.setdefault(entry.key, entry)
-    return list(best.values())
+                best.setdefault(trial.key, trial.number)
+    return [ledger.entries[number] for number in best.values()]
 
 
-def _ranked(valued: list[tuple[Entry, tuple[float, ...]]], study: Study) -> list[tuple[Entry, tuple[float, ...]]]:
+class _Ended(NamedTuple):
+    """What trials are ranked by: of a long study not all can be held in full."""
+
+    number: int
+    key: str
+    state: State
+    values: tuple[float, ...]
+    aggregate: Aggregate
+
+
+def _ranked(trials: list[_Ended], study: Study) -> list[_Ended]:
     signs = [-1.0 if goal.maximize else 1.0 for goal in study.goals]
 
     def losses(values: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(sign * value for sign, value in zip(signs, values, strict=True))
 
     if len(signs) > 1:
-        costs = [losses(values) for _, values in valued]
-        valued = [
-            item for item, cost in zip(valued, costs, strict=True)
+        costs = [losses(trial.values) for trial in trials]
+        trials = [
+            trial for trial, cost in zip(trials, costs, strict=True)
             if not any(other != cost and all(o <= c for o, c in zip(other, cost, strict=True)) for other in costs)
         ]  # fmt: skip
-    return sorted(valued, key=lambda item: (losses(item[1]), item[0].number))
+    return sorted(trials, key=lambda trial: (losses(trial.values), trial.number))
 
 
 def fresh_seeds(study: Study) -> list[int]:

@@ -1,24 +1,27 @@
 """The trials of a running study, as facts in memory, kept in step with the store.
 
 One place turns what happens (a start, a point, an end) into Optuna's terms and into the views that policies, the
-terminal and the budget read. Nothing here takes longer the more trials there are.
+terminal and the budget read. Nothing here takes longer the more trials there are: those that are open are kept as they
+are, and those that have ended are read back from the recorder when somebody asks.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from hpo.search.contracts.sampler import TRIES
 from hpo.search.engine import ask, warmstart
 from hpo.search.engine.entry import Entry
+from hpo.search.engine.made import Made
+from hpo.search.engine.tried import Tried
 from hpo.search.store import attributes
+from hpo.search.store.recorder import trials_of
 from hpo.search.terms.budget import Spent
+from hpo.search.terms.changed import Log
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
 from hpo.search.terms.study import Study
@@ -28,11 +31,15 @@ from hpo.search.terms.value import Tally, aggregate_of, course
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
 
-_ENDS: dict[State, TrialState] = {
+ENDS: dict[State, TrialState] = {
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
+"""States of trials of which nothing more comes, in our terms and in Optuna's."""
+
+_RECENT = 1_000
+"""So many ended trials are kept as they are."""
 
 _WORTH_STORING = 1e-3
 """Seconds of training that are stored with the next point; doing so costs a hundredth of that."""
@@ -43,11 +50,14 @@ class Ledger:
 
     Attributes:
         entries: by number.
-        views: the same, as all else sees them; one list, changed in place.
+        views: the same, as all else sees them.
+        log: which of them changed.
+        open: those that run or are paused, by number.
         counts: number of trials by state.
         points: recorded in all; ``missed`` the steps that were trained and gave none.
         longest: the last step that any trial has recorded.
         retries: trials that repeat a failed one; they do not count against the budget.
+        settled: trials that have ended, each with its retry as one.
         best: the complete trial with the best first goal.
         seconds: what earlier runs took.
         beside: seconds that earlier runs took for what is not this study's search: fresh runs and the test.
@@ -72,25 +82,38 @@ class Ledger:
         self.judged = judged
         self.study, self.session, self.optuna = study, session, session.study
         self.storage = session.study._storage
-        self.entries: list[Entry] = []
-        self.views: list[Trial] = []
-        self.counts: dict[State, int] = dict.fromkeys(("running", "paused", *_ENDS), 0)
+        self._trials = trials_of(session.study)
+        self._length = 0
+        self.entries: Sequence[Entry] = Made(self.__len__, self.__getitem__)
+        self.views: Sequence[Trial] = Made(self.__len__, self._view)
+        self.log = Log()
+        self.open: dict[int, Entry] = {}
+        self._recent: dict[int, Entry] = {}  # that ended last: whoever follows the log is about to read them
+        self._seen: dict[int, Trial] = {}  # views of open and recent ones
+        self.counts: dict[State, int] = dict.fromkeys(("running", "paused", *ENDS), 0)
         self.points = self.missed = self.longest = 0
-        self.retries = 0
+        self.retries = self.settled = 0
         self.best: Entry | None = None
         self.seconds = float(self.facts().get(attributes.SECONDS, 0.0))
         self.beside = 0.0
         self.warm_start = warmstart.recall(study, session.study)
         self._recipe = recipe
-        self._standing: Counter[str] = Counter()  # trials that have not failed, by recipe key
-        self._failures: dict[str, list[int]] = {}  # numbers of those that have, by recipe key
-        self._seen: set[str] = set()
-        self._tried: set[str] = set()
-        for trial in self.optuna.get_trials(deepcopy=False):
+        self._tried = Tried()
+        for trial in self._trials:
             self._load(trial)
 
     def __getitem__(self, number: int) -> Entry:
-        return self.entries[number]
+        return self.open.get(number) or self._recent.get(number) or self._read(self._trials[number])
+
+    def __len__(self) -> int:
+        return self._length
+
+    def _view(self, number: int) -> Trial:
+        if number not in self.open and number not in self._recent:
+            return self._read(self._trials[number]).view()
+        if number not in self._seen:
+            self._seen[number] = self[number].view()
+        return self._seen[number]
 
     def facts(self) -> Mapping[str, Any]:
         """Facts about the study, as stored; not to be changed."""
@@ -99,15 +122,11 @@ class Ledger:
     def spent(self, elapsed: float) -> Spent:
         """What the budget has paid for; ``elapsed`` seconds of this run are added to those of earlier ones."""
         best = self.best.values[0] if self.best is not None else None
-        return Spent(len(self.entries) - self.retries, self.steps, self.seconds + self.beside + elapsed, best)
+        return Spent(self._length - self.retries, self.steps, self.seconds + self.beside + elapsed, best)
 
     def tried(self) -> Collection[str]:
         """Keys of the recipes not to be tried again: all that stand, and those that failed twice."""
         return self._tried
-
-    def failures(self, key: str) -> int:
-        """How often a recipe has failed."""
-        return len(self._failures.get(key, ()))
 
     def exhausted(self) -> bool:
         """Whether a finite space holds no recipe to try."""
@@ -115,7 +134,7 @@ class Ledger:
 
     def only_retries(self) -> bool:
         """Whether every recipe of a finite space was tried, and some failed that may be tried again."""
-        return self._size is not None and len(self._tried) < self._size <= len(self._seen)
+        return self._size is not None and len(self._tried) < self._size <= self._tried.seen
 
     @cached_property
     def _size(self) -> int | None:
@@ -146,8 +165,8 @@ class Ledger:
         entry.tallies = [Tally() for _ in study.goals]
         self.note(entry, attributes.RECIPE, entry.key)
         self.note(entry, attributes.SEED, recipe.get("seed"))
-        if self.failures(entry.key) and not study.repeats:
-            entry.retry_of = self._failures[entry.key][-1]
+        if (failures := self._tried.failures(entry.key)) and not study.repeats:
+            entry.retry_of = failures[-1]
             self.note(entry, attributes.RETRY_OF, entry.retry_of)
         self._enter(entry)
         return entry
@@ -180,7 +199,7 @@ class Ledger:
             self.count_attempts(entry, 0)
         entry.unstored += seconds
         self._store_seconds(entry, _WORTH_STORING)
-        self._refresh(entry)
+        self._changed(entry)
 
     @property
     def steps(self) -> int:
@@ -220,7 +239,7 @@ class Ledger:
             self.note(entry, attributes.METRICS, entry.metrics)
         self._store_missed(entry)
         self._store_seconds(entry)
-        self.storage.set_trial_state_values(entry.trial_id, _ENDS[state], values)
+        self.storage.set_trial_state_values(entry.trial_id, ENDS[state], values)
         self._change(entry, state)
         if state == "complete":
             self._consider(entry)
@@ -249,14 +268,27 @@ class Ledger:
             self.note(entry, attributes.TRAIN_SECONDS, entry.seconds)
 
     def _load(self, trial: FrozenTrial) -> None:
+        """Take in a trial that an earlier run has left."""
+        attrs = trial.user_attrs
+        self.points += len(trial.intermediate_values)
+        self.missed += int(attrs.get(attributes.MISSED, 0))
+        self.longest = max(self.longest, *trial.intermediate_values) if trial.intermediate_values else self.longest
+        if trial.state.is_finished():  # of most of a long study's nothing more is needed
+            self._count(trial.number, self._key(trial), attributes.state_of(trial), attrs.get(attributes.RETRY_OF))
+            if trial.state is TrialState.COMPLETE and trial.values and self._better(trial.values[0]):
+                self.best = self._read(trial)
+            return
+        entry = self._read(trial)
+        self._enter(entry)
+        if trial.state is TrialState.WAITING:
+            self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
+
+    def _read(self, trial: FrozenTrial) -> Entry:
+        """A trial as it is stored."""
         known, attrs = attributes.read_trial(trial, self.study.goals, self.judged), trial.user_attrs
         point = dict(known.point)
         recipe = self._recipe(point, trial.number) | ({"seed": known.seed} if known.seed is not None else {})
-        key = known.recipe or (digest(recipe, without_seed=True) if point else "")
-        settled = self.study.space.point_of(point, self.study.fixed)
-        if settled is not None and settled != point:  # an earlier version's rounding: known by what it stands for
-            key = digest({**recipe, **settled}, without_seed=True)
-        entry = Entry(trial.number, trial._trial_id, recipe, point, key)
+        entry = Entry(trial.number, trial._trial_id, recipe, point, self._key(trial))
         entry.state = "running" if trial.state is TrialState.WAITING else known.state
         entry.curve, entry.metrics = known.curve, dict(known.metrics)
         entry.seconds, entry.reason, entry.evidence = known.seconds, known.reason, known.evidence
@@ -272,15 +304,19 @@ class Ledger:
         if entry.curve:
             self._value(entry)
         entry.missed = entry.stored_missed = int(attrs.get(attributes.MISSED, 0))
-        self.points += len(entry.curve)
-        self.missed += entry.missed
-        self.longest = max(self.longest, entry.step)
-        self._enter(entry)
         if trial.state is TrialState.COMPLETE and trial.values:
             entry.values = tuple(trial.values)
-            self._consider(entry)
-        elif trial.state is TrialState.WAITING:
-            self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
+        return entry
+
+    def _key(self, trial: FrozenTrial) -> str:
+        """Digest of a stored trial's recipe without its seed, empty where it has no knobs."""
+        point, key = trial.params, attributes.fact(trial.user_attrs, attributes.RECIPE, str, "")
+        settled = self.study.space.point_of(point, self.study.fixed)
+        if settled is not None and settled != point:  # an earlier version's rounding: known by what it stands for
+            key = digest({**self._recipe(dict(point), trial.number), **settled}, without_seed=True)
+        elif not key and point:
+            key = digest(self._recipe(dict(point), trial.number), without_seed=True)
+        return str(key)
 
     def _value(self, entry: Entry) -> None:
         """Bring the trial's value so far up to date with its last point."""
@@ -299,40 +335,47 @@ class Ledger:
         entry.aggregate = how
 
     def _enter(self, entry: Entry) -> None:
-        self.entries.append(entry)
-        self.views.append(entry.view())
-        self.counts[entry.state] += 1
-        self.retries += entry.retry_of is not None
-        if entry.state == "failed":
-            self._failures.setdefault(entry.key, []).append(entry.number)
-        else:
-            self._standing[entry.key] += 1
-        self._classify(entry.key)
+        """Take in a trial that has not ended."""
+        self._count(entry.number, entry.key, entry.state, entry.retry_of)
+        self.open[entry.number] = entry
+        self._changed(entry)
+
+    def _count(self, number: int, key: str, state: State, retry_of: int | None) -> None:
+        self._length += 1
+        self.counts[state] += 1
+        self.retries += retry_of is not None
+        self.settled += state in ENDS and retry_of is None
+        if key and state == "failed":
+            self._tried.fail(key, number, stood=False)
+        elif key:
+            self._tried.stand(key)
 
     def _change(self, entry: Entry, state: State) -> None:
         self.counts[entry.state] -= 1
         self.counts[state] += 1
         entry.state = state
-        if state == "failed":
-            self._standing[entry.key] -= 1
-            self._failures.setdefault(entry.key, []).append(entry.number)
-            self._classify(entry.key)
-        self._refresh(entry)
-
-    def _classify(self, key: str) -> None:
-        if key:
-            self._seen.add(key)
-        if key and (self._standing[key] or self.failures(key) >= TRIES):
-            self._tried.add(key)
-        else:
-            self._tried.discard(key)
+        if state in ENDS:
+            self.settled += entry.retry_of is None
+            self._recent[entry.number] = self.open.pop(entry.number)
+            if len(self._recent) > _RECENT:
+                oldest = next(iter(self._recent))
+                del self._recent[oldest]
+                self._seen.pop(oldest, None)
+        if entry.key and state == "failed":
+            self._tried.fail(entry.key, entry.number, stood=True)
+        self._changed(entry)
 
     def _consider(self, entry: Entry) -> None:
-        if self.best is not None:
-            ours, theirs = entry.values[0], self.best.values[0]
-            if not (ours > theirs if self.study.goal.maximize else ours < theirs):
-                return
-        self.best = entry
+        if self._better(entry.values[0]):
+            self.best = entry
 
-    def _refresh(self, entry: Entry) -> None:
-        self.views[entry.number] = entry.view()
+    def _better(self, value: float) -> bool:
+        """Whether the first goal's value of a complete trial is better than all before."""
+        if self.best is None:
+            return True
+        best = self.best.values[0]
+        return value > best if self.study.goal.maximize else value < best
+
+    def _changed(self, entry: Entry) -> None:
+        self._seen.pop(entry.number, None)
+        self.log.add(entry.number)

@@ -113,7 +113,7 @@ class Loop:
 
     def _take_up(self) -> None:
         """Go on with the trials an earlier run was killed or stopped under; those without a lane wait for one."""
-        for entry in [entry for entry in self.ledger.entries if entry.state == "running"]:
+        for entry in [entry for _, entry in sorted(self.ledger.open.items()) if entry.state == "running"]:
             if len(self._running) < self.executor.lanes:
                 self._admit(entry)  # the search's death says nothing about the trial
             else:
@@ -234,9 +234,10 @@ class Loop:
         horizon = self.rules.horizon(entry.recipe)
         if entry.step >= (self.ledger.longest if horizon is None else horizon):
             return Continue()  # it is about to complete, or no trial has been seen to go further
-        verdict = self.rules.policy.judge(self._view(), entry.number)
+        view = self._view()
+        verdict = self.rules.policy.judge(view, entry.number)
         if isinstance(verdict, Continue):
-            answer = self.rules.pruner.judge(self._view(), entry.number)
+            answer = self.rules.pruner.judge(view, entry.number)
             if isinstance(answer, Prune):
                 return replace(answer, memo=verdict.memo)
         return verdict
@@ -281,9 +282,8 @@ class Loop:
 
     def give_up(self) -> None:
         """Record that the time is spent under a step that would not end; called by the watching thread."""
-        for entry in self.ledger.entries:
-            if entry.state in ("running", "paused"):
-                self._end(entry, "pruned", _SPENT)
+        for _, entry in sorted(self.ledger.open.items()):
+            self._end(entry, "pruned", _SPENT)
         self._keep_time()
         self._commit()
 
@@ -295,10 +295,9 @@ class Loop:
 
     def _check_failures(self) -> None:
         counts = self.ledger.counts
-        hopeful = counts["complete"] + counts["pruned"] + counts["paused"] or any(
-            entry.curve for entry in self._running.values()
-        )
-        if counts["failed"] >= GIVE_UP and not hopeful:
+        if counts["failed"] < GIVE_UP or counts["complete"] + counts["pruned"] + counts["paused"]:
+            return
+        if not any(entry.curve for entry in self._running.values()):
             self._close_open("given up: every trial failed")
             self._commit()
             self._everything_failed()
@@ -321,15 +320,12 @@ class Loop:
 
     def _close_open(self, reason: str) -> None:
         """End what runs or is paused as pruned."""
-        if not self.ledger.counts["running"] + self.ledger.counts["paused"]:
-            return
-        for entry in self.ledger.entries:
-            if entry.state in ("running", "paused"):
-                self.executor.evict(entry.number)
-                horizon = self.rules.horizon(entry.recipe)
-                if horizon is not None and entry.step >= horizon:
-                    self._end(entry, "complete")  # with its last point, which was the budget's last
-                    continue
+        for _, entry in sorted(self.ledger.open.items()):
+            self.executor.evict(entry.number)
+            horizon = self.rules.horizon(entry.recipe)
+            if horizon is not None and entry.step >= horizon:
+                self._end(entry, "complete")  # with its last point, which was the budget's last
+            else:
                 self._end(entry, "pruned", reason)
 
     def _target_reached(self) -> bool:
@@ -364,6 +360,7 @@ class Loop:
             seed=self.study.seed,
             horizon=self.rules.horizon(self.study.fixed),
             trials=self.ledger.views,
+            log=self.ledger.log,
             lanes=self.executor.lanes,
             steps_left=self.study.budget.steps_left(spent),
             trials_left=self._trials_left(spent),

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.engine.ledger import Ledger
+from hpo.search.engine.entry import Entry
+from hpo.search.engine.ledger import ENDS, Ledger
+from hpo.search.terms.changed import Reader
 from hpo.search.terms.study import Study
 
 _MARGIN = 1.5
@@ -37,6 +39,8 @@ class Reserve:
         self._lanes, self._together = executor.lanes, executor.lanes / max(1, executor.processes)
         self._looked = -math.inf
         self._cost = 0.0
+        self._reader: Reader[Entry] = Reader(lambda entry: entry.state in ENDS)
+        self._complete = self._seconds = 0.0  # complete trials, and what they cost
 
     def __call__(self) -> float:
         """Seconds to keep; 0 where the study has no minutes."""
@@ -58,12 +62,21 @@ class Reserve:
         return self._cost
 
     def _estimate(self) -> float:
-        begun = [(entry, entry.seconds + entry.unstored) for entry in self._ledger.entries if entry.curve]
-        complete = [seconds for entry, seconds in begun if entry.state == "complete"]
-        if complete:
-            return statistics.fmean(complete)
+        entries = self._ledger.entries
+        numbers, afresh = self._reader.news(entries, self._ledger.log)
+        if afresh:
+            self._complete = self._seconds = 0.0
+        for number in numbers:
+            entry = entries[number]
+            if entry.state == "complete" and entry.curve:
+                self._complete, self._seconds = self._complete + 1, self._seconds + entry.seconds
+        if self._complete:
+            return self._seconds / self._complete
         costs = [
-            seconds / len(entry.curve) * max(self._horizon(entry.recipe) or 0, len(entry.curve))
-            for entry, seconds in begun
+            (entry.seconds + entry.unstored)
+            / len(entry.curve)
+            * max(self._horizon(entry.recipe) or 0, len(entry.curve))
+            for entry in entries
+            if entry.curve
         ]
         return statistics.fmean(costs) if costs else 0.0

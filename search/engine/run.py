@@ -42,6 +42,7 @@ from hpo.search.engine.winner import decide
 from hpo.search.running.consent import seal
 from hpo.search.store import Store, attributes, open_store
 from hpo.search.store.names import CONFIRM
+from hpo.search.store.recorder import trials_of
 from hpo.search.terms import registry
 from hpo.search.terms.errors import Busy, HpoError, OutOfTime, StoreError, Unreachable, UserError
 from hpo.search.terms.recipe import canonical, derive_seed
@@ -170,7 +171,7 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
     new = defining.definition(study, objective, taken)
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get(attributes.DEFINITION)
-    trials = session.study.get_trials(deepcopy=False)
+    trials = trials_of(session.study)
     if old is not None and trials:
         breaks, notes = defining.compare(old, new, trials)
         if breaks:

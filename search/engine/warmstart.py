@@ -22,6 +22,7 @@ from hpo.search.describe.objective import Objective
 from hpo.search.engine.definition import portable
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store, attributes
+from hpo.search.store.recorder import trials_of
 from hpo.search.terms.domain import Choice, Scalar
 from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.recipe import canonical
@@ -103,7 +104,7 @@ def settle(
     record = {
         "named": named,
         "taken": taken,
-        "since": len(stored.get_trials(deepcopy=False)),
+        "since": len(trials_of(stored)),
         "starts": [start for i, start in enumerate(starts) if start and start not in starts[:i]],
         "earlier": trials,
     }

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from hpo.search.contracts.policy import Continue, Pause, Policy, Prune, Resume, Start, Turn, Verdict, View, Wait
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
+from hpo.search.curves.followed import Followed
 from hpo.search.curves.halving import promoted, rung_below
 from hpo.search.curves.history import History
 from hpo.search.curves.shapes import milestones
@@ -49,7 +50,6 @@ Point: TypeAlias = "dict[str, Scalar]"
 
 REQUIRES = ("one goal",)
 
-_UNKNOWN_HORIZON = 32
 _WARM_STARTS = 3  # the best recipe of the earlier study sets the scale; it and two others replace a first look around
 _HOPELESS = 0.05  # chance to beat the best by the end, below which a trial is not worth more than the search's end
 _BELIEF = 10.0  # trials after which the user's prior is half forgotten, as in piBO
@@ -72,8 +72,10 @@ class FreezeThaw(Policy):
 
     def __init__(self, settings: Settings, *, own_recipes: bool = True, per_second: bool = False) -> None:
         self._settings, self._own_recipes, self._per_second = settings, own_recipes, per_second
-        self._answered: tuple[Any, Turn] | None = None  # judging a trial and filling its lane is one decision
-        self._known: dict[tuple[str, int], _Known] = {}
+        self._followed = Followed()
+        self._answered: tuple[tuple[int, int | None], Turn] | None = None  # judging and filling a lane is one decision
+        self._known: list[_Known] = []
+        self._earlier: dict[int, _Known] = {}
         self._known_for = 0  # the horizon that what is known of failed trials depends on
 
     def next(self, view: View) -> Turn:
@@ -82,50 +84,55 @@ class FreezeThaw(Policy):
 
     def judge(self, view: View, number: int) -> Verdict:
         """Let the trial go on if it promises most; end it if it will not be considered again; else pause it."""
-        if view.trials[number].curve[-1][0] not in milestones(_horizon(view)):
+        if view.trials[number].curve[-1][0] not in milestones(self._followed.look(view).horizon(view)):
             return Continue()
         turn = self._decide(view, number)
         if isinstance(turn, Resume) and turn.number == number:
             return Continue(turn.memo)
-        best = self._known["own", number].best
-        better = sum(self._known["own", t.number].best < best for t in view.trials if t.state == "paused")
-        if better >= self._settings.paused and not self._in_line(view, number):  # what is paused costs memory
+        best = self._known[number].best
+        better = sum(k.best < best for k in self._known if k.trial.state == "paused")
+        if better >= self._settings.paused and not self._in_line(number):  # what is paused costs memory
             return Prune(f"{better} paused trials are better", {"paused": float(better)}, turn.memo)
         return Pause(turn.memo)
 
-    def _in_line(self, view: View, number: int) -> bool:
+    def _in_line(self, number: int) -> bool:
         """Whether the trial is of the third of its rung that halving trains on sooner or later."""
-        rung, ceiling = rung_below(self._known["own", number].steps), self._ceiling()
-        there = [k for t in view.trials if (k := self._known["own", t.number]).steps >= rung]
-        own = self._known["own", number].prospect(rung, ceiling)
+        rung, ceiling = rung_below(self._known[number].steps), self._ceiling()
+        there = [k for k in self._known if k.steps >= rung]
+        own = self._known[number].prospect(rung, ceiling)
         return sum(k.prospect(rung, ceiling) < own for k in there) < len(there) // 3
 
     def _ceiling(self) -> float:
         """The median first value of the first trials, beyond which values are equally bad."""
-        first = [self._known["own", i].curve[:1, 1] for i in range(self._settings.starts) if ("own", i) in self._known]
+        first = [known.curve[:1, 1] for known in self._known[: self._settings.starts]]
         values = np.concatenate(first) if first else np.empty(0)
         values = values[np.isfinite(values)]
         return float(np.median(values)) if values.size else np.inf
 
     def _decide(self, view: View, judged: int | None) -> Turn:
-        left = ("paused", "pruned")  # pruning the judged trial does not make another decision of it
-        states = tuple((t.number == judged or t.state in left or t.state, len(t.curve)) for t in view.trials)
-        facts = (view.seed, states)
-        if self._answered is None or self._answered[0] != facts:
+        followed = self._followed.look(view)
+        encoding, horizon = Encoding(view.space, view.fixed), followed.horizon(view)
+        if horizon != self._known_for:
+            self._known, self._earlier, self._known_for = [], {}, horizon
+        del self._known[len(view.trials) :]
+        for number in followed.renewed(len(self._known)):
+            old = self._known[number] if number < len(self._known) else None
+            self._known[number : number + 1] = [_know(view.trials[number], encoding, view.sign, horizon, old)]
+        seed, then = self._answered[0] if self._answered is not None else (None, None)
+        if self._answered is None or seed != view.seed or not followed.same(then, judged):
             with one_thread():
-                self._answered = facts, self._turn(view, judged)
+                self._answered = (view.seed, judged), self._turn(view, judged, encoding, horizon)
+            followed.mark()
         return self._answered[1]
 
-    def _turn(self, view: View, judged: int | None) -> Turn:
-        encoding = Encoding(view.space, view.fixed)
-        sign = view.sign
-        horizon = _horizon(view)
-        if horizon != self._known_for:
-            self._known, self._known_for = {}, horizon
-        known = [self._know(trial, encoding, sign, horizon, "own") for trial in view.trials]
+    def _turn(self, view: View, judged: int | None, encoding: Encoding, horizon: int) -> Turn:
+        known = self._known
         tried = {k.key for k in known}
         observed = [k for k in known if len(k.curve)]
-        earlier = [self._know(trial, encoding, sign, horizon, "earlier") for trial in view.earlier]
+        for trial in view.earlier:
+            if trial.number not in self._earlier:
+                self._earlier[trial.number] = _know(trial, encoding, view.sign, horizon, None)
+        earlier = [self._earlier[trial.number] for trial in view.earlier]
         guess = {**min(earlier, key=lambda k: k.best).trial.point, **view.prior} if earlier else view.prior
         candidates = Candidates(view.space, encoding.units([guess])[0])
         started, may_start = len(known), view.trials_left != 0
@@ -139,7 +146,7 @@ class FreezeThaw(Policy):
         if not observed:
             return Wait()
         running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
-        rng = np.random.default_rng(derive_seed(view.seed, "thaw", _points(view), started, len(running)))
+        rng = np.random.default_rng(derive_seed(view.seed, "thaw", self._followed.points, started, len(running)))
         paused = [k for k in observed if k.trial.state == "paused" or k.trial.number == judged]
         paused = [k for k in paused if k.steps < k.limit]
         endless = not may_start and view.steps_left is None  # nothing but the model says when to end
@@ -205,7 +212,7 @@ class FreezeThaw(Policy):
         self, view: View, observed: Sequence[_Known], earlier: Sequence[_Known], encoding: Encoding, horizon: int
     ) -> tuple[Model, Mapping[str, Any] | None]:
         """The surrogate; with a memo when its hyperparameters were fitted anew."""
-        points, fitted = _points(view), int(view.memo.get("points", 0))
+        points, fitted = self._followed.points, int(view.memo.get("points", 0))
         theta = view.memo.get("theta")
         fit = theta is None or points >= fitted * self._settings.growth
         model = Model(
@@ -228,26 +235,24 @@ class FreezeThaw(Policy):
                 return point
         return None
 
-    def _know(self, trial: Trial, encoding: Encoding, sign: float, horizon: int, study: str) -> _Known:
-        old = self._known.get((study, trial.number))
-        if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
-            return old
-        curve = np.array(trial.curve, dtype=np.float64).reshape(-1, 2)
-        steps = int(curve[-1, 0]) if len(curve) else 0
-        if sign < 0:
-            curve[:, 1] *= sign
-        if trial.state == "failed":  # what diverges or crashes is as bad as can be, and will not recover
-            lost = sorted({steps + 1, max(horizon, steps + 1)})
-            curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
-        best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
-        if old is None:
-            point = encoding.space.point_of(trial.point, encoding.fixed) or trial.point
-            row, key, limit = encoding.encode([trial.point])[0], _key(point), _limit(trial.point, horizon)
-            known = _Known(trial, len(trial.curve), curve, steps, best, row, key, limit, {})
-        else:
-            known = replace(old, trial=trial, length=len(trial.curve), curve=curve, steps=steps, best=best)
-        self._known[study, trial.number] = known
-        return known
+
+def _know(trial: Trial, encoding: Encoding, sign: float, horizon: int, old: _Known | None) -> _Known:
+    """What is known of a trial, of which ``old`` was known before."""
+    if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
+        return old
+    curve = np.array(trial.curve, dtype=np.float64).reshape(-1, 2)
+    steps = int(curve[-1, 0]) if len(curve) else 0
+    if sign < 0:
+        curve[:, 1] *= sign
+    if trial.state == "failed":  # what diverges or crashes is as bad as can be, and will not recover
+        lost = sorted({steps + 1, max(horizon, steps + 1)})
+        curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
+    best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
+    if old is not None:
+        return replace(old, trial=trial, length=len(trial.curve), curve=curve, steps=steps, best=best)
+    point = encoding.space.point_of(trial.point, encoding.fixed) or trial.point
+    row, key, limit = encoding.encode([trial.point])[0], _key(point), _limit(trial.point, horizon)
+    return _Known(trial, len(trial.curve), curve, steps, best, row, key, limit, {})
 
 
 @dataclass(frozen=True)
@@ -290,20 +295,6 @@ def _options(chosen: Sequence[_Known], observed: Sequence[_Known]) -> Options:
 
 def _joined(a: Options, b: Options) -> Options:
     return Options(*(np.concatenate([getattr(a, f.name), getattr(b, f.name)]) for f in fields(Options)))
-
-
-def _points(view: View) -> int:
-    return sum(len(trial.curve) for trial in view.trials)
-
-
-def _horizon(view: View) -> int:
-    if view.horizon is not None:
-        return view.horizon
-    complete = [t.curve[-1][0] for t in view.trials if t.state == "complete" and t.curve]
-    if complete:
-        return max(complete)
-    longest = max((t.curve[-1][0] for t in view.trials if t.curve), default=1)
-    return min(max(_UNKNOWN_HORIZON, 1 << (2 * longest - 1).bit_length()), 2**63 - 1)  # no step is larger
 
 
 def _limit(values: Mapping[str, Any], horizon: int) -> int:

@@ -10,24 +10,34 @@ Reference: none.
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from hpo.search.contracts.policy import Continue, Policy, Resume, Start, Turn, Verdict, View
+from hpo.search.terms.changed import Reader
+from hpo.search.terms.trial import Trial
 
 
 class Straight(Policy):
     """Every started trial runs until it is complete or its pruner stops it."""
 
     def __init__(self) -> None:
-        self._seen = 0
-        self._open: list[int] = []  # of the trials seen, those that had not ended: no turn looks at all of them
+        self._reader: Reader[Trial] = Reader(lambda trial: trial.ended)
+        self._paused: list[int] = []  # a heap of the trials that were paused; some may have been taken up since
+        self._held: set[int] = set()  # the same
 
     def next(self, view: View) -> Turn:
         """Resume the paused trial with the lowest number, else start a new one."""
         trials = view.trials
-        known = [*self._open, *range(self._seen, len(trials))]
-        self._open = [number for number in known if trials[number].state in ("running", "paused")]
-        self._seen = len(trials)
-        paused = [number for number in self._open if trials[number].state == "paused"]
-        return Resume(paused[0]) if paused else Start()
+        numbers, afresh = self._reader.news(trials, view.log, trials)
+        if afresh:
+            self._paused, self._held = [], set()
+        for number in numbers:
+            if number not in self._held and trials[number].state == "paused":
+                heappush(self._paused, number)
+                self._held.add(number)
+        while self._paused and trials[self._paused[0]].state != "paused":
+            self._held.discard(heappop(self._paused))
+        return Resume(self._paused[0]) if self._paused else Start()
 
     def judge(self, view: View, number: int) -> Verdict:
         """Go on."""

@@ -92,7 +92,7 @@ class _Unknown(Stopper):
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop as the trial's bracket says, once there is a complete trial."""
-        lengths, _ = self._lengths.look(view)
+        lengths = self._lengths.look(view)
         seed, min_resource, factor = self._settings
         longest = max(lengths, default=0)
         if longest < min_resource:

@@ -16,6 +16,7 @@ Reference: Domhan et al., Speeding up automatic hyperparameter optimization by e
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import math
 from dataclasses import dataclass, field
@@ -55,11 +56,21 @@ def make(
 
 @dataclass
 class _Complete:
-    """The complete curves of a study: the latest, and the best values of the best."""
+    """The complete curves of a study: the latest, and the best values of the best; and what those that go on have.
+
+    Attributes:
+        open: (value so far, number) of the trials that have not ended, in order; ``worth`` the values by number.
+    """
 
     curves: list[Curve] = field(default_factory=list)
     bests: list[float] = field(default_factory=list)
     longest: int = 0
+    open: list[tuple[float, int]] = field(default_factory=list)
+    worth: dict[int, float] = field(default_factory=dict)
+
+    def rivals(self, number: int, top: int) -> list[float]:
+        """The best values of the trials that have not ended, but for one."""
+        return [best for best, other in self.open[: top + 1] if other != number]
 
 
 class _LearningCurve(Stopper):
@@ -70,13 +81,12 @@ class _LearningCurve(Stopper):
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the forecast leaves less than the threshold for beating the incumbent."""
-        complete, others = self._watched.look(view)
+        complete = self._watched.look(view)
         horizon = self._horizon_of(trial) or complete.longest
         step = curve[-1][0]
         if step <= self._warmup or step >= horizon or step not in milestones(horizon):
             return None
-        running = [_worth(o, view) for o in others if o.number != trial.number]
-        bests = heapq.nsmallest(self._top, [*complete.bests, *(best for best in running if best is not None)])
+        bests = heapq.nsmallest(self._top, [*complete.bests, *complete.rivals(trial.number, self._top)])
         points = _forecast_from(trial, view)
         if len(bests) < self._top or not all(math.isfinite(value) for _, value in points):
             return None
@@ -107,8 +117,16 @@ class _LearningCurve(Stopper):
         return epochs if isinstance(epochs, int) else self._horizon
 
     def _add(self, complete: _Complete, trial: Trial, view: View) -> None:
-        curve, best = _forecast_from(trial, view), _worth(trial, view)
-        if trial.state == "complete" and best is not None:
+        best = _worth(trial, view)
+        if (before := complete.worth.pop(trial.number, None)) is not None:
+            del complete.open[bisect.bisect_left(complete.open, (before, trial.number))]
+        if best is None:
+            return
+        if not trial.ended:
+            complete.worth[trial.number] = best
+            bisect.insort(complete.open, (best, trial.number))
+        elif trial.state == "complete":
+            curve = _forecast_from(trial, view)
             complete.curves = [*complete.curves[1 - LIBRARY :], curve]
             complete.bests = heapq.nsmallest(self._top, [*complete.bests, best])
             complete.longest = max(complete.longest, curve[-1][0])

@@ -52,7 +52,7 @@ class _Wilcoxon(Stopper):
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the test says that the trial is worse than the best one."""
-        best, _ = self._best.look(view)
+        best = self._best.look(view)
         if not best:
             return None
         points = points_of(trial, view)

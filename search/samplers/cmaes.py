@@ -65,7 +65,7 @@ def make(
         raise UserError(f"the sampler cmaes needs a positive sigma0, got {sigma0}")
 
     def choose(study: Study) -> Mapping[str, Scalar]:
-        key = repr((study._study_id, context.space, context.study_seed, population_size, sigma0))
+        key = repr((study._study_id, context.space.text, context.study_seed, population_size, sigma0))
         known = _evolutions.setdefault(study._storage, {})
         table = table_of(study, context.space)
         ranked = table.having(list(domains), table.ranked())

@@ -99,6 +99,7 @@ class Store:
                 to be made.
             StoreError: the store cannot be read or written.
         """
+        from hpo.search.store.packed import numbered
         from hpo.search.store.session import Session
 
         if not create and name not in self.names():
@@ -112,7 +113,7 @@ class Store:
                     f"study {name!r} in {self.display} has the goals {', '.join(stored.directions)}, not"
                     f" {', '.join(directions)}; choose another name"
                 )
-            if stored is not None and any(trial.number != i for i, trial in enumerate(stored.trials)):
+            if stored is not None and not numbered(stored.trials):
                 raise StoreError(
                     f"study {name!r} in {self.display} has two trials of one number, which several plain Optuna"
                     " workers on one file can leave; choose another name"

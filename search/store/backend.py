@@ -17,7 +17,7 @@ class Sink(abc.ABC):
     """An open study of which this process is the only writer; used by one thread at a time.
 
     Attributes:
-        snapshot: the study as it was on opening, None when it does not exist.
+        snapshot: the study as it was on opening, None when it does not exist; the session takes it over.
     """
 
     snapshot: Snapshot | None

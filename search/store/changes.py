@@ -32,7 +32,7 @@ class Snapshot:
     directions: tuple[str, ...]
     user_attrs: dict[str, Any]
     system_attrs: dict[str, Any]
-    trials: list[FrozenTrial]
+    trials: Sequence[FrozenTrial]
 
 
 @dataclass(slots=True)

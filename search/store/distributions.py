@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from optuna.distributions import (
     BaseDistribution,
@@ -17,7 +18,7 @@ from hpo.search.terms.steps import Steps
 
 
 def to_distribution(domain: Domain) -> BaseDistribution:
-    """Say the domain as an Optuna distribution.
+    """Say the domain as an Optuna distribution; the same object for the same domain.
 
     The upper end of a range in steps becomes its last value, which Optuna would otherwise warn about. A step that leads
     past the values in Optuna's own arithmetic (a third, from 0 to 1) is left out: to Optuna that range is continuous,
@@ -26,6 +27,12 @@ def to_distribution(domain: Domain) -> BaseDistribution:
     >>> to_distribution(Int(1, 10, step=4))
     IntDistribution(high=9, log=False, low=1, step=4)
     """
+    return _distribution(domain, tuple(map(type, domain.values)) if isinstance(domain, Choice) else ())
+
+
+@lru_cache(1024)
+def _distribution(domain: Domain, kinds: tuple[type, ...]) -> BaseDistribution:
+    """``kinds`` tells 1 from True and 1.0, which are equal."""
     if isinstance(domain, Choice):
         return CategoricalDistribution(domain.values)
     if isinstance(domain, Int):

@@ -15,11 +15,13 @@ from typing import Any, NoReturn
 
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
+from optuna.study import Study, StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.changes import Changes, Snapshot, TrialChanges
+from hpo.search.store.packed import Trials
+from hpo.search.terms.changed import Log
 
 
 class Recorder(BaseStorage):
@@ -27,6 +29,10 @@ class Recorder(BaseStorage):
 
     Attribute values are kept as their JSON would read back, so a study goes on with the same values whether or not
     it was interrupted. A trial that was handed out is never modified: changes replace it.
+
+    Attributes:
+        log: which trials changed.
+        trials: by number.
     """
 
     def __init__(self, snapshot: Snapshot, *, new: bool) -> None:
@@ -34,15 +40,16 @@ class Recorder(BaseStorage):
         self._directions = [StudyDirection[direction.upper()] for direction in snapshot.directions]
         self._user_attrs = dict(snapshot.user_attrs)
         self._system_attrs = dict(snapshot.system_attrs)
+        self.log = Log()
         self._load(snapshot.trials)
         self._changes = Changes(whole=new)
 
     def _load(self, trials: Iterable[FrozenTrial]) -> None:
-        self._trials: list[FrozenTrial] = list(trials)
-        self._distributions: dict[str, BaseDistribution] = {}
+        self.trials = trials if isinstance(trials, Trials) else Trials(trials)
+        self._distributions: dict[str, BaseDistribution] = self.trials.distributions()
         self._first_waiting = 0
-        for trial in self._trials:
-            self._distributions.update(trial.distributions)
+        self._listed: int | None = None  # place in the log where all trials were last listed
+        self.log.restart()
 
     # --- accounting -----------------------------------------------------------
 
@@ -129,13 +136,14 @@ class Recorder(BaseStorage):
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial and return its number."""
         self._check_study(study_id)
-        number = len(self._trials)
+        number = len(self.trials)
         if template_trial is None:
             trial = FrozenTrial(number, TrialState.RUNNING, None, datetime.now(), None, {}, {}, {}, {}, {}, number)
         else:
             trial = _numbered(copy.deepcopy(template_trial), number)
         changes = _creation(trial)
-        self._trials.append(trial)
+        self.trials.append(trial)
+        self.log.add(number)
         self._distributions.update(trial.distributions)
         self._changes.trials[number] = changes
         return number
@@ -150,7 +158,7 @@ class Recorder(BaseStorage):
         self._distributions[param_name] = distribution
         trial.params = {**trial.params, param_name: distribution.to_external_repr(param_value_internal)}
         trial.distributions = {**trial.distributions, param_name: distribution}
-        self._trials[trial_id] = trial
+        self._replace(trial_id, trial)
         self._changes.trial(trial_id).params[param_name] = (float(param_value_internal), distribution)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
@@ -170,7 +178,7 @@ class Recorder(BaseStorage):
             trial.datetime_start = change.start = datetime.now()
         if state.is_finished():
             trial.datetime_complete = change.complete = datetime.now()
-        self._trials[trial_id] = trial
+        self._replace(trial_id, trial)
         self._changes.trial(trial_id).merge(change)
         return True
 
@@ -179,7 +187,7 @@ class Recorder(BaseStorage):
         trial = self._updatable(trial_id)
         value = float(intermediate_value)
         trial.intermediate_values = {**trial.intermediate_values, step: value}
-        self._trials[trial_id] = trial
+        self._replace(trial_id, trial)
         self._changes.trial(trial_id).points[int(step)] = value
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -187,7 +195,7 @@ class Recorder(BaseStorage):
         trial = self._updatable(trial_id)
         text = json.dumps(value)
         trial.user_attrs = {**trial.user_attrs, key: json.loads(text)}
-        self._trials[trial_id] = trial
+        self._replace(trial_id, trial)
         self._changes.trial(trial_id).user_attrs[key] = text
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
@@ -195,36 +203,59 @@ class Recorder(BaseStorage):
         trial = self._updatable(trial_id)
         text = json.dumps(value)
         trial.system_attrs = {**trial.system_attrs, key: json.loads(text)}
-        self._trials[trial_id] = trial
+        self._replace(trial_id, trial)
         self._changes.trial(trial_id).system_attrs[key] = text
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """Return a trial, not a copy; KeyError when there is none of this number."""
-        if not 0 <= trial_id < len(self._trials):
+        if not 0 <= trial_id < len(self.trials):
             raise KeyError(f"the study {self._name!r} has no trial {trial_id}")
-        return self._trials[trial_id]
+        return self.trials[trial_id]
+
+    def get_n_trials(self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None) -> int:
+        """Return the number of trials, or of those in some states."""
+        if state is None:
+            self._check_study(study_id)
+            return len(self.trials)
+        return len(self.get_all_trials(study_id, False, (state,) if isinstance(state, TrialState) else state))
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """Return the trials in order of their numbers."""
         self._check_study(study_id)
-        trials = self._waiting() if states == (TrialState.WAITING,) else self._trials
-        if states is not None:
-            trials = [trial for trial in trials if trial.state in states]
-        return copy.deepcopy(trials) if deepcopy else list(trials)
+        if states == (TrialState.WAITING,):
+            trials = self._waiting()
+        else:
+            self._list()
+            trials = self.trials.of(states)
+        return copy.deepcopy(trials) if deepcopy else trials
 
     def _waiting(self) -> list[FrozenTrial]:
-        """Trials from the first waiting one on: ``Study.ask`` looks for it each time, and few trials ever wait."""
-        end = len(self._trials)
-        while self._first_waiting < end and self._trials[self._first_waiting].state != TrialState.WAITING:
+        """The waiting trials: ``Study.ask`` looks for them each time, and few trials ever wait."""
+        end = len(self.trials)
+        while self._first_waiting < end and self.trials.state(self._first_waiting) != TrialState.WAITING:
             self._first_waiting += 1
-        return self._trials[self._first_waiting :]
+        numbers = range(self._first_waiting, end)
+        return [self.trials[number] for number in numbers if self.trials.state(number) == TrialState.WAITING]
+
+    def _list(self) -> None:
+        """Where all trials are listed again and again, as Optuna's samplers do at every draw, keep all unpacked."""
+        last, self._listed = self._listed, self.log.end
+        if last is not None and 0 < self.log.end - last < len(self.trials):
+            self.trials.unpack()
+
+    def _replace(self, trial_id: int, trial: FrozenTrial) -> None:
+        self.trials[trial_id] = trial
+        self.log.add(trial_id)
 
     def _updatable(self, trial_id: int) -> FrozenTrial:
         trial = self.get_trial(trial_id)
-        self.check_trial_is_updatable(trial_id, trial.state)
-        return copy.copy(trial)
+        if trial.state.is_finished():
+            self.check_trial_is_updatable(trial_id, trial.state)
+        changed = FrozenTrial.__new__(FrozenTrial)
+        changed.__dict__.update(trial.__dict__)
+        return changed
 
     def _check_study(self, study_id: int) -> None:
         if study_id != 0:
@@ -259,3 +290,14 @@ def _checked(values: Sequence[float]) -> list[float]:
     if any(math.isnan(value) for value in checked):
         raise ValueError("the value of a trial cannot be NaN; such a trial has failed")
     return checked
+
+
+def trials_of(study: Study) -> Sequence[FrozenTrial]:
+    """A study's trials by number, to be gone through once or twice; those of a session one by one."""
+    storage = study._storage
+    return storage.trials if isinstance(storage, Recorder) else study.get_trials(deepcopy=False)
+
+
+def log_of(study: Study) -> Log | None:
+    """What says which of a study's trials changed; None where nothing does, as in Optuna's own storages."""
+    return study._storage.log if isinstance(study._storage, Recorder) else None

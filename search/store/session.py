@@ -34,6 +34,7 @@ class Session:
         snapshot = sink.snapshot or Snapshot(name, tuple(directions), {}, {}, [])
         self._sink = sink
         self._recorder = Recorder(snapshot, new=sink.snapshot is None)
+        sink.snapshot = None  # it changes from here on
         self.study = optuna.study.Study(
             name, self._recorder, sampler=optuna.samplers.RandomSampler(), pruner=optuna.pruners.NopPruner()
         )

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Protocol
 
 from optuna.distributions import BaseDistribution
@@ -19,8 +21,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.distributions import from_json
+from hpo.search.store.packed import Trials
 
 Row = Sequence[Any]
+
+_PART = 2_000
+"""Trials that are read at a time."""
 
 SCHEMA = "v3.2.0.a"
 """Revision of Optuna's tables (its schema version 12) that is read and written here."""
@@ -59,13 +65,13 @@ def find_study(connection: Connection, name: str) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
-def read_study(connection: Connection, name: str) -> tuple[Snapshot, int, list[int]] | None:
+def read_study(connection: Connection, name: str) -> tuple[Snapshot, int, array[int]] | None:
     """Read a study: the snapshot, the study's id and its trials' ids in the order of the trials."""
     with connection.transaction(write=False):
         return load_study(connection, name)
 
 
-def load_study(connection: Connection, name: str) -> tuple[Snapshot, int, list[int]] | None:
+def load_study(connection: Connection, name: str) -> tuple[Snapshot, int, array[int]] | None:
     """Read a study; inside a transaction."""
     study = find_study(connection, name)
     if study is None:
@@ -84,58 +90,66 @@ def load_study(connection: Connection, name: str) -> tuple[Snapshot, int, list[i
         }
         for kind in ("user", "system")
     )
-    trials = _read_trials(connection, study)
-    ids = [trial._trial_id for trial in trials]
-    for trial in trials:
-        trial._trial_id = trial.number
+    trials, ids = _read_trials(connection, study)
     names = tuple(direction.lower() for (direction,) in directions)
     return Snapshot(name, names, user_attrs, system_attrs, trials), study, ids
 
 
-def _read_trials(connection: Connection, study: int) -> list[FrozenTrial]:
-    trials = {
-        trial_id: FrozenTrial(
-            number, TrialState[state], None, _local(start), _local(complete), {}, {}, {}, {}, {}, trial_id
-        )
-        for trial_id, number, state, start, complete in connection.query(
-            "SELECT trial_id, number, state, datetime_start, datetime_complete FROM trials WHERE study_id = ?"
-            " ORDER BY number, trial_id",
-            (study,),
-        )
-    }
-
-    def rows(columns: str, table: str, order: str) -> list[Any]:
-        return connection.query(
-            f"SELECT c.trial_id, {columns} FROM trials t JOIN {table} c ON c.trial_id = t.trial_id"
-            f" WHERE t.study_id = ? ORDER BY {order}",
-            (study,),
-        )
-
+def _read_trials(connection: Connection, study: int) -> tuple[Trials, array[int]]:
+    """The trials by number, and their ids; read in parts, so that a long study needs no more room than it will have."""
+    heads = connection.query(
+        "SELECT trial_id, number, state, datetime_start, datetime_complete FROM trials WHERE study_id = ?"
+        " ORDER BY number, trial_id",
+        (study,),
+    )
+    ids = array("q", [head[0] for head in heads])
+    ascending = all(one < other for one, other in pairwise(ids))  # several workers of plain Optuna may have numbered so
+    size = _PART if ascending else max(len(heads), 1)
+    trials = Trials()
     distributions: dict[str, BaseDistribution] = {}
-    for trial_id, name, value, text in rows(
-        "c.param_name, c.param_value, c.distribution_json", "trial_params", "c.param_id"
-    ):
-        distribution = distributions.get(text)
-        if distribution is None:
+    for start in range(0, len(heads), size):
+        for trial in _read_part(connection, heads[start : start + size], distributions):
+            trials.append(trial)
+    return trials, ids
+
+
+def _read_part(
+    connection: Connection, heads: Sequence[Row], distributions: dict[str, BaseDistribution]
+) -> Iterator[FrozenTrial]:
+    """Some trials, given their rows in ``trials``; ``distributions`` are those known, by their JSON."""
+    ids = [head[0] for head in heads]
+
+    def rows(columns: str, table: str, order: str) -> Iterator[Any]:
+        found = connection.query(
+            f"SELECT trial_id, {columns} FROM {table} WHERE trial_id BETWEEN ? AND ? ORDER BY {order}",
+            (min(ids), max(ids)),
+        )
+        return (row for row in found if row[0] in params)  # others lie between
+
+    params: dict[int, dict[str, Any]] = {id: {} for id in ids}
+    known: dict[int, dict[str, BaseDistribution]] = {id: {} for id in ids}
+    for id, name, value, text in rows("param_name, param_value, distribution_json", "trial_params", "param_id"):
+        if (distribution := distributions.get(text)) is None:
             distribution = distributions[text] = from_json(text)
-        trials[trial_id].params[name] = distribution.to_external_repr(value)
-        trials[trial_id].distributions[name] = distribution
-    for trial_id, step, value, kind in rows(
-        "c.step, c.intermediate_value, c.intermediate_value_type", "trial_intermediate_values", "c.trial_id, c.step"
+        params[id][name] = distribution.to_external_repr(value)
+        known[id][name] = distribution
+    points: dict[int, dict[int, float]] = {id: {} for id in ids}
+    for id, step, value, kind in rows(
+        "step, intermediate_value, intermediate_value_type", "trial_intermediate_values", "trial_id, step"
     ):
-        trials[trial_id].intermediate_values[step] = value if kind == "FINITE" and value is not None else _FLOATS[kind]
+        points[id][step] = value if kind == "FINITE" and value is not None else _FLOATS[kind]
     values: dict[int, list[float]] = {}
-    for trial_id, value, kind in rows("c.value, c.value_type", "trial_values", "c.trial_id, c.objective"):
-        values.setdefault(trial_id, []).append(value if kind == "FINITE" and value is not None else _FLOATS[kind])
-    for trial_id, listed in values.items():
-        trials[trial_id].values = listed
-    for kind in ("user", "system"):
-        for trial_id, key, text in rows(
-            "c.key, c.value_json", f"trial_{kind}_attributes", f"c.trial_{kind}_attribute_id"
-        ):
-            attrs = trials[trial_id].user_attrs if kind == "user" else trials[trial_id].system_attrs
-            attrs[key] = json.loads(text)
-    return list(trials.values())
+    for id, value, kind in rows("value, value_type", "trial_values", "trial_id, objective"):
+        values.setdefault(id, []).append(value if kind == "FINITE" and value is not None else _FLOATS[kind])
+    attrs: dict[str, dict[int, dict[str, Any]]] = {"user": {id: {} for id in ids}, "system": {id: {} for id in ids}}
+    for kind, found in attrs.items():
+        for id, key, text in rows("key, value_json", f"trial_{kind}_attributes", f"trial_{kind}_attribute_id"):
+            found[id][key] = json.loads(text)
+    for id, number, state, start, complete in heads:
+        yield FrozenTrial(
+            number, TrialState[state], None, _local(start), _local(complete), params[id], known[id],
+            attrs["user"][id], attrs["system"][id], points[id], number, values=values.get(id),
+        )  # fmt: skip
 
 
 _FLOATS = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan, "FINITE": math.nan}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -34,7 +35,7 @@ def add_studies(connection: Connection, studies: Sequence[Snapshot], display: st
     with connection.transaction(write=True):
         for study, changes in made:
             check_absent(study.name, find_study(connection, study.name), display)
-            put(connection, study.name, study.directions, changes, None, [])
+            put(connection, study.name, study.directions, changes, None, array("q"))
             found = load_study(connection, study.name)
             check_same(study, None if found is None else found[0], display)
 
@@ -55,7 +56,7 @@ class SqlSink(Sink):
         found = read_study(connection, name)
         self.snapshot = None if found is None else found[0]
         self._study = None if found is None else found[1]
-        self._ids = [] if found is None else found[2]
+        self._ids = array("q") if found is None else found[2]
         self._last = max(self._ids, default=None)  # where plain Optuna ran several workers, not that of the last trial
         self._connection = connection
         self._name = name
@@ -101,8 +102,8 @@ def put(
     directions: Sequence[str],
     changes: Changes,
     study: int | None,
-    ids: list[int],
-) -> tuple[int, list[int], list[int]]:
+    ids: array[int],
+) -> tuple[int, array[int], list[int]]:
     """Write changes of a study; inside a transaction.
 
     Args:
@@ -117,7 +118,7 @@ def put(
         The study's id, the ids of its trials that were there before and still are, and those of its new trials.
     """
     if study is None or changes.whole:
-        study, ids = _replace(connection, name, directions, study), []
+        study, ids = _replace(connection, name, directions, study), array("q")
     created = sorted(number for number, trial in changes.trials.items() if trial.created)
     new = dict(zip(created, connection.new_ids("trials", "trial_id", len(created)), strict=True))
     trials = {new.get(number) or ids[number]: trial for number, trial in sorted(changes.trials.items())}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from hpo.search.terms.domain import Choice, Domain, Scalar
 
@@ -47,6 +48,11 @@ class Space:
             )
             settled.append(replace(parameter, when=when))
         object.__setattr__(self, "parameters", tuple(settled))
+
+    @cached_property
+    def text(self) -> str:
+        """The same for spaces that are the same, and for no others: True and 1 are different values."""
+        return repr(self)
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any, TextIO
 from hpo.search.engine.confirm import FreshRuns
 from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
+from hpo.search.engine.ledger import ENDS
 from hpo.search.engine.loop import Loop
 from hpo.search.report import out, text
 from hpo.search.report.plain import to_json
 from hpo.search.running import log
 from hpo.search.store.names import CONFIRM
 from hpo.search.terms.budget import Spent
+from hpo.search.terms.changed import Reader
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _RECENT = 6
-_ENDS = ("complete", "pruned", "failed")
 
 
 class Lines(Progress):
@@ -121,6 +122,8 @@ class Screen(Progress):
         self._loop: Loop | None = None
         self._recent: deque[Entry] = deque(maxlen=_RECENT)
         self._at_start = 0.0
+        self._reader: Reader[Entry] = Reader(lambda entry: entry.state in ENDS)
+        self._full, self._trained = 0.0, 0  # steps of the ended trials, had none been pruned, and those they took
         self._live = Live(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render)
 
     def __enter__(self) -> Screen:
@@ -221,12 +224,17 @@ class Screen(Progress):
         return f"about {text.duration(loop.elapsed * left / done)} left"
 
     def _saved(self, loop: Loop) -> str:
-        ended = [e for e in loop.ledger.entries if e.state in ("complete", "pruned")]
-        horizons = [loop.rules.horizon(e.recipe) for e in ended]
-        full = sum(h for h in horizons if h is not None)
-        if not full or None in horizons:
+        entries = loop.ledger.entries
+        numbers, afresh = self._reader.news(entries, loop.ledger.log)
+        if afresh:
+            self._full, self._trained = 0.0, 0
+        for number in numbers:
+            if (entry := entries[number]).state in ("complete", "pruned"):
+                self._full += loop.rules.horizon(entry.recipe) or math.inf
+                self._trained += len(entry.curve)
+        if not self._full or math.isinf(self._full):
             return ""
-        return f" - {max(0.0, 1 - sum(len(e.curve) for e in ended) / full):.0%} of epochs saved by pruning"
+        return f" - {max(0.0, 1 - self._trained / self._full):.0%} of epochs saved by pruning"
 
     def _curves(self, loop: Loop) -> RenderableType:
         from rich.table import Table
@@ -248,5 +256,4 @@ class Screen(Progress):
 
 def _ended(loop: Loop) -> Spent:
     """What is spent, trials counted when they end, each with its retry as one: one that runs has its cost ahead."""
-    ended = sum(entry.retry_of is None and entry.state in _ENDS for entry in loop.ledger.entries)
-    return replace(loop.ledger.spent(loop.elapsed), trials=ended)
+    return replace(loop.ledger.spent(loop.elapsed), trials=loop.ledger.settled)

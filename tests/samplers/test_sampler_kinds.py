@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from sampling import FINITE, FLAT, MIXED, OPTIONS, ask, finish, new_study, reopened, run, value_of
 
 from hpo.search.engine.ask import record
+from hpo.search.samplers import tpe
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms.domain import Choice, Float, Int
 from hpo.search.terms.errors import SpaceExhausted, UserError
@@ -175,3 +176,30 @@ def test_an_option_out_of_range_is_the_users_mistake(name: str, options: dict[st
 def test_cmaes_without_a_number_is_the_users_mistake() -> None:
     with pytest.raises(UserError, match="float or int"):
         ask(new_study(), Space((Parameter("optimizer", Choice(("sgd", "adam"))),)), "cmaes")
+
+
+def test_tpe_of_many_trials_leaves_out_some_of_the_rest_and_none_of_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tpe, "_REST", 30)
+    seen: list[dict[str, Any]] = []
+    parzen = tpe.Parzen
+    monkeypatch.setattr(
+        tpe, "Parzen", lambda observed, *rest, **known: seen.append(observed) or parzen(observed, *rest, **known)
+    )
+    study = new_study()
+    space = Space((Parameter("x", Float(0.0, 1.0)),))
+    values = [abs(i * 0.37 % 1 - 0.5) for i in range(200)]
+    study.add_trials(
+        [
+            optuna.create_trial(
+                value=value, params={"x": i / 200}, distributions={"x": to_distribution(space["x"].domain)}
+            )
+            for i, value in enumerate(values)
+        ]
+    )
+    ask(study, space, "tpe")
+    good, bad = ([round(x * 200) for x in observed["x"]] for observed in seen)
+    assert good == sorted(sorted(range(200), key=values.__getitem__)[:20])
+    assert len(bad) == 30
+    assert not set(good) & set(bad)
+    assert min(bad) < 10
+    assert max(bad) > 190

@@ -45,7 +45,7 @@ def test_what_was_not_committed_is_never_written(location):
         session.study.set_user_attr("k", 1)
         session.commit()
         session.study.ask()
-    assert store.read("a").trials == []
+    assert list(store.read("a").trials) == []
 
 
 def test_points_are_written_within_a_second_while_the_main_thread_is_busy(location):

@@ -6,15 +6,25 @@ import bisect
 import math
 from array import array
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from dataclasses import dataclass, field
 
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.trial import Trial
 
-_Values: TypeAlias = "dict[tuple[int, int], array[float]]"
-"""By first rung and rung: the values that ended trials had there, in order."""
+
+@dataclass
+class _Rungs:
+    """What the trials had at their rungs.
+
+    Attributes:
+        values: by first rung and rung, in order, NaN left out.
+        next: the first rung that a trial which has not ended is yet to reach.
+    """
+
+    values: dict[tuple[int, int], array[float]] = field(default_factory=dict)
+    next: dict[int, int] = field(default_factory=dict)
 
 
 class Halving(Stopper):
@@ -40,29 +50,22 @@ class Halving(Stopper):
         self._factor = reduction_factor
         self._first = first
         self._bootstrap = bootstrap_count
-        self._ended: Watched[_Values] = Watched(dict, self._add)
+        self._rungs = Watched(_Rungs, self._add)
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the trial is not among the best at a rung that its last point reached."""
         step, value = curve[-1]
         before = curve[-2][0] if len(curve) > 1 else 0
         first = self._first(trial.number)
-        reached = [rung for rung in self._rungs(first, step) if rung > before]
+        reached = [rung for rung in self._steps(first, step) if rung > before]
         if not reached:
             return None
         if math.isnan(value):
             return Prune(f"the value at step {step} is NaN")
-        ended, still = self._ended.look(view)
-        rivals = [
-            curve_of(rival, view)
-            for rival in still
-            if rival.number != trial.number and self._first(rival.number) == first
-        ]
+        values = self._rungs.look(view).values
         for rung in reached:
-            column = ended.get((first, rung), array("d"))
-            running = [seen for seen in (_value_at(rival, rung) for rival in rivals) if not math.isnan(seen)]
-            ahead = bisect.bisect_left(column, value) + sum(seen < value for seen in running)
-            trials = len(column) + len(running) + 1
+            column = values[first, rung]  # with the trial's own
+            ahead, trials = bisect.bisect_left(column, value), len(column)
             best = max(trials // self._factor, 1) if trials > self._bootstrap else 0
             if ahead >= best:
                 sign = view.sign
@@ -70,15 +73,21 @@ class Halving(Stopper):
                 return Prune(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
         return None
 
-    def _add(self, values: _Values, trial: Trial, view: View) -> None:
-        curve = curve_of(trial, view)
-        first = self._first(trial.number)
-        for rung in self._rungs(first, curve[-1][0] if curve else 0):
-            value = _value_at(curve, rung)
-            if not math.isnan(value):
-                bisect.insort(values.setdefault((first, rung), array("d")), value)
+    def _add(self, rungs: _Rungs, trial: Trial, view: View) -> None:
+        """Take in the rungs that a trial has reached; what it had there stays, whatever comes of it."""
+        first, last = self._first(trial.number), trial.curve[-1][0] if trial.curve else 0
+        rung = rungs.next.pop(trial.number, first)
+        if rung <= last:
+            curve = curve_of(trial, view)
+            while rung <= last:
+                value = _value_at(curve, rung)
+                if not math.isnan(value):
+                    bisect.insort(rungs.values.setdefault((first, rung), array("d")), value)
+                rung *= self._factor
+        if not trial.ended:
+            rungs.next[trial.number] = rung
 
-    def _rungs(self, first: int, last: int) -> Iterator[int]:
+    def _steps(self, first: int, last: int) -> Iterator[int]:
         rung = first
         while rung <= last:
             yield rung

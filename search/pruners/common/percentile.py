@@ -56,7 +56,7 @@ class Percentile(Stopper):
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the best value so far is worse than the percentile."""
-        complete, _ = self._complete.look(view)
+        complete = self._complete.look(view)
         if complete.trials < self._n_startup_trials or not due(curve, self._n_warmup_steps, self._interval_steps):
             return None
         step = curve[-1][0]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Answer, Pruner
+from hpo.search.terms.changed import Reader
 from hpo.search.terms.trial import Trial
 
 Curve: TypeAlias = Sequence[tuple[int, float]]
@@ -69,33 +70,23 @@ T = TypeVar("T")
 
 
 class Watched(Generic[T]):
-    """Something worked out from a study's ended trials, one by one as they end.
+    """Something worked out from a study's trials, one by one as they change.
 
     Args:
         start: makes it for a study without any.
-        add: adds an ended trial.
+        add: takes in a trial that is new or has changed; each that has ended once.
     """
 
     def __init__(self, start: Callable[[], T], add: Callable[[T, Trial, View], None]) -> None:
         self._start, self._add = start, add
-        self._trials: Sequence[Trial] = ()
         self._found = start()
-        self._seen = 0
-        self._open: list[int] = []
+        self._reader: Reader[Trial] = Reader(lambda trial: trial.ended)
 
-    def look(self, view: View) -> tuple[T, list[Trial]]:
-        """What was worked out, up to date, and the trials that have not ended."""
-        if view.trials is not self._trials:
-            self._trials, self._found, self._seen, self._open = view.trials, self._start(), 0, []
-        still = []
-        for trial in self._news(view.trials):
-            if trial.ended:
-                self._add(self._found, trial, view)
-            else:
-                still.append(trial)
-        self._open, self._seen = [trial.number for trial in still], len(view.trials)
-        return self._found, still
-
-    def _news(self, trials: Sequence[Trial]) -> Iterator[Trial]:
-        yield from (trials[number] for number in self._open)
-        yield from trials[self._seen :]
+    def look(self, view: View) -> T:
+        """What was worked out, up to date."""
+        numbers, afresh = self._reader.news(view.trials, view.log, view.trials)
+        if afresh:
+            self._found = self._start()
+        for number in numbers:
+            self._add(self._found, view.trials[number], view)
+        return self._found

@@ -23,6 +23,7 @@ from hpo.search.terms.domain import Choice, Domain, Float, Int, Scalar
 Floats: TypeAlias = NDArray[np.float64]
 
 _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
+_FAR = 9.0  # standard deviations, beyond which lies 1e-19 of a normal distribution
 _FLAT = 25  # this many of the latest trials have full weight
 
 
@@ -155,7 +156,12 @@ class _Numeric:
         z *= z
         z *= 0.5
         total -= z
-        total -= np.log(self.sigma) + _LOG_SQRT_2PI + self._log_inside(self.mu, self.sigma)
+        height = np.log(self.sigma) + _LOG_SQRT_2PI
+        low, high = (self.ends[0] - self.mu) / self.sigma, (self.ends[1] - self.mu) / self.sigma
+        # Of a kernel that ends well within the range less is outside than rounding keeps of a height that is not zero.
+        cut = (low > -_FAR) | (high < _FAR) | (np.abs(height) < 0.01)
+        height[cut] += _log_mass(low[cut], high[cut])
+        total -= height
 
     def _add_log_mass(self, x: Floats, total: Floats) -> None:
         values, point = np.unique(x, return_inverse=True)
