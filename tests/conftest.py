@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from rays import QUIET, Cluster
 from stores import fresh_database, server
 
 from hpo.search.studyfile.reader import read
@@ -86,6 +87,29 @@ def cluster() -> Iterator[str]:
     """Directory of the socket of a private PostgreSQL server."""
     with server("-c listen_addresses='' -c unix_socket_directories='{folder}' -c fsync=off") as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[Cluster]:
+    """A Ray cluster of two nodes, which the executor ray finds as a user's."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra: ray)")
+    cluster, before = Cluster(), dict(os.environ)
+    try:
+        cluster.start("one")
+        cluster.start("two")
+        os.environ.update(QUIET, RAY_ADDRESS=cluster.address)
+        yield cluster
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        cluster.close()
+
+
+@pytest.fixture(autouse=True)
+def on_nodes(request: pytest.FixtureRequest) -> None:
+    """The cluster is there for what is marked ``ray``."""
+    if request.node.get_closest_marker("ray") is not None:
+        request.getfixturevalue("nodes")
 
 
 @pytest.fixture(params=["sqlite", "journal", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms.study import Plugin
 
@@ -17,4 +19,11 @@ def ways(name: str) -> list[Plugin]:
         asked.append({"workers": 2, **({"lanes": 2} if "lanes" in knobs else {})})
     if "rounds" in knobs:
         asked.append({**asked[-1], "rounds": "free"})
+    if name == "ray":  # nodes that share the disk of the tests; what is shipped has tests of its own
+        asked = [{"workers": 2, "lanes": 2, "ship": False}]
     return [Plugin(name, options) for options in asked or [{}]]
+
+
+def marks(name: str) -> list[Any]:
+    """What the tests of an executor are marked with: those over Ray have a cluster, where Ray is installed."""
+    return [pytest.mark.ray] if name == "ray" else []

@@ -126,8 +126,8 @@ def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
         console.print(f"  {name}: {text.number(value)}", markup=False)
     known = [f"seed: {trial.seed}, recipe {trial.recipe}"] if found.task else []  # plain Optuna has neither
     console.print("  " + ", ".join([*known, f"{text.duration(trial.seconds)} of training"]))
-    if trial.place:
-        console.print(f"trained on {trial.place}", markup=False)
+    if trial.nodes:
+        console.print(f"  trained on {', then '.join(trial.nodes)}", markup=False)
     if trial.reason:
         console.print(f"{trial.state}: {trial.reason}", markup=False)
     for name, value in trial.evidence.items():

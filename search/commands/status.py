@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 
 from hpo.search.commands.common import arguments as options
 from hpo.search.report.out import say
@@ -28,7 +29,15 @@ def main(arguments: argparse.Namespace) -> int:
     names = [options.study_name(arguments)] if given else store.names()
     found = [report.report(store, name) for name in names]
     if arguments.json:
-        say(to_json([{**show.result(one), "running": one.running} for one in found], indent=2))
+        say(
+            to_json(
+                [
+                    {**show.result(one), "running": one.running, "nodes": [asdict(node) for node in one.nodes]}
+                    for one in found
+                ],
+                indent=2,
+            )
+        )
         return 0
     if not found:
         raise UserError(f"{store.display} holds no study; start one with: hpo run --study lr-batch")
@@ -43,4 +52,6 @@ def main(arguments: argparse.Namespace) -> int:
             first = one.winner.candidates[0]
             value = f", winner {text.short(first.mean[0])} (trial {first.trial})"
         say(f"{one.name}: {state}; {counts}{value}")
+        for node in one.nodes:
+            say(f"  {text.node(node)}")
     return 0

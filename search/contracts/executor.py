@@ -3,7 +3,8 @@
 An executor has lanes and four verbs. The search loop does not know which one it drives::
 
     admit(job)       start the trial, or take a kept one up again, in a free lane
-    advance()        block until at least one admitted trial has news, or time is up; return the news in lane order
+    advance()        block until at least one admitted trial has news, or time is up, or there are more lanes than
+                     before; return the news in lane order
     evict(number)    stop a trial now; with keep=True its state is held for a later admit, where there is room
     close()          release everything; safe to call twice, and after any exception
 
@@ -24,6 +25,10 @@ A file may also say what it does not promise, and the contract tests leave that 
     DISCLAIMS = ("same study",)    which trial is ahead depends on how fast each trains, and so may what is pruned
                 ("same study under rounds: free",)    the same, where its option ``rounds`` is ``free``
 
+Lanes may come and go between two calls, as machines do. A trial whose machine went is lost, which is no fault of its
+own; one that is admitted while no lane is free waits for the next. An executor that trains on other machines has names
+for them, and what a trial needs of this one's disk (checkpoints, log) goes there and comes back with its points.
+
 Everything ends: an executor that waits for other processes asks ``expired()`` at least twice a second while it waits,
 and where time is up ends those that do not answer and returns what it has. One that trains in the caller's process is
 interrupted there by OutOfTime, after which its lanes are only evicted or closed.
@@ -32,8 +37,8 @@ interrupted there by OutOfTime, after which its lanes are only evicted or closed
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from hpo.search.terms.job import Event, Job
@@ -41,14 +46,30 @@ from hpo.search.terms.job import Event, Job
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Node:
+    """A machine that trains, or a GPU of this one.
+
+    Attributes:
+        name: as its cluster calls it, or such as ``gpu 1``.
+        lanes: trials that it trains at a time.
+        trials: numbers of those it trains now.
+        busy: share of its lanes' time in which they trained, from 0 to 1.
+    """
+
+    name: str
+    lanes: int
+    trials: tuple[int, ...]
+    busy: float
+
+
 class Executor(abc.ABC):
     """Trains up to ``lanes`` trials at a time.
 
     Attributes:
-        lanes: how many.
+        lanes: how many now, at least one.
         processes: worker processes that train at the same time, with as many lanes each; 0 where this one trains.
         notes: what the user should know about how trials are trained, each sentence once.
-        places: of admitted trials, where each is trained, in words such as ``gpu 1``; empty where that is here.
         expired: says whether time is up; set by whoever drives the executor.
         models: whether any trial that ended here left a model that can be tested; None while that is not known.
     """
@@ -57,7 +78,6 @@ class Executor(abc.ABC):
     processes: int = 0
     models: bool | None = None
     notes: Sequence[str] = ()
-    places: Mapping[int, str] = MappingProxyType({})
     expired: Callable[[], bool] = staticmethod(lambda: False)
 
     @abc.abstractmethod
@@ -66,7 +86,7 @@ class Executor(abc.ABC):
 
     @abc.abstractmethod
     def advance(self) -> list[Event]:
-        """Block until there is news; the list is empty while a lane is busy only where time is up."""
+        """Block until there is news; the list is empty only where time is up, or where lanes have come."""
 
     @abc.abstractmethod
     def evict(self, number: int, *, keep: bool = False) -> None:
@@ -79,6 +99,14 @@ class Executor(abc.ABC):
             OutOfTime: time was up before it returned.
         """
         return function(*arguments)
+
+    def node_of(self, number: int) -> str:
+        """Name of the machine or GPU that trains a trial whose news was returned last, empty where it has none."""
+        return ""
+
+    def nodes(self) -> Sequence[Node]:
+        """The machines or GPUs that train, by name; none where they have no names."""
+        return ()
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -128,7 +128,7 @@ def _narrowed(study: Study, steps: int, say: Callable[[str], Any]) -> Study:
     if not {"lanes", "workers"} & set(known):
         return study
     workers = int(plugin.options.get("workers", study.workers)) if "workers" in known else 1
-    given = plugin.options.get("lanes", "auto") if "lanes" in known else 1
+    given = plugin.options.get("lanes", "auto") if "lanes" in known and objective.trained_by_suite else 1
     lanes = lanes_of(import_module(objective)) if given == "auto" else int(given)
     most = max(1, (study.budget.trials or steps // _horizon(study)) // _SHARE)
     fit_workers = min(workers, most)

@@ -28,6 +28,7 @@ class Entry:
         unstored: what they cost beyond that, too little to be worth storing yet.
         missed: steps of which no point came, failed ones included; ``stored_missed`` as stored.
         retry_of: the failed trial of the same recipe that this one repeats.
+        nodes: names of the machines that trained it, in turn, where they have names.
         attempts: how often it was taken up again after its worker died, without a new point since.
     """
 
@@ -50,6 +51,7 @@ class Entry:
     reason: str = ""
     evidence: Mapping[str, float] = field(default_factory=dict)
     retry_of: int | None = None
+    nodes: tuple[str, ...] = ()
     attempts: int = 0
 
     @property

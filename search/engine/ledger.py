@@ -8,12 +8,14 @@ are, and those that have ended are read back from the recorder when somebody ask
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from hpo.search.contracts.executor import Node
 from hpo.search.engine import ask, warmstart
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.made import Made
@@ -216,6 +218,11 @@ class Ledger:
         entry.attempts = attempts
         self.note(entry, attributes.ATTEMPTS, attempts)
 
+    def trained_on(self, entry: Entry, node: str) -> None:
+        """Store that a trial trains on another machine now."""
+        entry.nodes += (node,)
+        self.note(entry, attributes.NODES, list(entry.nodes))
+
     def move(self, entry: Entry, state: State) -> None:
         """Mark a trial that has not ended as running or paused."""
         if entry.state != state:
@@ -251,6 +258,11 @@ class Ledger:
     def note_study(self, key: str, value: Any) -> None:
         """Store a fact about the study."""
         self.storage.set_study_user_attr(self.optuna._study_id, key, value)
+
+    def note_nodes(self, nodes: Sequence[Node]) -> None:
+        """Store which machines train what, for those that look on."""
+        plain = [asdict(node) for node in nodes]
+        self.storage.set_study_system_attr(self.optuna._study_id, attributes.CLUSTER, plain)
 
     def keep_time(self, elapsed: float) -> None:
         """Store how long the study has run in all."""
@@ -294,6 +306,7 @@ class Ledger:
         entry.seconds, entry.reason, entry.evidence = known.seconds, known.reason, known.evidence
         entry.retry_of = attrs.get(attributes.RETRY_OF)
         entry.attempts = int(attrs.get(attributes.ATTEMPTS, 0))
+        entry.nodes = tuple(attrs.get(attributes.NODES, ()))
         if entry.curve and not entry.metrics and len(self.study.goals) == 1:
             entry.metrics = {self.study.goal.metric: entry.curve[-1][1]}
         stored = attrs.get(attributes.TALLIES)

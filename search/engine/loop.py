@@ -45,7 +45,7 @@ DEATHS = 5
 _SPENT = "the budget was spent"
 
 _TICK = 1.0
-"""Seconds between two notes of how long the study has run."""
+"""Seconds between two notes of how long the study has run, and of where it trains."""
 
 
 class Loop:
@@ -143,8 +143,6 @@ class Loop:
         self._running[entry.number] = entry
         folder, log = self.rules.folders(entry.number), self.rules.log(entry.number)
         self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping))
-        if place := self.executor.places.get(entry.number):
-            self.ledger.note(entry, attributes.PLACE, place)
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------
@@ -153,6 +151,9 @@ class Loop:
         entry = self._running.get(event.number)
         if entry is None:
             return
+        node = self.executor.node_of(event.number)
+        if node and node != (entry.nodes[-1] if entry.nodes else ""):
+            self.ledger.trained_on(entry, node)
         if isinstance(event, Point):
             self._point(entry, event)
         elif isinstance(event, Finished):
@@ -251,16 +252,21 @@ class Loop:
     def _lost(self, entry: Entry, event: Lost) -> None:
         if self.stop:  # perhaps what stopped this process ended the worker: the next run takes the trial up
             del self._running[entry.number]
-        else:
-            self._again(entry, event.reason)
-
-    def _again(self, entry: Entry, death: str) -> None:
-        """Take a trial up once more, or give it up where its workers died again and again."""
-        if entry.attempts + 1 >= DEATHS:
-            self._end(entry, "failed", f"{death}, {entry.attempts + 1} times in a row")
+        elif not event.fault:
+            self._again(entry)
+        elif entry.attempts + 1 >= DEATHS:
+            self._end(entry, "failed", f"{event.reason}, {entry.attempts + 1} times in a row")
         else:
             self.ledger.count_attempts(entry, entry.attempts + 1)
+            self._again(entry)
+
+    def _again(self, entry: Entry) -> None:
+        """Take a trial up once more; it waits where its lane went with its worker."""
+        del self._running[entry.number]
+        if len(self._running) < self.executor.lanes:
             self._admit(entry)
+        else:
+            self.ledger.move(entry, "paused")
 
     # --- end --------------------------------------------------------------------------------------------------------
 
@@ -382,4 +388,6 @@ class Loop:
     def _commit(self) -> None:
         if self.elapsed - self._kept_time >= _TICK:
             self._keep_time()
+            if nodes := self.executor.nodes():
+                self.ledger.note_nodes(nodes)
         self.ledger.session.commit()

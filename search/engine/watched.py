@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.executor import Executor, Node
 from hpo.search.engine.watch import Watch
 from hpo.search.terms.errors import OutOfTime
 from hpo.search.terms.job import Event, Job
@@ -19,20 +19,24 @@ class Watched(Executor):
     """Does what ``executor`` does, for as long as ``watch`` lets it."""
 
     def __init__(self, executor: Executor, watch: Watch) -> None:
-        self.lanes, self.processes = executor.lanes, executor.processes
         self.expired = executor.expired = watch.expired
         self._executor, self._inside = executor, partial(watch.inside, here=not executor.processes)
         self._watch = watch
 
     @property
+    def lanes(self) -> int:  # type: ignore[override] # the other executor's
+        """How many trials train at a time."""
+        return self._executor.lanes
+
+    @property
+    def processes(self) -> int:  # type: ignore[override] # the other executor's
+        """Worker processes that train at the same time."""
+        return self._executor.processes
+
+    @property
     def models(self) -> bool | None:  # type: ignore[override] # the other executor's
         """Whether any trial that ended left a model that can be tested."""
         return self._executor.models
-
-    @property
-    def places(self) -> Mapping[int, str]:  # type: ignore[override] # the other executor's
-        """Where trials are trained."""
-        return self._executor.places
 
     def admit(self, job: Job) -> None:
         """Give a trial a lane; where time is up it is only not trained."""
@@ -63,6 +67,14 @@ class Watched(Executor):
             raise OutOfTime
         measured: T = self._watch.inside("test", self._executor.call, function, *arguments)
         return measured
+
+    def node_of(self, number: int) -> str:
+        """Name of the machine that trains a trial."""
+        return self._executor.node_of(number)
+
+    def nodes(self) -> Sequence[Node]:
+        """The machines that train."""
+        return self._executor.nodes()
 
     def close(self) -> None:
         """Release everything."""

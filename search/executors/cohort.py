@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors.common.rounds import are_free, note_of
 from hpo.search.executors.common.spread import LANES, Spread, lanes_of
+from hpo.search.executors.common.worker import Pipes
 from hpo.search.running import ranks
 from hpo.search.running.training import Trainer
 from hpo.search.terms import registry
@@ -62,7 +63,8 @@ def make(
     opened: Spread | Any
     alone = task.processes == 1 or ranks.met()
     if workers > 1 or task.places or not alone:  # GPUs and other ranks are a worker's, not this process's
-        opened = Spread(task, workers, count, paused_memory, free=are_free(rounds, workers))
+        options = {"lanes": count, "paused_memory": paused_memory}
+        opened = Spread(Pipes(workers, task, "cohort", options), count, free=are_free(rounds, workers))
         opened.notes += note_of(rounds, workers)
     else:
         opened = registry.part("trainer").open_lanes(

@@ -28,7 +28,6 @@ class Inline(Executor):
         """Hold up to ``paused`` suspended trials."""
         self._place = task.places[0] if task.places else ""
         self._before = _see(self._place) if self._place else {}  # before the objective is imported
-        self.places: dict[int, str] = {}
         self._trainer = Trainer(task)
         self._paused = paused
         self._runs: dict[int, Run] = {}  # the longest paused first
@@ -38,8 +37,6 @@ class Inline(Executor):
         """Start or take up a trial."""
         assert self._job is None, "the lane is taken"
         self._job = job
-        if self._place:
-            self.places[job.number] = shown(self._place)
         if job.number not in self._runs:
             self._runs[job.number] = self._trainer.start(job)
 
@@ -66,6 +63,10 @@ class Inline(Executor):
         self._runs[number] = run
         if len(self._runs) > self._paused:
             self._runs.pop(next(iter(self._runs))).close()
+
+    def node_of(self, number: int) -> str:
+        """The GPU that this process was given, if any."""
+        return shown(self._place) if self._place else ""
 
     def close(self) -> None:
         """Close every generator, and see all GPUs again."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from hpo.search.contracts.executor import Node
 from hpo.search.store import attributes
 from hpo.search.store.attributes import fact
 from hpo.search.terms.errors import UserError, did_you_mean
@@ -34,6 +35,7 @@ class StudyReport:
         winner: the verdict; None before the search has ended.
         definition: what the trials depend on, as stored.
         task: objective, data and folders on the machine that ran it; see ``terms.job.Task``.
+        nodes: the machines that train it now, where they have names.
         seal: says who ran its code from where; see ``running.consent``.
     """
 
@@ -52,6 +54,7 @@ class StudyReport:
     task: Mapping[str, Any] | None = None
     spent: Mapping[str, float] = field(default_factory=dict)
     seal: str | None = None
+    nodes: tuple[Node, ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -142,6 +145,7 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
         task=fact(attrs, attributes.TASK, Mapping, None),
         spent=spent,
         seal=fact(attrs, attributes.SEAL, str, None),
+        nodes=tuple(Node(**node) for node in snapshot.system_attrs.get(attributes.CLUSTER, ())) if running else (),
     )
 
 

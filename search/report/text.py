@@ -6,6 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpo.search.contracts.executor import Node
+
+_SHOWN = 8
+"""Trials that are named of one machine."""
+
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -66,6 +71,18 @@ def recipe(point: Mapping[str, Any]) -> str:
     """
     rounded = {name: float(short(value)) if isinstance(value, float) else value for name, value in point.items()}
     return ", ".join(f"{name} {number(value)}" for name, value in rounded.items())
+
+
+def node(found: Node) -> str:
+    """A machine that trains, in a line.
+
+    >>> node(Node("gpu-1", 4, (3, 7), 0.932))
+    'gpu-1: 4 lanes, training 3, 7; busy 93% of the time'
+    """
+    lanes = "1 lane" if found.lanes == 1 else f"{found.lanes} lanes"
+    shown = ", ".join(map(str, found.trials[:_SHOWN])) or "nothing"
+    rest = f" and {len(found.trials) - _SHOWN} more" if len(found.trials) > _SHOWN else ""
+    return f"{found.name}: {lanes}, training {shown}{rest}; busy {found.busy:.0%} of the time"
 
 
 def known(prior: Mapping[str, Any], taken: Mapping[str, int]) -> str:

@@ -16,6 +16,7 @@ import math
 import shutil
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 from hpo.search.running.carried import Damaged
@@ -117,10 +118,8 @@ class Checkpoints:
 
     def _drop_old(self) -> None:
         """Leave the newest of those that are safely recorded, and all that are newer."""
-        now = time.monotonic()
-        safe = [step for step in sorted(self._when)[:-1] if now - self._when[step] > SAFE]
         with contextlib.suppress(OSError):  # they are still known the next time
-            for step in safe[:-1]:
+            for step in superseded(self._when):
                 self._place.drop(step)
                 del self._when[step]
 
@@ -129,6 +128,16 @@ class Checkpoints:
         files = sorted(path for path in self._place.live.rglob("*") if path.is_file())
         stats = [(str(path), path.stat()) for path in files]
         return [(name, stat.st_ino, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def superseded(when: Mapping[int, float]) -> list[int]:
+    """Steps that no run will be taken up from: older than the newest whose point is in the store for certain.
+
+    Args:
+        when: those that are kept, and since when on the monotonic clock.
+    """
+    now = time.monotonic()
+    return [step for step in sorted(when)[:-1] if now - when[step] > SAFE][:-1]
 
 
 def _warn(text: str) -> None:

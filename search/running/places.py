@@ -70,8 +70,8 @@ def place_of(where: str, rank: int = 0) -> Place:
     """
     found = SCHEME.fullmatch(where)
     if found is None:
-        return _Folder(Path(where), rank)
-    return _Folder(Path(found[2]), rank) if found[1].lower() in LOCAL else _Location(where, rank)
+        return Folder(Path(where), rank)
+    return Folder(Path(found[2]), rank) if found[1].lower() in LOCAL else _Location(where, rank)
 
 
 def in_words(error: OSError) -> str:
@@ -79,7 +79,9 @@ def in_words(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-class _Folder(Place):
+class Folder(Place):
+    """Folders by step, beside the objective's own."""
+
     def __init__(self, folder: Path, rank: int) -> None:
         self._folder = folder
         self.live = folder / (f"live-{rank}" if rank else "live")
@@ -90,17 +92,17 @@ class _Folder(Place):
         return sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdigit())
 
     def lay(self, step: int) -> None:
-        shutil.copytree(self._of(step), self.live)
+        shutil.copytree(self.of(step), self.live)
 
     def keep(self, step: int, folder: Path) -> None:
         new = self._folder / "new"
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(folder, new)
         self.drop(step)
-        new.rename(self._of(step))
+        new.rename(self.of(step))
 
     def drop(self, step: int) -> None:
-        shutil.rmtree(self._of(step), ignore_errors=True)
+        shutil.rmtree(self.of(step), ignore_errors=True)
 
     def clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -108,7 +110,8 @@ class _Folder(Place):
     def leave(self) -> None:
         pass  # whoever drives it clears all of it when the trial has ended
 
-    def _of(self, step: int) -> Path:
+    def of(self, step: int) -> Path:
+        """Where that of a step lies."""
         return self._folder / f"{step:012d}"
 
 

@@ -36,6 +36,8 @@ WINNER = "winner"
 """The verdict; see ``terms.winner``."""
 MEMO = "policy"
 """What the policy asked to be kept."""
+CLUSTER = "cluster"
+"""The machines that train now, where they have names, as plain ``contracts.executor.Node``; a system attribute."""
 WARM_START = "evidence"
 """What was known before the first trial; a system attribute."""
 
@@ -51,14 +53,14 @@ METRICS = "metrics"
 """All metrics of the last point."""
 ATTEMPTS = "attempts"
 """How often it was taken up again without a new point since."""
+NODES = "nodes"
+"""Names of the machines or GPUs that trained it, in turn, where they have names."""
 TRAIN_SECONDS = "train_seconds"
 MISSED = "missed"
 """Steps that were trained and gave no point of the curve."""
 REASON = "reason"
 EVIDENCE = "evidence"
 TRACEBACK = "traceback"
-PLACE = "place"
-"""Where it was trained last, in words; only where that is told apart."""
 PAUSED = "paused"
 """Whether it waits to be taken up again; a system attribute."""
 
@@ -110,9 +112,9 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
         reason=fact(attrs, REASON, str, ""),
         evidence=fact(attrs, EVIDENCE, Mapping, {}),
         traceback=fact(attrs, TRACEBACK, str, ""),
-        place=fact(attrs, PLACE, str, ""),
         metrics=metrics,
         recipe=fact(attrs, RECIPE, str, ""),
+        nodes=tuple(map(str, fact(attrs, NODES, list, ()))),
         course=passed,
         aggregate=how,
     )

@@ -92,10 +92,14 @@ class Failed:
 
 @dataclass(frozen=True)
 class Lost:
-    """A trial's worker died under it; the loop admits it again or gives up."""
+    """A trial's worker died under it; the loop admits it again or gives up.
+
+    ``fault`` says that the trial may have been the cause; where its machine went it was not, and that is no death.
+    """
 
     number: int
     reason: str
+    fault: bool = True
 
 
 Event: TypeAlias = "Point | Finished | Failed | Lost"

@@ -33,8 +33,8 @@ class Trial:
         reason: why it was pruned or failed, ``evidence`` the numbers behind it.
         traceback: of what its objective raised.
         metrics: all metrics of its last point.
-        place: where it was trained last; empty where that is not told apart.
         recipe: digest of its recipe without the seed; empty when unknown.
+        nodes: names of the machines, or GPUs, that trained it, in turn; empty where they have none.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Trial:
     recipe: str = ""
     course: Curve = ()
     aggregate: Aggregate = "best"
-    place: str = ""
+    nodes: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:

@@ -166,6 +166,7 @@ class Screen(Progress):
         counts = {state: count for state, count in ledger.counts.items() if count}
         shown = ", ".join(f"{count} {state}" for state, count in counts.items())
         lines.append(Text(f"{shown}{self._saved(loop)}"))
+        lines += [Text(text.node(node), "dim") for node in loop.executor.nodes()]
         best = ledger.best
         if best is not None:
             named = zip(loop.study.goals, best.values, strict=True)

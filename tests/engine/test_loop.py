@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from optuna.trial import FrozenTrial
 
 from hpo.search import studyfile
-from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.executor import Executor, Node
 from hpo.search.contracts.policy import Continue, Pause, Policy, Resume, Start, Turn, Verdict, View, Wait
 from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.curves.thaw import Settings
@@ -31,7 +31,7 @@ from hpo.search.running.training import Run, Trainer
 from hpo.search.store import Store, open_store
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.errors import DataError, EverythingFailed, Interrupted, OutputError
-from hpo.search.terms.job import Event, Job, Point, Task
+from hpo.search.terms.job import Event, Job, Lost, Point, Task
 from hpo.search.terms.study import Study
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -83,6 +83,31 @@ class Timed(Lanes):
     def advance(self) -> list[Event]:
         costs = {number: 0.002 + 0.01 * float(job.recipe["x"]) for number, job in self._jobs.items()}
         return [replace(e, seconds=costs[e.number]) if isinstance(e, Point) else e for e in super().advance()]
+
+
+class Leaving(Lanes):
+    """Lanes on machines, one each, that come and go: who trains on one that goes is lost with it."""
+
+    def __init__(self, task: Task, lanes: int) -> None:
+        super().__init__(task, lanes)
+        self._rng = random.Random(lanes)
+        self._most = lanes
+
+    def advance(self) -> list[Event]:
+        if self._rng.random() < 0.3:
+            self.lanes = self._rng.randint(1, self._most)
+        gone = list(self._jobs)[self.lanes :]
+        for number in gone:
+            self.evict(number)
+        if gone:
+            return [Lost(number, "its node is gone", fault=False) for number in gone]
+        return super().advance()
+
+    def node_of(self, number: int) -> str:
+        return f"node {number % 3}"
+
+    def nodes(self) -> list[Node]:
+        return [Node("all", self.lanes, tuple(self._jobs), 1.0)]
 
 
 class Watching(Policy):
@@ -371,3 +396,13 @@ def test_a_trial_that_another_program_enqueued_is_closed_with_a_reason() -> None
     found = search(study_of(budget=Budget(trials=2)), store)
     assert [trial.state.name for trial in found] == ["FAIL", "COMPLETE"]
     assert "enqueued by another program" in found[0].user_attrs["reason"]
+
+
+@given(lanes=st.integers(2, 6))
+@settings(max_examples=8)
+def test_lanes_come_and_go_and_however_often_a_machine_goes_its_trials_are_none_the_worse(lanes: int) -> None:
+    store = open_store(":memory:")
+    found = search(study_of(budget=Budget(trials=12)), store, lanes, executor_of=Leaving)
+    assert [len(trial.intermediate_values) for trial in found] == [6] * 12
+    assert {trial.state.name for trial in found} == {"COMPLETE"}
+    assert [trial.user_attrs["nodes"] for trial in found] == [[f"node {trial.number % 3}"] for trial in found]

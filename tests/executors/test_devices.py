@@ -81,8 +81,8 @@ def test_every_worker_sees_a_card_of_its_own_and_show_says_which(capfd: pytest.C
     assert main(["show", "study", "--json"]) == 0
     found = {trial["number"]: trial for trial in json.loads(capfd.readouterr().out)["trials"]}
     assert len(found) == 4
-    assert (found[0]["place"], found[1]["place"]) == ("gpu 1", "gpu 2")  # most free memory first
-    assert all(trial["place"] == f"gpu {trial['metrics']['card']:g}" for trial in found.values())
+    assert (found[0]["nodes"], found[1]["nodes"]) == (["gpu 1"], ["gpu 2"])  # most free memory first
+    assert all(trial["nodes"] == [f"gpu {trial['metrics']['card']:g}"] for trial in found.values())
     assert main(["show", "study", "0"]) == 0
     assert "trained on gpu 1\n" in capfd.readouterr().out
 
@@ -151,7 +151,7 @@ def test_a_worker_that_takes_the_place_of_a_killed_one_has_its_card(study: Path)
         while len(seen) < 2:
             seen |= {event.number: event for event in executor.advance() if isinstance(event, Point)}
         assert [seen[n].metrics["card"] for n in (0, 1)] == [0, 2]
-        assert executor.places == {0: "gpu 0", 1: "gpu 2"}
+        assert [executor.node_of(number) for number in (0, 1)] == ["gpu 0", "gpu 2"]
         os.kill(int(seen[1].metrics["pid"]), signal.SIGKILL)
         while not any(isinstance(event, Lost) for event in executor.advance()):
             pass
@@ -170,6 +170,6 @@ def test_this_process_takes_the_first_card_and_gives_it_back(study: Path) -> Non
     (point,) = executor.advance()
     assert isinstance(point, Point)
     assert point.metrics["card"] == 1
-    assert executor.places == {0: "gpu 1"}
+    assert executor.node_of(0) == "gpu 1"
     executor.close()
     assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executing import ways
+from executing import marks, ways
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import promises
@@ -24,10 +24,11 @@ WAYS = {str(plugin): plugin for name in registry.names("executor") for plugin in
 def marked(chosen: Iterable[str], heavy: Callable[[str], bool] = lambda way: True) -> list[Any]:
     """Those with workers take seconds to start, those that import what the suite trains with most of all."""
 
-    def slow(way: str) -> bool:
-        return "workers" in WAYS[way].options and heavy(way)
+    def own(way: str) -> list[Any]:
+        slow = "workers" in WAYS[way].options and heavy(way)
+        return [*([pytest.mark.slow] if slow else []), *marks(WAYS[way].name)]
 
-    return [pytest.param(way, marks=pytest.mark.slow) if slow(way) else way for way in chosen]
+    return [pytest.param(way, marks=own(way)) for way in chosen]
 
 
 SLOW = marked(WAYS)

@@ -15,6 +15,7 @@ import pytest
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors import processes
+from hpo.search.executors.common.apart import Apart
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
@@ -50,7 +51,7 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
 
 
 @pytest.fixture
-def workers(task: Task) -> Iterator[processes.Processes]:
+def workers(task: Task) -> Iterator[Apart]:
     made = processes.make(task, workers=2)
     yield made
     made.close()
@@ -90,7 +91,7 @@ def curve(executor: Executor, wanted: Job) -> list[float]:
     return values
 
 
-def test_a_worker_that_runs_out_of_memory_says_so(workers: processes.Processes) -> None:
+def test_a_worker_that_runs_out_of_memory_says_so(workers: Apart) -> None:
     workers.admit(job(1, mode="memory"))
     next_of(workers, 1)
     end = next_of(workers, 1)
@@ -98,7 +99,7 @@ def test_a_worker_that_runs_out_of_memory_says_so(workers: processes.Processes) 
     assert end.reason == "ran out of memory"
 
 
-def test_a_worker_that_dies_loses_its_trial_and_the_lane_goes_on(workers: processes.Processes) -> None:
+def test_a_worker_that_dies_loses_its_trial_and_the_lane_goes_on(workers: Apart) -> None:
     workers.admit(job(1, mode="die"))
     assert isinstance(next_of(workers, 1), Point)
     assert next_of(workers, 1) == Lost(1, "its worker ended with exit code 7")
@@ -106,7 +107,7 @@ def test_a_worker_that_dies_loses_its_trial_and_the_lane_goes_on(workers: proces
 
 
 def test_a_worker_that_dies_is_seen_although_its_forked_helper_lives_and_takes_that_with_it(
-    workers: processes.Processes,
+    workers: Apart,
 ) -> None:
     workers.admit(job(1, mode="helper"))
     point = next_of(workers, 1)
@@ -118,7 +119,7 @@ def test_a_worker_that_dies_is_seen_although_its_forked_helper_lives_and_takes_t
         time.sleep(0.05)
 
 
-def test_an_executor_whose_time_is_up_returns_from_a_step_that_hangs(workers: processes.Processes) -> None:
+def test_an_executor_whose_time_is_up_returns_from_a_step_that_hangs(workers: Apart) -> None:
     workers.admit(job(1, mode="hang"))
     next_of(workers, 1)
     until = time.monotonic() + 1
@@ -129,7 +130,7 @@ def test_an_executor_whose_time_is_up_returns_from_a_step_that_hangs(workers: pr
     assert len(curve(workers, job(2))) == 4
 
 
-def test_a_killed_worker_is_replaced_and_what_it_kept_is_trained_again(workers: processes.Processes) -> None:
+def test_a_killed_worker_is_replaced_and_what_it_kept_is_trained_again(workers: Apart) -> None:
     whole = curve(workers, job(1))
     workers.admit(job(1))
     point = next_of(workers, 1)
@@ -142,7 +143,7 @@ def test_a_killed_worker_is_replaced_and_what_it_kept_is_trained_again(workers: 
     assert curve(workers, job(1, done=1)) == whole[1:]
 
 
-def test_a_worker_killed_while_it_trains_is_noticed(workers: processes.Processes) -> None:
+def test_a_worker_killed_while_it_trains_is_noticed(workers: Apart) -> None:
     workers.admit(job(1, mode="hang"))
     point = next_of(workers, 1)
     assert isinstance(point, Point)
@@ -150,7 +151,7 @@ def test_a_worker_killed_while_it_trains_is_noticed(workers: processes.Processes
     assert next_of(workers, 1) == Lost(1, "its worker was killed by SIGKILL (out of memory?)")
 
 
-def test_a_hanging_trial_can_be_evicted_while_another_trains(workers: processes.Processes) -> None:
+def test_a_hanging_trial_can_be_evicted_while_another_trains(workers: Apart) -> None:
     workers.admit(job(1, mode="hang"))
     next_of(workers, 1)
     workers.admit(job(2))
@@ -160,7 +161,7 @@ def test_a_hanging_trial_can_be_evicted_while_another_trains(workers: processes.
     assert len(curve(workers, job(3))) == 4
 
 
-def test_each_lane_has_a_process_of_its_own(workers: processes.Processes) -> None:
+def test_each_lane_has_a_process_of_its_own(workers: Apart) -> None:
     workers.admit(job(1))
     workers.admit(job(2))
     pids = {}

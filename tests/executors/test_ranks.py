@@ -13,6 +13,7 @@ import pytest
 
 from hpo.search.cli import main
 from hpo.search.executors import processes
+from hpo.search.executors.common.apart import Apart
 from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point, Task
 
 OBJECTIVE = """
@@ -58,13 +59,13 @@ def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Task:
 
 
 @pytest.fixture
-def trained(task: Task) -> Iterator[processes.Processes]:
+def trained(task: Task) -> Iterator[Apart]:
     made = processes.make(task, workers=1)
     yield made
     made.close()
 
 
-def next_of(executor: processes.Processes) -> Event:
+def next_of(executor: Apart) -> Event:
     while not (events := executor.advance()):
         pass
     return events[0]
@@ -147,7 +148,7 @@ def test_a_study_of_two_processes_a_trial_is_that_of_one_and_its_trials_repeat_t
     assert "RANK" not in os.environ
 
 
-def test_rank_0_tells_the_points_and_the_death_of_another_is_a_loss(trained: processes.Processes) -> None:
+def test_rank_0_tells_the_points_and_the_death_of_another_is_a_loss(trained: Apart) -> None:
     trained.admit(Job(0, {"lr": 0.3, "seed": 5}))
     told = [next_of(trained) for _ in range(5)]
     points = [event for event in told if isinstance(event, Point)]
@@ -177,7 +178,7 @@ def test_rank_0_tells_the_points_and_the_death_of_another_is_a_loss(trained: pro
     ],
 )
 def test_a_trial_whose_ranks_fail_or_come_apart_fails_and_the_next_one_trains(
-    mode: str, reason: str, trained: processes.Processes
+    mode: str, reason: str, trained: Apart
 ) -> None:
     trained.admit(Job(0, {"mode": mode, "seed": 1}))
     while isinstance(failed := next_of(trained), Point):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.executor import Executor, Node
 from hpo.search.running.log import captured
 from hpo.search.terms.job import Event, Finished, Job, Point
 
@@ -46,11 +46,6 @@ class Logged(Executor):
         return self._inner.processes
 
     @property
-    def places(self) -> Mapping[int, str]:  # type: ignore[override] # the other executor's
-        """Where trials are trained."""
-        return self._inner.places
-
-    @property
     def expired(self) -> Callable[[], bool]:
         """Says whether time is up."""
         return self._inner.expired
@@ -86,6 +81,14 @@ class Logged(Executor):
         """Call a function where trials are trained."""
         with self._capture(None if self._last is None else str(Path(self._last).with_name("test.log"))):
             return self._inner.call(function, *arguments)
+
+    def node_of(self, number: int) -> str:
+        """Name of the machine that trains a trial."""
+        return self._inner.node_of(number)
+
+    def nodes(self) -> Sequence[Node]:
+        """The machines that train."""
+        return self._inner.nodes()
 
     def close(self) -> None:
         """Release everything."""

@@ -16,14 +16,12 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import Any
 
-from hpo.search.executors.common.worker import GRACE, Answer, Reply, Worker, WorkerDied
+from hpo.search.executors.common.channel import GRACE, LOOK, Answer, Reply, WorkerDied
+from hpo.search.executors.common.worker import Worker
 from hpo.search.running import ranks
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Failed, Job, Point, Task
 from hpo.search.terms.study import Goal
-
-_LOOK = 0.5
-"""Seconds after which a rank that says nothing is looked at."""
 
 GiveUp = Callable[[str, Failed | None], None]
 """Takes why this process cannot go on, and what its trial fails of where that is not a death; called by a thread."""
@@ -100,7 +98,7 @@ class Peers:
     def _listen(self) -> None:
         while not self._ended:
             with contextlib.suppress(OSError, ValueError):  # closed meanwhile
-                wait([worker.pipe for worker in self._workers], timeout=_LOOK)
+                wait([worker.pipe for worker in self._workers], timeout=LOOK)
             for rank, worker in enumerate(self._workers, 1):
                 try:
                     self._hear(rank, worker)
@@ -172,7 +170,7 @@ def together(task: Task, job: Job, goals: Sequence[Goal] = ()) -> Iterator[None]
         peers.send("call", follow, (task, job, tuple(goals)))
         yield
     except Exception as error:
-        time.sleep(2 * _LOOK)  # it may have been told of a death by a broken connection first
+        time.sleep(2 * LOOK)  # it may have been told of a death by a broken connection first
         if reasons:
             raise UserError(reasons[0]) from error
         raise

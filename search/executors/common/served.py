@@ -1,4 +1,4 @@
-"""The far end of a worker's pipe: an executor of its own that does what the messages say; see ``worker`` for these."""
+"""The far end of a worker's pipe: an executor of its own that does what the messages say; see ``channel`` for these."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from threading import Lock
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.executors.common.channel import Answer, Reply, WorkerDied
 from hpo.search.executors.common.logged import Logged
-from hpo.search.executors.common.peers import Peers
-from hpo.search.executors.common.worker import READY, Answer, Reply, WorkerDied
+from hpo.search.executors.common.peers import GiveUp, Peers
+from hpo.search.executors.common.worker import READY
 from hpo.search.running.forks import not_in_children, stay
 from hpo.search.running.lifeline import die_with_parent
 from hpo.search.running.log import append, captured_descriptors, held
@@ -40,7 +41,7 @@ def main(fd: int, parent: int) -> None:
             sys.stdout.reconfigure(line_buffering=True)  # the live view shows the newest line
         speech = _Speech(pipe)
         try:
-            desk = Desk(task, name, options, seat, warned, speech)
+            desk = Desk(task, name, options, warned, seat, speech.give_up)
         except HpoError as error:
             speech.say(UserError(str(error)))
             return
@@ -80,8 +81,8 @@ class Desk:
     """Does what the messages say, with an executor and, as rank 0 of several processes, along with the others."""
 
     def __init__(
-        self, task: Task, name: str, options: Mapping[str, Any], seat: Seat | None, warned: Sequence[str],
-        speech: _Speech,
+        self, task: Task, name: str, options: Mapping[str, Any], warned: Sequence[str], seat: Seat | None = None,
+        give_up: GiveUp | None = None,
     ) -> None:  # fmt: skip
         """Load the objective.
 
@@ -89,9 +90,9 @@ class Desk:
             task: what is trained.
             name: the executor's.
             options: of it.
-            seat: of this process where it is another rank than 0.
             warned: what was warned of so far, each sentence once; whoever has it adds to it.
-            speech: is told when the other ranks cannot go on.
+            seat: of this process where it is another rank than 0.
+            give_up: told when the other ranks cannot go on; needed where there are some.
 
         Raises:
             HpoError: it cannot be loaded.
@@ -101,7 +102,8 @@ class Desk:
             if seat is not None:
                 take(seat)
             elif task.processes > 1:
-                self._peers = Peers(task, name, options, speech.give_up)
+                assert give_up is not None
+                self._peers = Peers(task, name, options, give_up)
             made: Executor = stay(partial(registry.load("executor", name).make, **options), task)
         self._executor = Logged(made, captured_descriptors)
         self._warned = warned
@@ -119,7 +121,7 @@ class Desk:
             stay(partial(self._executor.evict, keep=rest[1]), rest[0])
         elif verb == "call":
             function, arguments = rest
-            answer = Answer(stay(function, *arguments))
+            answer = Answer(stay(self._executor.call, function, *arguments))
             if self._peers is not None:
                 self._peers.answers()
             return answer

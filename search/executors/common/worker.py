@@ -1,15 +1,8 @@
-"""A worker process: an executor of its own at the other end of a pipe, which ``served`` obeys.
+"""A worker process of this machine, at the other end of a pipe, where ``served`` obeys.
 
-Messages in::
-
-    (task, executor, options, seat)   first of all: what to train, by which plug-in, beside which other ranks
-    ("admit", job)              the executor's verbs
-    ("evict", number, keep)
-    ("advance",)
-    ("call", function, arguments)
-
-Messages out: ``READY`` or the UserError that keeps the worker from starting, then a Reply for each advance and an
-Answer for each call. A WorkerDied says that it ends now, and why.
+The first message says what to train, by which plug-in, beside which other ranks: ``(task, executor, options, seat)``.
+The first answer is ``READY``, or the UserError that keeps the worker from starting; a WorkerDied says that it ends now,
+and why. The rest is as in ``channel``.
 
 Where several processes train a trial the worker is rank 0 of them, and hands what it is told on to the others.
 """
@@ -21,52 +14,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Any
 
+from hpo.search.executors.common.channel import GRACE, Answer, Channel, Reply, WorkerDied
 from hpo.search.running.forks import not_in_children
 from hpo.search.running.lifeline import group_dies_with_us
 from hpo.search.running.ranks import Seat
-from hpo.search.terms.devices import environment
-from hpo.search.terms.errors import OutOfTime, UserError
-from hpo.search.terms.job import Event, Task
+from hpo.search.terms.devices import environment, shown
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
 from hpo.search.terms.threads import ENVIRONMENT
 
 READY = "ready"
-
-GRACE = 5.0
-"""Seconds that an idle worker has for its objective's cleaning up."""
-
-
-_LOOK = 0.5
-"""Seconds after which a worker that says nothing is looked at, and the time too."""
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What an advance brought: its news, and what the user should know, each sentence sent once.
-
-    ``last`` says that the worker can train nothing more, and ends.
-    """
-
-    news: Sequence[Event]
-    notes: Sequence[str] = ()
-    last: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a called function returned."""
-
-    value: Any
-
-
-class WorkerDied(Exception):
-    """A worker's process has ended; the message says how."""
 
 
 class Worker:
@@ -75,6 +39,8 @@ class Worker:
     Scripts need no main guard, and objectives may have children of their own. Ctrl-C does not reach the worker; it
     dies with this process, and with it the children in its group, however this process ends.
     """
+
+    placed = True
 
     def __init__(
         self, task: Task, executor: str, options: Mapping[str, Any] | None = None, *, index: int = 0,
@@ -93,8 +59,9 @@ class Worker:
             UserError: the system refuses.
         """
         self.ready = False
-        self.place = task.places[index] if task.places else ""
-        given = environment(self.place) if self.place else {}
+        place = task.places[index] if task.places else ""
+        self.node = shown(place) if place else ""
+        given = environment(place) if place else {}
         self.pipe, theirs = Pipe()
         not_in_children(self.pipe)
         fd = theirs.fileno()
@@ -151,24 +118,13 @@ class Worker:
             return None
         return message
 
-    def call(self, function: Callable[..., Any], arguments: Sequence[Any], expired: Callable[[], bool]) -> Any:
-        """Have the worker call a function; gives what that returns.
-
-        Raises:
-            WorkerDied: the process has ended.
-            OutOfTime: time was up before it returned.
-        """
-        self.send("call", function, arguments)
-        while True:
-            if expired():
-                raise OutOfTime
-            wait([self.pipe], timeout=_LOOK)
-            if isinstance(answer := self.receive(), Answer):
-                return answer.value
+    def close(self) -> None:
+        """Let the worker end by itself."""
+        self.pipe.close()
 
     def end(self, *, grace: float) -> None:
         """Wait so many seconds for the worker's own end, then kill it and whatever the objective has left running."""
-        self.pipe.close()
+        self.close()
         if grace:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(grace)
@@ -176,6 +132,33 @@ class Worker:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._lifeline.close()
+
+
+class Pipes:
+    """Worker processes of this machine, which trains them all: each has its place from the start."""
+
+    ahead = False
+
+    def __init__(self, size: int, task: Task, executor: str, options: Mapping[str, Any]) -> None:
+        self.size = size
+        self._start = task, executor, options
+
+    def open(self, index: int) -> Worker:
+        """Start one more, with the GPUs of this number.
+
+        Raises:
+            UserError: the system refuses.
+        """
+        return Worker(*self._start, index=index)
+
+    def wait(self, channels: Sequence[Channel], timeout: float) -> Sequence[Channel]:
+        """Block until any of these has something to receive."""
+        pipes = {worker.pipe: worker for worker in channels if isinstance(worker, Worker)}
+        heard = set(wait(list(pipes), timeout))
+        return [worker for pipe, worker in pipes.items() if pipe in heard]
+
+    def close(self) -> None:
+        """Nothing is shared."""
 
 
 def _how_it_died(code: int | None) -> str:

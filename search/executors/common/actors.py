@@ -1,0 +1,231 @@
+"""Workers that are actors of a Ray cluster: Ray places them and tells of their deaths, and retries nothing.
+
+Every answer of an actor lands in one queue, by a thread of Ray's; the one that drives the executor takes it from there.
+An actor that was given up before it answered is not heard any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hpo.search.executors.common import shipped
+from hpo.search.executors.common.actor import Actor
+from hpo.search.executors.common.channel import Channel, WorkerDied
+from hpo.search.executors.common.outpost import Facts, Outpost, Start
+from hpo.search.terms.errors import Advice, UserError
+
+_SETTLE = 15.0
+"""Seconds that workers for which there is room have to appear, before the search begins with those that are there."""
+
+_TOLD = 10.0
+"""Seconds after which the user is told how many workers wait for room."""
+
+_LOOK = 5.0
+"""Seconds between two looks at the head of the cluster."""
+
+_DOUBT = 15.0
+"""Seconds after which a worker whose line broke counts as gone with its machine, where Ray knows nothing better."""
+
+_AGAIN = 0.25
+"""Seconds between two such questions."""
+
+_HEADLESS = 20.0
+"""Seconds without a head after which the run ends; Ray itself would end the process after a minute, without a word."""
+
+
+class Actors:
+    """Actors of one study.
+
+    Args:
+        ray: the module, connected.
+        size: how many.
+        start: what each is given.
+        packed: the study's folder, where it is shipped.
+        wants: resources of each, as Ray names them: ``num_cpus``, ``num_gpus``, ``resources``.
+        leave: called at the end: disconnects.
+    """
+
+    ahead = True
+
+    def __init__(
+        self, ray: Any, size: int, start: Start, packed: bytes | None, wants: Mapping[str, Any],
+        leave: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self.ray, self.size = ray, size
+        self._start, self._wants, self._leave = start, wants, leave
+        self._packed = None if packed is None else ray.put(packed)
+        spread = {"scheduling_strategy": "SPREAD", "max_restarts": 0, "max_task_retries": 0}
+        self._remote = ray.remote(Outpost).options(**wants, **spread)
+        self._here = shipped.fingerprint(start.task, shipped=packed is not None)
+        self._inbox: queue.SimpleQueue[tuple[Actor, Any]] = queue.SimpleQueue()
+        self._open: list[Actor] = []
+        self._doubtful: dict[Actor, float] = {}  # their line broke: Ray is asked why until it knows, or this moment
+        self._refused: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._began = self._looked = self._seen = self._asked = time.monotonic()
+        self._told = False
+        self._closed = False
+
+    def make(self) -> Any:
+        """A new actor."""
+        return self._remote.remote(self._start, self._packed)
+
+    def post(self, actor: Actor, reference: Any) -> None:
+        """Have an answer put into the queue, under the actor that gives it."""
+        reference.future().add_done_callback(lambda future: self._inbox.put((actor, future)))
+
+    def open(self, index: int) -> Actor:
+        """Start one more; Ray says where."""
+        self._open = [actor for actor in self._open if not actor.dead]
+        self._open.append(Actor(self))
+        return self._open[-1]
+
+    def settle(self) -> None:
+        """Wait for the workers that have room, one at least.
+
+        Raises:
+            UserError: a node differs from this one, or none can train.
+        """
+        until = time.monotonic() + _SETTLE
+        expected = min(self.size, self._room())
+        while True:
+            for actor in self.wait(self._open, 0.2):
+                actor.receive()
+            placed = sum(actor.placed for actor in self._open)
+            if placed and (placed >= expected or time.monotonic() > until):
+                return
+            self._look()
+
+    def wait(self, channels: Sequence[Channel], timeout: float) -> Sequence[Channel]:
+        """Block until any of these has something to receive, or has found its place."""
+        until = time.monotonic() + timeout
+        news = False
+        while not news:
+            heard = [actor for actor in channels if isinstance(actor, Actor) and actor.heard]
+            if heard:
+                return heard
+            left = until - time.monotonic()
+            self._look()
+            self._ask_again()
+            try:
+                news |= self._route(*self._inbox.get(timeout=max(0.0, left)))
+                while not self._inbox.empty():
+                    news |= self._route(*self._inbox.get())
+            except queue.Empty:
+                return []
+        return [actor for actor in channels if isinstance(actor, Actor) and actor.heard]
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        if not self._closed:
+            self._closed = True
+            self._leave()
+
+    # ---
+
+    def _route(self, actor: Actor, future: Any) -> bool:
+        """Give an answer to its actor; whether it is one that anybody waits for."""
+        if actor.dead:
+            return False
+        error = future.exception()
+        if isinstance(error, self.ray.exceptions.ActorUnavailableError):
+            self._doubtful.setdefault(actor, time.monotonic() + _DOUBT)
+            return False
+        answer = error if error is not None else future.result()
+        if actor in self._doubtful:
+            del self._doubtful[actor]
+            if error is None:  # it lives, but what it was asked before may be lost
+                answer = WorkerDied(f"the line to its worker on {actor.node} broke", fault=False)
+        elif isinstance(answer, Facts):
+            return not actor.placed and self._welcome(actor, answer)
+        actor.heard.append(answer)
+        return True
+
+    def _ask_again(self) -> None:
+        """Ask after those whose line broke: only that tells whether the process died or its machine."""
+        now = time.monotonic()
+        if not self._doubtful or now < self._asked + _AGAIN:
+            return
+        self._asked = now
+        for actor, until in list(self._doubtful.items()):
+            if actor.dead:
+                del self._doubtful[actor]
+            elif now > until:
+                del self._doubtful[actor]
+                actor.heard.append(WorkerDied(f"its node {actor.node} does not answer", fault=False))
+            else:
+                self.post(actor, actor.handle.hello.remote())
+
+    def _welcome(self, actor: Actor, facts: Facts) -> bool:
+        """Let an actor train, unless its node differs."""
+        node = self._name(facts.node)
+        if facts.missing:
+            problem = f"has no {', '.join(facts.missing)}: keep that in the study's folder, or on a disk that all share"
+        elif differs := shipped.differences(self._here, facts.fingerprint):
+            problem = f"differs from this machine: {differs}"
+        else:
+            actor.settle(node)
+            return True
+        error = UserError(f"node {node} {problem}")
+        if any(other.placed for other in self._open):  # the others go on
+            if node not in self._refused:
+                warnings.warn(f"{error}; nothing is trained there", Advice, stacklevel=2)
+            self._refused.add(node)
+            self.ray.kill(actor.handle)
+            return False
+        actor.heard.append(error)
+        return True
+
+    def _name(self, node: str) -> str:
+        """What people call a node; two of one name are told apart by their ids."""
+        if node not in self._names:
+            found = {}
+            for one in self.ray.nodes():
+                own = one.get("NodeName") or ""
+                address = one.get("NodeManagerAddress")
+                found[one["NodeID"]] = own if own and own != address else one.get("NodeManagerHostname") or address
+            names = list(found.values())
+            for key, name in found.items():
+                self._names.setdefault(key, name if names.count(name) == 1 else f"{name}/{key[:6]}")
+        return self._names.get(node, node[:6])
+
+    def _room(self) -> int:
+        """Workers that fit into the nodes as they are, if nobody else is there."""
+        wants = {"CPU": self._wants["num_cpus"], "GPU": self._wants["num_gpus"], **self._wants["resources"]}
+        wants = {name: amount for name, amount in wants.items() if amount}
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        fits = [min((int(own.get(name, 0) / some) for name, some in wants.items()), default=self.size) for own in nodes]
+        return max(1, sum(fits))
+
+    def _look(self) -> None:
+        """Tell of workers without room; end where the cluster has lost its head.
+
+        Raises:
+            UserError: it has.
+        """
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        without = sum(not actor.placed and not actor.dead for actor in self._open)
+        if without and not self._told and now - self._began > _TOLD:
+            self._told = True
+            wants = ", ".join(f"{name} {some}" for name, some in self._wants.items() if some)
+            warnings.warn(
+                f"{without} of {self.size} workers wait for room in the cluster ({wants} each)", Advice, stacklevel=2
+            )
+        host, _, port = self.ray.get_runtime_context().gcs_address.rpartition(":")
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1.0):
+            self._seen = now
+        if now - self._seen > _HEADLESS:
+            self._leave = lambda: None  # there is nobody to say goodbye to
+            raise UserError(
+                f"the head of the Ray cluster at {host}:{port} is gone; what was recorded is stored, and the same "
+                "command goes on from here when the cluster is up again"
+            )

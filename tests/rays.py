@@ -1,0 +1,101 @@
+"""A Ray cluster of several nodes on this machine, each with a session folder of its own, as machines have."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_prestart_worker_first_driver": "0",
+    "RAY_enable_worker_prestart": "0", "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1",
+}  # fmt: skip
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@dataclass
+class Cluster:
+    """Nodes by their names; the first one started is the head."""
+
+    nodes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self.folder = Path(tempfile.mkdtemp(prefix="rays-", dir="/tmp"))  # short: sockets lie below it
+
+    def start(self, name: str, cpus: int = 4, **resources: float) -> None:
+        """Start a node that says it has so many CPUs, of which a worker takes one, and these resources."""
+        head = ["--head", f"--port={self.address.split(':')[1]}", "--include-dashboard=false", "--disable-usage-stats"]
+        where = ["--address", self.address] if self.nodes else head
+        code = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
+        own = self.folder / f"{name}{len(self.nodes)}"
+        words = [
+            "start", *where, "--block", f"--num-cpus={cpus}", f"--node-name={name}",
+            f"--resources={json.dumps(resources)}",
+            f"--temp-dir={own}", "--object-store-memory=100000000", "--node-ip-address=127.0.0.1",
+        ]  # fmt: skip
+        paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[1] / "src"), os.environ.get("PYTHONPATH")]))
+        with (self.folder / f"{name}.out").open("ab") as output:
+            self.nodes[name] = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", code, *words], stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output, env={**os.environ, **QUIET, "PYTHONPATH": paths}, start_new_session=True,
+            )  # fmt: skip
+        until = time.monotonic() + 120
+        while b"Ray runtime started" not in (told := (self.folder / f"{name}.out").read_bytes()):
+            assert self.nodes[name].poll() is None, told.decode()
+            assert time.monotonic() < until, told.decode()
+            time.sleep(0.1)
+
+    def members(self, name: str) -> list[int]:
+        """Processes of a node, its workers too."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
+            except (OSError, IndexError):
+                continue
+            if session == self.nodes[name].pid:
+                found.append(int(folder.name))
+        return found
+
+    def pids(self, name: str, what: str) -> list[int]:
+        """Those of a node's processes whose command line has a word, as ``raylet``, ``gcs_server``, ``ray::Seat``."""
+        found = []
+        for pid in self.members(name):
+            try:
+                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if what in line.partition(" --")[0]:
+                found.append(pid)
+        return found
+
+    def kill(self, name: str) -> None:
+        """The machine is gone."""
+        for pid in self.members(name):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.nodes.pop(name).wait()
+
+    def close(self) -> None:
+        """End all nodes, the head last."""
+        for name in reversed(list(self.nodes)):
+            self.kill(name)
+        shutil.rmtree(self.folder, ignore_errors=True)
