@@ -299,6 +299,6 @@ def children(pid: int) -> list[int]:
     """Workers started by a process (Linux)."""
     try:
         found = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        return [child for child in found if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        return [child for child in found if b".served import main" in Path(f"/proc/{child}/cmdline").read_bytes()]
     except OSError:
         return []

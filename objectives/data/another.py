@@ -39,6 +39,9 @@ def targets_of(schema: Schema, piece: Piece, file: str) -> tuple[NDArray[Any], N
     classes, y = schema.classes, piece.labels
     if y is None:
         raise DataError(f"{file} lacks the target {schema.target!r}")
+    y = y if hasattr(y, "iloc") else np.asarray(y)
+    if len(y) != len(piece):
+        raise DataError(f"{file}: {len(piece)} rows, but {len(y)} targets")
     if not hasattr(y, "iloc") and y.dtype.kind in "iu" and all(isinstance(label, str) for label in classes):
         classes = tuple(range(len(classes)))  # an array's class_names name the classes 0, 1, ...
     y = target.numbered(target.cleaned(y), schema.mark)

@@ -46,14 +46,12 @@ class Column:
         kind: what it becomes.
         form: format of dates; of numbers the decimal mark, where they are written as ``0,53`` or ``1,234,567``.
         hours: whether dates have times of day.
-        text: whether categories were text in the file, not numbers: then other files are read so too, as 01 is not 1.
     """
 
     name: str
     kind: Literal["number", "category", "date"]
     form: str = ""
     hours: bool = False
-    text: bool = False
 
 
 def infer(
@@ -88,7 +86,7 @@ def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Colu
     if distinct == 1 and len(present) == len(values):
         return None, f"column {name!r} is dropped: it is {present.iloc[0]!s} in every training row"
     if forced:
-        return Column(name, "category", text=holds_text(values)), ""
+        return Column(name, "category"), ""
     if numeric:
         counts = pd.api.types.is_integer_dtype(values) and distinct == len(values) and values.is_monotonic_increasing
         return Column(name, "number"), (
@@ -109,7 +107,7 @@ def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Colu
             f"column {name!r} is dropped: {distinct} different texts in {len(values)} training rows identify rows; "
             f"categorical: [{name}] keeps it"
         )
-    return Column(name, "category", text=holds_text(values)), ""
+    return Column(name, "category"), ""
 
 
 def _number_notes(name: str, odd: pd.Series[Any], mark: str, texts: pd.Series[str]) -> Iterable[str]:
@@ -129,6 +127,8 @@ def comma_note(texts: pd.Series[str], mark: str) -> str:
 
 MARKS = (".", ",")
 """Decimal marks that text with commas is tried with, in this order: 1,234 is a thousand and more, 0,53 a half."""
+
+_TRUTHS = {"true": 1.0, "false": 0.0}
 
 _GROUPS = {
     ".": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?"),
@@ -151,7 +151,8 @@ def parse(texts: pd.Series[str], mark: str = "") -> pd.Series[float]:
         other = "," if mark == "." else "."
         plain = texts.str.replace(other, "", regex=False).str.replace(mark, ".", regex=False)
         texts = plain.where(texts.map(lambda text: isinstance(text, str) and form.fullmatch(text) is not None))
-    parsed: pd.Series[float] = pd.to_numeric(texts, errors="coerce")
+    truths = texts.map(lambda text: _TRUTHS.get(text.lower(), text) if isinstance(text, str) else text)
+    parsed: pd.Series[float] = pd.to_numeric(truths, errors="coerce").astype(float)
     return parsed
 
 
@@ -205,8 +206,9 @@ def dates(values: pd.Series[Any], form: str) -> pd.Series[pd.Timestamp]:
     """Parse dates of a form; what is none is NaT. Times of day with an offset are taken to UTC."""
     import pandas as pd
 
-    if form:
+    if holds_text(values):
         values = values.where(values.isna(), _stripped(values))
+        form = form or "ISO8601"  # of a column of dates, so that no row decides how others are read
     parsed: pd.Series[pd.Timestamp] = pd.to_datetime(values, format=form or None, errors="coerce", utc=True)
     return parsed.dt.tz_localize(None)
 
@@ -234,7 +236,8 @@ def _categories(values: pd.Series[Any]) -> Any:
         # a column of whole numbers is read as floats as soon as one is missing
         return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
-    return pd.Series([text(value) for value in values], dtype=object, index=values.index).where(values.notna(), MISSING)
+    texts = pd.Series([text(value) for value in values], dtype=object, index=values.index)
+    return texts.where(values.notna() & (texts != ""), MISSING)
 
 
 def _date_parts(moments: pd.Series[pd.Timestamp], column: Column) -> dict[str, Any]:

@@ -92,8 +92,51 @@ def duplicates(file: str, columns: list[str]) -> None:
         raise DataError(f"{file} has several columns called {', '.join(map(repr, twice))}: rename all but one")
 
 
-def read_frame(path: Path, separator: str | None = None, target: str = "") -> pd.DataFrame:
+MISSING = (
+    "", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+    "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+"""Cells of a CSV file that hold nothing: pandas' own marks, and ``?``."""
+
+
+def raw_frames(path: Path, separator: str | None, size: int | None) -> Iterator[pd.DataFrame]:
+    """Read a CSV file as texts, piece by piece: what one cell means does not depend on any other.
+
+    Args:
+        path: the file.
+        separator: of its columns; None guesses it from the header.
+        size: rows of a piece; None reads the whole as one.
+
+    Raises:
+        DataError: missing, empty, not text, or with lines that have more or fewer cells than the header.
+    """
+    import pandas as pd
+
+    if problem := missing_file(path):
+        raise DataError(problem)
+    header, used = read_header(path, separator)
+    duplicates(path.name, header)
+    with _csv_told(path, used), open_text(path) as file:
+        rows = csv.reader(file, delimiter=used)
+        next(rows)
+        while True:
+            taken = [row for row in itertools.islice(rows, size) if row]
+            for row in taken:
+                if len(row) != len(header):
+                    raise DataError(
+                        f"{path.name}: a line with {len(row)} cells, {used.join(row)[:60]!r}, but the header names "
+                        f"{len(header)}: is the file cut short?"
+                    )
+            if taken or size is None:
+                yield pd.DataFrame(taken, columns=pd.Index(header), dtype=object)
+            if size is None or not taken:
+                return
+
+
+def read_frame(path: Path, separator: str | None = None, target: str = "", texts: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV or Parquet file whole; a target of texts keeps all but empty cells and ``?``.
+
+    ``texts`` are columns of a CSV file that are categories, in which 01 is not 1.
 
     Raises:
         DataError: missing, empty, not text, ragged, or Parquet without pyarrow.
@@ -101,7 +144,7 @@ def read_frame(path: Path, separator: str | None = None, target: str = "") -> pd
     if path.suffix in PARQUET:
         (frame,) = frames(path)
         return frame
-    (frame,) = frames(path, separator)
+    (frame,) = frames(path, separator, texts=texts)
     if target in frame.columns and _was_text(frame[target]):
         (again,) = frames(path, separator, texts=[target], marks=False)
         frame[target] = again[target]

@@ -94,7 +94,10 @@ def rows(raw: Any, columns: Sequence[Column], features: Sequence[str], image: Im
     if columns:
         return convert(_named(raw, [column.name for column in columns]), columns)
     if hasattr(raw, "columns"):
-        raw = _named(raw, features)[list(features)].to_numpy()
+        import pandas as pd
+
+        frame = _named(raw, features)[list(features)]
+        raw = frame.apply(pd.to_numeric, errors="coerce").to_numpy(dtype="float64")
     return _shaped(raw, len(features), image)
 
 

@@ -32,14 +32,18 @@ def opened(folder: Path, module: ModuleType | None) -> Model:
     """
     about = _described(folder / "model.json")
     kind = about.get("trained_by")
-    if kind == "suite" and module is not None:
-        from hpo.objectives.models.network import NetworkModel
+    try:
+        if kind == "suite" and module is not None:
+            from hpo.objectives.models.network import NetworkModel
 
-        return NetworkModel(folder, about, module)
-    if kind == "scikit-learn":
-        from hpo.objectives.models.estimator import EstimatorModel
+            return NetworkModel(folder, about, module)
+        if kind == "scikit-learn":
+            from hpo.objectives.models.estimator import EstimatorModel
 
-        return EstimatorModel(folder, about)
+            return EstimatorModel(folder, about)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{folder / 'model.json'} does not describe a model: {what}; train it again") from error
     raise UserError(f"{folder / 'model.json'} describes no model of this suite: train it again with hpo train")
 
 

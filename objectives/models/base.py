@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,8 @@ class Model(abc.ABC):
         Raises:
             DataError: columns are missing, or rows have another shape.
         """
-        return self.labels(self.numbers(self.rows(rows)))
+        X = self.rows(rows)
+        return self.labels(self.numbers(X) if len(X) else self._none())
 
     def predict_proba(self, rows: Any) -> NDArray[Any]:
         """Probabilities [n, classes].
@@ -61,7 +62,10 @@ class Model(abc.ABC):
             DataError: columns are missing, or rows have another shape.
             UserError: the model has none.
         """
-        found = None if self.task == "regression" else self.probabilities(self.rows(rows))
+        X = self.rows(rows)
+        if self.classes and not len(X):
+            return self._none().reshape(0, 1).repeat(len(self.classes), axis=1).astype(float)
+        found = None if self.task == "regression" else self.probabilities(X)
         if found is None:
             raise UserError(f"this model predicts {self.schema.target!r} and has no probabilities: use predict")
         return found
@@ -81,9 +85,19 @@ class Model(abc.ABC):
 
         if targets is None and hasattr(rows, "columns") and self.schema.target in rows.columns:
             targets = rows[self.schema.target]
+        if hasattr(targets, "index") and hasattr(rows, "index") and hasattr(targets, "iloc"):
+            if not targets.index.isin(rows.index).all() or len(targets) != len(rows):
+                raise DataError("the targets have another index than the rows")
+            targets = targets.loc[rows.index]  # each row has its own, whatever their order
         X = self.rows(rows)
         encoded, here = targets_of(self.schema, Piece(X, targets), "what is given")
         return self.scores(X.iloc[here] if hasattr(X, "iloc") else X[here], encoded)
+
+    def _none(self) -> NDArray[Any]:
+        """Predictions of no rows."""
+        import numpy as np
+
+        return np.zeros(0, np.int64 if self.classes else np.float64)
 
     def rows(self, raw: Any) -> Any:
         """Raw rows as the model reads them, before they are prepared; see ``predict``."""

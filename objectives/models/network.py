@@ -18,7 +18,7 @@ from hpo.objectives.models.base import Model
 from hpo.objectives.trainer.predictor import Predictor
 from hpo.objectives.trainer.problem import Shapes, network_of
 from hpo.objectives.trainer.tensors import TaskData, as_tensor
-from hpo.search.terms.errors import Advice, UserError
+from hpo.search.terms.errors import Advice, DataError, UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +46,7 @@ class NetworkModel(Model):
         preparation = Preparation.from_plain(made["preparation"]) if "preparation" in made else None
         super().__init__(_schema(about, preparation), preparation)
         shapes = _shapes(about["network"])
+        self._shape = shapes.inputs
         number = shapes.outputs[-1] if self.schema.task == "classification" else 0
         units = about["target"]
         data = TaskData(self.schema.task, number, shapes.symbols, _CPU, units["mean"], units["deviation"])
@@ -59,7 +60,14 @@ class NetworkModel(Model):
 
     def rows(self, raw: Any) -> Any:
         """See ``Model``; inputs as the objective's own data makes them, where it does."""
-        return super().rows(raw) if self.preparation is not None else as_tensor(raw).numpy()
+        if self.preparation is not None:
+            return super().rows(raw)
+        array = as_tensor(raw.to_numpy() if hasattr(raw, "to_numpy") else raw).numpy()
+        if array.shape[1:] != self._shape:
+            raise DataError(
+                f"rows are of shape {list(array.shape[1:])}, but the model was trained on {list(self._shape)}"
+            )
+        return array
 
     def numbers(self, X: Any) -> NDArray[Any]:
         """See ``Model``."""

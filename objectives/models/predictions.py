@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,13 @@ class Predictions:
         if not isinstance(self._model, Model):
             yield from self._own()
             return
-        for piece in read_pieces(self._model.schema, self._path, PIECE):
+        schema = self._model.schema
+        if not schema.needed and self._path.suffix != ".npz":
+            raise DataError(f"{self._path.name}: the model reads arrays, from an .npz file, and no columns")
+        for piece in read_pieces(schema, self._path, PIECE):
             if len(piece):
-                yield self._predicted(self._model, piece)
+                rows = piece.X if schema.needed else self._model.rows(piece.X)
+                yield self._predicted(self._model, replace(piece, X=rows))
 
     @property
     def notes(self) -> list[str]:
@@ -163,9 +168,11 @@ class Predictions:
         """Predictions of a model that the user's own code loads."""
         import pandas as pd
 
+        if self._path.suffix == ".npz":
+            raise DataError(f"{self._path.name}: a model with a load of its own is given tables")
         for frame in frames(self._path, size=PIECE):
+            kept = self._kept(frame) if self._keep else pd.DataFrame()
             made = self._model.predict(frame)
-            kept = frame[list(self._keep or ())].reset_index(drop=True)
             columns = made if isinstance(made, pd.DataFrame) else pd.DataFrame({PREDICTION: list(made)})
             if len(columns) != len(frame):
                 raise DataError(f"the model gives {len(columns)} predictions for {len(frame)} rows")

@@ -104,7 +104,7 @@ def main(arguments: argparse.Namespace) -> int:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
     say(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")
-    if saved and exported.objective.kind == "builtin" and not exported.objective.text:
+    if saved and not exported.objective.text and modelfolder.opens(exported.objective):
         say(f"predict with it: hpo predict {shlex.quote(str(folder))} --data FILE --output predictions.csv")
     return 0
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import TrialState
 
 from hpo.search.describe.objective import Objective
-from hpo.search.running.places import in_words, place_of
+from hpo.search.running.places import Folder, in_words, place_of
 from hpo.search.store import Snapshot, Store, attributes
 from hpo.search.terms.errors import Advice, HpoError, StoreError, UserError
 
@@ -130,7 +130,7 @@ def copy_files(source: Store, study: Snapshot, target: Store, copy: Snapshot) ->
         if new is not None:
             place_of(new).clear()
             if old is not None:
-                _bring(old, new, [trial.number for trial in study.trials if not trial.state.is_finished()], move=False)
+                _bring(old, new, _numbers(old, study), move=False)
         if kept is not None:
             shutil.rmtree(kept, ignore_errors=True)
             if printed is not None and printed.is_dir():
@@ -141,6 +141,14 @@ def copy_files(source: Store, study: Snapshot, target: Store, copy: Snapshot) ->
         where = target.beside if copy.system_attrs.get(attributes.CHECKPOINTS) is None else "their place"
         told = f"checkpoints and logs of study {study.name!r} cannot be copied to {where}: {reason}"
         raise StoreError(told) from error
+
+
+def _numbers(root: str, study: Snapshot) -> list[int]:
+    """Trials that may have checkpoints: in a folder those that have, at a location those that have not ended."""
+    place = place_of(root)
+    if isinstance(place, Folder):
+        return place.steps()
+    return [trial.number for trial in study.trials if not trial.state.is_finished()]
 
 
 def drop_files(store: Store, study: Snapshot) -> None:

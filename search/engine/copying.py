@@ -40,7 +40,7 @@ def copy(source: Store, name: str, target: Store, new: str) -> list[Snapshot]:
             held.enter_context(source.hold(name + CONFIRM))
             pairs.append((name + CONFIRM, new + CONFIRM))
         studies = [(_read(source, old), called) for old, called in pairs]
-        copies = [_renamed(study, called) for study, called in studies]
+        copies = [_renamed(study, called, target) for study, called in studies]
 
         laid = []
 
@@ -70,12 +70,14 @@ def _read(store: Store, name: str) -> Snapshot:
     return study
 
 
-def _renamed(study: Snapshot, name: str) -> Snapshot:
+def _renamed(study: Snapshot, name: str, target: Store) -> Snapshot:
     """The study under another name, and its checkpoints under another id: in one place they would be two studies'.
 
-    The id follows from the old one, so that a copy which was killed is made anew over its own remains.
+    The id follows from the old one, the name and the store that takes the copy, so that no two copies share one, and a
+    copy which was killed is made anew over its own remains.
     """
     attrs = study.system_attrs
     if isinstance(own := attrs.get(attributes.ID), str):
-        attrs = {**attrs, attributes.ID: hashlib.sha256(f"{own} {name}".encode()).hexdigest()[:16]}
+        where = f"{target.display} {target.beside.resolve()}"
+        attrs = {**attrs, attributes.ID: hashlib.sha256(f"{own} {name} {where}".encode()).hexdigest()[:16]}
     return replace(study, name=name, system_attrs=attrs)

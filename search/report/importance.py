@@ -9,9 +9,11 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hpo.search.report.study import StudyReport
 from hpo.search.store.distributions import to_distribution
+from hpo.search.terms.domain import Choice, Domain, Float
 from hpo.search.terms.plain_space import space_from
 
 FEWEST = 20
@@ -33,12 +35,14 @@ class Importance:
 
 def importance(found: StudyReport) -> Importance:
     """Importance for the first goal, of knobs that every complete trial has."""
-    space = {p.name: p.domain for p in space_from(found.definition.get("space") or {})}
+    known = {p.name: p.domain for p in space_from(found.definition.get("space") or {})}
+    space = known or _seen(found)
     complete = [t for t in found.trials if t.state == "complete" and t.values and math.isfinite(t.values[0])]
     names = [name for name in space if all(name in trial.point for trial in complete)]
     names = [name for name in names if len({repr(trial.point[name]) for trial in complete}) > 1]
     if len(complete) < FEWEST or not names:
-        why = f"{len(complete)} complete trials are too few, {FEWEST} are needed" if names else "no knob varies in all"
+        few = len(complete) < FEWEST
+        why = f"{len(complete)} complete trials are too few, {FEWEST} are needed" if few else "no knob varies in all"
         return Importance({}, f"not identified: {why}")
     shares = _fanova(found, {name: to_distribution(space[name]) for name in names}, complete)
     left = [name for name in space if name not in names]
@@ -52,6 +56,21 @@ def importance(found: StudyReport) -> Importance:
     if left:
         notes.append(f"without {', '.join(left)}, which not all complete trials have")
     return Importance(shares, "; ".join(notes))
+
+
+def _seen(found: StudyReport) -> dict[str, Domain]:
+    """A domain for each knob of a study that does not say its own, as plain Optuna's: from the least to the largest."""
+    values: dict[str, list[Any]] = {}
+    for trial in found.trials:
+        for name, value in trial.point.items():
+            values.setdefault(name, []).append(value)
+    domains: dict[str, Domain] = {}
+    for name, given in values.items():
+        if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in given):
+            domains[name] = Float(float(min(given)), float(max(given)))
+        else:
+            domains[name] = Choice(tuple(dict.fromkeys(given)))
+    return domains
 
 
 def _fanova(found: StudyReport, distributions: Mapping[str, object], complete: list) -> dict[str, float]:  # type: ignore[type-arg]

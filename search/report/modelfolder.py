@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -32,6 +33,8 @@ from hpo.search.terms.job import Task
 
 MANIFEST = "manifest.json"
 CODE = "objective.py"
+_OURS = ("model.json", "weights.safetensors", "model.skops", CODE)
+"""What a model is opened from."""
 FORMAT = 1
 """Of the folder; raised when older versions of the suite cannot read what is written."""
 
@@ -50,6 +53,10 @@ def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[s
     if objective.kind == "file" and objective.path is not None:
         shutil.copyfile(objective.path, folder / CODE)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in files:  # some libraries write for their own user alone
+        path.chmod(0o666 & ~mask)
     manifest = {
         "format": FORMAT,
         **about,
@@ -85,6 +92,13 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
     return registry.part("models").opened(place, module)
 
 
+def opens(objective: Objective) -> bool:
+    """Whether models of an objective can be opened: the suite's, those with ``build``, and files with ``load``."""
+    if objective.kind == "builtin" or objective.trained_by_suite:
+        return True
+    return objective.path is not None and "def load(" in objective.path.read_text(encoding="utf-8", errors="replace")
+
+
 def task_of(folder: Path) -> Task:
     """What a model was trained on, as its folder says.
 
@@ -112,6 +126,9 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
             f"{folder} has format {manifest.get('format')}, this version of hpo reads {FORMAT}: "
             f"{'update hpo' if str(manifest.get('format')).isdigit() and int(manifest['format']) > FORMAT else _AGAIN}"
         )
+    unlisted = [name for name in _OURS if (folder / name).exists() and name not in files]
+    if unlisted or not files:
+        raise UserError(f"{path} does not list {', '.join(unlisted) or 'its files'}: restore it, or {_AGAIN}")
     for name, digest in files.items():
         file = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts:

@@ -122,7 +122,7 @@ def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iter
         raise DataError(f"{path.name}: {len(x)} rows but {len(y)} targets")
     for start in range(0, len(x), size or max(1, len(x))):
         chosen = slice(start, start + (size or len(x)))
-        yield Piece(schema.rows(x[chosen]), None if y is None else y[chosen])
+        yield Piece(schema.rows(x[chosen]) if schema.features else x[chosen], None if y is None else y[chosen])
 
 
 def _archive(path: Path) -> zipfile.ZipFile:

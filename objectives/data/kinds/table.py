@@ -14,13 +14,15 @@ from __future__ import annotations
 import csv
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpo.objectives.data.columns import parse
 from hpo.objectives.data.dataset import Piece, Source
 from hpo.objectives.data.frame import (
     COLUMNS,
+    MISSING,
     PARQUET,
     UNREADABLE,
     duplicates,
@@ -28,6 +30,7 @@ from hpo.objectives.data.frame import (
     from_frame,
     missing_columns,
     open_text,
+    raw_frames,
     read_frame,
     read_header,
 )
@@ -113,31 +116,49 @@ def read(options: Mapping[str, Any]) -> Source:
         DataError: unreadable, empty, duplicate or missing columns, no usable target.
     """
     path = Path(options["path"]).expanduser()
-    return from_frame(read_frame(path, options.get("separator"), options["target"]), options, path.name)
+    categories = [name for name in names(options.get("categorical")) if name != options["target"]]
+    frame = read_frame(path, options.get("separator"), options["target"], categories)
+    return from_frame(frame, options, path.name)
 
 
 def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iterator[Piece]:
-    """Another file's rows, some at a time; see ``another.read_pieces``.
+    """Another file's rows, some at a time; see ``another.read_pieces``. Cells of a CSV file are read one by one.
 
     Raises:
         DataError: missing columns, or a file that cannot be read.
     """
-    texts = [column.name for column in schema.columns if column.text]
-    categorical = schema.task == "classification" and any(isinstance(label, str) for label in schema.classes)
-    separator, first = schema.options.get("separator"), True
-    targets: Iterable[Any] = itertools.repeat(None)
-    if categorical and path.suffix not in PARQUET:  # NA may be a class; see read_frame
-        targets = frames(path, separator, texts=[schema.target], marks=False, size=size)
-    for frame, labels in zip(frames(path, separator, texts=texts, size=size), targets, strict=False):
+    import pandas as pd
+
+    plain = path.suffix in PARQUET
+    found = frames(path, size=size) if plain else raw_frames(path, schema.options.get("separator"), size)
+    first = True
+    for frame in found:
         there = [str(name).strip() for name in frame.columns]
-        frame.columns = there
+        frame.columns = pd.Index(there)
         if first:
             lacking([schema.target, *schema.needed] if labelled else schema.needed, there, path.name)
             first = False
-        y = None if schema.target not in there else frame[schema.target] if labels is None else labels[schema.target]
-        rest = frame[[name for name in there if name not in schema.needed]]
-        X = schema.rows(frame)
-        yield Piece(X, y, rest, _odd(schema, frame, X))
+        read = frame[list(schema.needed)]
+        if not plain:
+            read = read.where(~read.isin(MISSING))
+        X = schema.rows(read)
+        rest = frame[[name for name in there if name and name not in schema.needed]]
+        yield Piece(X, _labels(schema, frame, plain), rest, _odd(schema, read, X))
+
+
+def _labels(schema: Schema, frame: pd.DataFrame, plain: bool) -> Any:
+    """The target as the file has it; in a CSV file a mark such as NA may be a class, if classes are texts."""
+    if schema.target not in frame.columns:
+        return None
+    y = frame[schema.target]
+    if plain:
+        return y
+    texts = any(isinstance(label, str) for label in schema.classes)
+    y = y.where(~y.isin(("", "?") if texts else MISSING), None)
+    if schema.classes and not texts:  # whole numbers, or true and false
+        numbers = parse(y.map(lambda value: value.strip() if isinstance(value, str) else value))
+        y = numbers.astype(object).where(numbers.notna(), y)
+    return y
 
 
 def _odd(schema: Schema, frame: pd.DataFrame, X: Any) -> dict[str, tuple[int, str]]:

@@ -39,6 +39,7 @@ class Actor:
         self.heard: deque[Any] = deque()
         self._crew = crew
         self._messages: list[tuple[Any, ...]] = []
+        self._given = False  # a trial, which may be the cause of its death before it said that it is ready
         self._arrivals: dict[int, travelling.Arrivals] = {}
         self._known: dict[int, int] = {}  # newest step of a trial's checkpoints that is there
         self._logs: Path | None = None
@@ -58,6 +59,7 @@ class Actor:
             return
         verb = message[0]
         if verb == "admit":
+            self._given = True
             message = (verb, *self._packed(message[1]))
         elif verb == "evict" and not message[2]:
             self._forget(message[1])
@@ -147,9 +149,9 @@ class Actor:
         if isinstance(error, exceptions.RayActorError) and not error.actor_init_failed:
             if error.preempted or "node has died" in text or "node was terminated" in text:
                 return WorkerDied(f"its node {self.node} is gone".replace("  ", " "), fault=False)
-            if self.placed and not self.ready:
+            if self.placed and not self.ready and not self._given:
                 return UserError(f"a worker on {self.node} ended before it could train: {_reason(text)}")
-            return WorkerDied(f"its worker on {self.node} was lost: {_reason(text)}", fault=self.ready)
+            return WorkerDied(f"its worker on {self.node} was lost: {_reason(text)}", fault=self.ready or self._given)
         return error if self.placed else UserError(f"a worker cannot start on the cluster: {text[-300:]}")
 
 

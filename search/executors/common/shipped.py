@@ -6,10 +6,12 @@ to remove it under workers that stood in it. So the folder is packed here, and e
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import io
 import os
+import sqlite3
 import sys
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -17,16 +19,17 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from hpo.search.describe.objective import COMMAND, describe
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 
-EXCLUDED = (
-    ".*", "__pycache__", "venv", "node_modules", "*.egg-info", "*.pyc", "*.db", "*.db-wal", "*.db-shm", "*.db-journal",
-    "*.journal", "*.journal.lock",
-)  # fmt: skip
-"""Names in a study's folder that no node needs: what is hidden (.git, .venv, .hpo), caches, stores."""
+EXCLUDED = (".*", "__pycache__", "venv", "node_modules", "*.egg-info", "*.pyc")
+"""Names in a study's folder that no node needs: what is hidden (.git, .venv, .hpo) and caches; stores neither."""
+
+_BESIDE = ("-wal", "-shm", "-journal", ".lock")
+"""What lies beside a store under its name."""
 
 LARGEST = 200
 """MiB that a study's folder may have, for each worker has a copy."""
@@ -67,6 +70,8 @@ def pack(home: str) -> bytes:
         name = os.path.basename(info.name)
         if (info.name != "." and any(fnmatch.fnmatch(name, pattern) for pattern in EXCLUDED)) or info.isdev():
             return None
+        if info.isreg() and _of_store(Path(home, info.name)):
+            return None
         total += info.size
         sizes.append((info.size, info.name))
         if total > LARGEST << 20:
@@ -84,6 +89,30 @@ def pack(home: str) -> bytes:
     except OSError as error:
         raise UserError(f"the study's folder cannot be sent: {error.strerror or error}: {error.filename}") from error
     return packed.getvalue()
+
+
+def _of_store(path: Path) -> bool:
+    """Whether a file is a store of studies, or lies beside one; by what is in it, for data may be called so too."""
+    for ending in _BESIDE:
+        if path.name.endswith(ending) and _is_store(path.with_name(path.name.removesuffix(ending))):
+            return True
+    return _is_store(path)
+
+
+def _is_store(path: Path) -> bool:
+    """Whether a file is Optuna's SQLite database or journal."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+        if head.startswith(b"SQLite format 3"):
+            with contextlib.closing(
+                sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1.0)
+            ) as opened:
+                found = opened.execute("SELECT 1 FROM sqlite_master WHERE name = 'trial_intermediate_values'")
+                return found.fetchone() is not None
+    except (OSError, sqlite3.Error):
+        return False
+    return head.startswith(b'{"op_code"') or (head.startswith(b"{") and b'"op_code"' in head)
 
 
 def unpack(packed: bytes, here: str) -> None:

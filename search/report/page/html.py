@@ -32,7 +32,7 @@ def page(found: StudyReport) -> str:
         _answer(found),
         _cost(found),
         *_sections(found),
-        _repeat(found),
+        _repeat(found) if found.winner else "",
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
