@@ -276,6 +276,7 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
         spec=spec,
         ordered=source.time is not None,
         target_mark=mark,
+        eight_bits=source.eight_bits,
     )
 
 

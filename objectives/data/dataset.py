@@ -35,6 +35,7 @@ class Source:
         categorical: columns to read as categories whatever they look like.
         decimal: decimal mark of numbers written with commas, where the user says.
         notes: sentences about rows and columns, for the user.
+        eight_bits: whether images had pixels of 8 bits, which were divided by 255.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Source:
     categorical: tuple[str, ...] = ()
     decimal: str = ""
     notes: tuple[str, ...] = ()
+    eight_bits: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,7 @@ class Dataset:
         spec: the specification it was loaded from.
         ordered: whether the parts follow each other in time.
         target_mark: decimal mark of a target whose numbers are written with commas.
+        eight_bits: whether images had pixels of 8 bits, which were divided by 255.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Dataset:
     spec: Any = field(default=None, repr=False)
     ordered: bool = False
     target_mark: str = ""
+    eight_bits: bool = False
 
     @property
     def schema(self) -> Schema:
@@ -137,5 +141,6 @@ class Dataset:
         given = next(iter(self.spec.values())) if isinstance(self.spec, Mapping) else {}
         options = {name: given[name] for name in ("separator", "x", "y") if given.get(name) is not None}
         return Schema(
-            self.task, self.target, self.classes, self.target_mark, self.features, self.columns, self.image, options
-        )
+            self.task, self.target, self.classes, self.target_mark, self.features, self.columns, self.image, options,
+            self.eight_bits,
+        )  # fmt: skip

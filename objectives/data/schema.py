@@ -36,6 +36,7 @@ class Schema:
         columns: how each source column is read; empty where rows are arrays.
         image: shape (channels, height, width) of a row, None when it is no image.
         options: how its file is read, where the study says: ``separator``, or ``x`` and ``y``, names of arrays.
+        eight_bits: whether images had pixels of 8 bits, which are divided by 255; else they are not.
     """
 
     task: Task
@@ -46,6 +47,7 @@ class Schema:
     columns: tuple[Column, ...] = ()
     image: Image | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    eight_bits: bool = False
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -61,19 +63,17 @@ class Schema:
         Raises:
             DataError: columns are missing, or rows have another shape.
         """
-        return rows(raw, self.columns, self.features, self.image)
+        return rows(raw, self.columns, self.features, self.image, self.eight_bits)
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it; columns, features and image are those of the preparation beside it."""
+        """As JSON has it; columns and features are those of the preparation beside it."""
         return {
             "task": self.task, "target": self.target, "classes": list(self.classes), "mark": self.mark,
-            "options": dict(self.options),
+            "options": dict(self.options), "image": self.image, "eight_bits": self.eight_bits,
         }  # fmt: skip
 
     @classmethod
-    def from_plain(
-        cls, plain: Any, columns: tuple[Column, ...], features: tuple[str, ...], image: Image | None
-    ) -> Schema:
+    def from_plain(cls, plain: Any, columns: tuple[Column, ...], features: tuple[str, ...]) -> Schema:
         """Read what ``plain`` wrote, JSON in between.
 
         Raises:
@@ -82,14 +82,18 @@ class Schema:
         try:
             task, target, mark = plain["task"], str(plain["target"]), str(plain["mark"])
             classes, options = tuple(plain["classes"]), dict(plain["options"])
-        except (TypeError, KeyError, ValueError) as error:
+            eight_bits, given = bool(plain["eight_bits"]), plain["image"]
+            image = None if given is None else (int(given[0]), int(given[1]), int(given[2]))
+        except (TypeError, KeyError, ValueError, IndexError) as error:
             raise DataError(f"this is no schema of data: {error}") from None
         if task not in ("classification", "regression") or (task == "classification") != bool(classes):
             raise DataError(f"this is no schema of data: task {task!r} with {len(classes)} classes")
-        return cls(task, target, classes, mark, features, columns, image, options)
+        return cls(task, target, classes, mark, features, columns, image, options, eight_bits)
 
 
-def rows(raw: Any, columns: Sequence[Column], features: Sequence[str], image: Image | None) -> Any:
+def rows(
+    raw: Any, columns: Sequence[Column], features: Sequence[str], image: Image | None, eight_bits: bool = True
+) -> Any:
     """See ``Schema.rows``."""
     if columns:
         return convert(_named(raw, [column.name for column in columns]), columns)
@@ -98,14 +102,17 @@ def rows(raw: Any, columns: Sequence[Column], features: Sequence[str], image: Im
 
         frame = _named(raw, features)[list(features)]
         raw = frame.apply(pd.to_numeric, errors="coerce").to_numpy(dtype="float64")
-    return _shaped(raw, len(features), image)
+    return _shaped(raw, len(features), image, eight_bits)
 
 
-def flatten(x: NDArray[Any]) -> tuple[Image | None, NDArray[Any]]:
-    """Image shape (channels, height, width) or None, and floats [rows, features]; pixels of 8 bits in [0, 1]."""
+def flatten(x: NDArray[Any], *, divided: bool = True) -> tuple[Image | None, NDArray[Any]]:
+    """Image shape (channels, height, width) or None, and floats [rows, features]; pixels of 8 bits in [0, 1].
+
+    These are ``divided`` by 255 for it, or left as they are.
+    """
     import numpy as np
 
-    eight_bits = x.dtype == np.uint8 and x.ndim > 2
+    eight_bits = x.dtype == np.uint8 and x.ndim > 2 and divided
     image = None
     if x.ndim == 4 and x.shape[3] in _CHANNELS and x.shape[1] not in _CHANNELS:
         x = x.transpose(0, 3, 1, 2)
@@ -144,7 +151,7 @@ def lacking(wanted: Sequence[str], there: Sequence[str], file: str) -> None:
         raise DataError(f"{file} lacks {len(missing)} of the columns the model was trained on: {shown} {hint}".rstrip())
 
 
-def _shaped(raw: Any, width: int, image: Image | None) -> NDArray[Any]:
+def _shaped(raw: Any, width: int, image: Image | None, eight_bits: bool) -> NDArray[Any]:
     import numpy as np
 
     array = np.asarray(raw)
@@ -155,5 +162,5 @@ def _shaped(raw: Any, width: int, image: Image | None) -> NDArray[Any]:
             f"rows are of shape {list(array.shape[1:])}, but the model was trained on {list(image or (width,))}"
         )
     if array.ndim > 2 and image is not None:
-        return flatten(array)[1]
+        return flatten(array, divided=eight_bits)[1]
     return array.reshape(len(array), -1).astype(array.dtype if array.dtype.kind == "f" else np.float64)

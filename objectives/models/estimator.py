@@ -31,7 +31,7 @@ class EstimatorModel(Model):
             DataError: the preparation contradicts itself.
         """
         preparation = Preparation.from_plain(about["preparation"])
-        schema = Schema.from_plain(about["schema"], preparation.columns, preparation.features, preparation.image)
+        schema = Schema.from_plain(about["schema"], preparation.columns, preparation.features)
         super().__init__(schema, preparation)
         steps = _pipeline(folder / "model.skops", str(about.get("scikit-learn")))
         self._prepare, self._estimator = steps["prepare"], steps["model"]

@@ -93,7 +93,7 @@ class NetworkModel(Model):
         if self.preparation.scaling == "channel" and len(made) and abs(far := float(made.mean())) > _FAR:
             warnings.warn(
                 f"the pixels are unlike those trained on, {far:.0f} deviations away on average: scale them alike "
-                "(8-bit arrays are divided by 255 here, digits by 16)",
+                "(digits are divided by 16, arrays of 8 bits by 255 where those trained on were)",
                 Advice,
                 stacklevel=4,
             )
@@ -118,7 +118,7 @@ def weights_of(path: Path) -> dict[str, Tensor]:
 def _schema(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:
     if preparation is not None:
         plain = about["preprocessing"]["schema"]
-        return Schema.from_plain(plain, preparation.columns, preparation.features, preparation.image)
+        return Schema.from_plain(plain, preparation.columns, preparation.features)
     outputs = about["network"]["outputs"][-1]
     numbers = range(outputs) if about["task"] == "classification" else ()
     return Schema(about["task"], "target", tuple(about["labels"] or numbers))

@@ -114,6 +114,105 @@ def test_images_are_predicted_from_arrays_and_other_scales_are_warned_about(here
         model.predict(rows[:, 1:])
 
 
+def test_what_a_row_gives_does_not_depend_on_other_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that make pandas read a whole column otherwise: gaps among truths, odd texts, dates, leading zeros."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = 300
+    yes = rng.random(rows) < 0.5
+    frame = pd.DataFrame(
+        {
+            "key": [f"{i:05d}" for i in range(rows)],
+            "flag": np.where(rng.random(rows) < 0.5, "true", "false"),
+            "plz": [f"0{value}" for value in rng.integers(10, 14, rows)],
+            "betrag": [
+                f"{value}" if value < 1000 else f"{value // 1000}.{value % 1000:03d}"
+                for value in rng.integers(1, 9999, rows)
+            ],
+            "day": pd.Series(
+                pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 900, rows), unit="D")
+            ).dt.strftime("%d.%m.%Y"),
+            "amount": np.where(yes, 5.0, 1.0) + rng.normal(size=rows),
+            "target": yes.astype(int),
+        }
+    )
+    frame.loc[0, "betrag"] = "1.234,50"
+    frame.to_csv("rows.csv", index=False)
+    about = {
+        "study": "s", "objective": "mlp", "folder": str(tmp_path), "goal": "minimize val_loss",
+        "data": {
+            "table": {"path": "rows.csv", "target": "target", "drop": "key", "categorical": "plz", "decimal": ","}
+        },
+    }  # fmt: skip
+    Path("r.yaml").write_text(json.dumps({"recipe": {"epochs": 2, "width": 8, "seed": 0}, "about": about}))
+    assert main(["train", "r.yaml", "--output", "model"]) == 0
+    new = pd.read_csv("rows.csv", dtype=str, keep_default_na=False)
+
+    def predicted(table: pd.DataFrame) -> pd.DataFrame:
+        table.to_csv("new.csv", index=False)
+        assert main(["predict", "model", "--data", "new.csv", "--output", "out.csv", "--force"]) == 0
+        return pd.read_csv("out.csv", dtype=str)
+
+    whole = predicted(new.iloc[:64])
+    assert list(whole["key"]) == list(new["key"][:64])
+    odd = new.iloc[[0]].assign(flag="", plz="D-1", betrag="x", day="", amount="NA", key="7e5")
+    beside = predicted(pd.concat([new.iloc[:64], odd]))
+    names = [name for name in whole.columns if name.startswith("probability")]
+    assert list(beside["prediction"][:64]) == list(whole["prediction"])
+    assert beside[names].astype(float).to_numpy()[:64] == pytest.approx(whole[names].astype(float).to_numpy(), abs=1e-6)
+    assert beside["key"].iloc[-1] == "7e5"
+    assert data.load(about["data"]).train.X["plz"].str.startswith("0").all()
+
+
+def test_a_line_that_is_cut_short_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = customers(20).to_csv(index=False)
+    Path("new.csv").write_text(text[: text.rindex(",")] + "\n")
+    assert main(["predict", "classes", "--data", "new.csv"]) == 2
+    assert "is the file cut short?" in capsys.readouterr().err
+
+
+def test_targets_belong_to_their_rows(here: Path) -> None:
+    model, table = hpo.load("classes"), pd.read_csv("customers.csv", low_memory=False).iloc[:200]
+    alike = model.evaluate(table.drop(columns="churned"), table["churned"].sample(frac=1, random_state=0))
+    assert alike == model.evaluate(table)
+    assert model.evaluate(table.drop(columns="churned"), list(table["churned"])) == alike
+    with pytest.raises(DataError, match="200 rows, but 5 targets"):
+        model.evaluate(table.drop(columns="churned"), ["no"] * 5)
+
+
+@pytest.mark.parametrize("name", SUITE)
+def test_no_rows_give_no_predictions(here: Path, name: str) -> None:
+    rows, _ = _raw_test_rows(name)
+    assert len(hpo.load(name, trust=True).predict(rows[:0])) == 0
+
+
+def test_a_module_of_the_users_predicts_arrays_of_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, _ = _raw_test_rows("module")
+    np.savez("new.npz", x=rows)
+    assert main(["predict", "module", "--yes", "--data", "new.npz", "--output", "out.csv"]) == 0
+    model = hpo.load("module", trust=True)
+    assert list(pd.read_csv("out.csv")["prediction"]) == list(model.predict(rows))
+    customers(6).to_csv("new.csv", index=False)
+    assert main(["predict", "module", "--yes", "--data", "new.csv"]) == 2
+    assert "the model reads arrays" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"rows are of shape \[2\], but the model was trained on \[3\]"):
+        model.predict(rows[:, :2])
+
+
+def test_pixels_of_another_type_are_taken_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    pixels, y = rng.integers(0, 256, (80, 6, 6)), np.arange(80) % 2
+    pixels[y == 1, :3] //= 3
+    np.savez("x.npz", x=pixels.astype(np.float32), y=y)
+    about = {"study": "s", "objective": "cnn", "folder": str(tmp_path), "goal": "minimize val_loss"}
+    recipe = {"epochs": 2, "channels": 4, "depth": 1, "seed": 0}
+    Path("r.yaml").write_text(json.dumps({"recipe": recipe, "about": {**about, "data": {"npz": {"path": "x.npz"}}}}))
+    assert main(["train", "r.yaml", "--output", "model"]) == 0
+    model = hpo.load("model")
+    assert (model.predict_proba(pixels.astype(np.uint8)) == model.predict_proba(pixels.astype(np.float32))).all()
+
+
 def test_a_model_of_the_users_own_is_loaded_by_its_own_function(here: Path) -> None:
     pd.DataFrame({"x": [1.0, 2.0]}).to_csv("new.csv", index=False)
     assert main(["predict", "own", "--yes", "--data", "new.csv", "--output", "out.csv"]) == 0

@@ -98,6 +98,7 @@ def read(options: Mapping[str, Any]) -> Source:
         image=image,
         groups=groups,
         parts=codes if len(xs) > 1 else None,
+        eight_bits=image is not None and x.dtype == np.uint8,
     )
 
 
