@@ -83,6 +83,11 @@ class Checkpoints:
         finally:
             self._next = time.monotonic() + (time.monotonic() - began) * _SHARE
 
+    @property
+    def gone(self) -> str:
+        """The objective's own folder where somebody has taken it away under it; else empty."""
+        return "" if self._place.live.is_dir() else str(self._place.live)
+
     def leave(self) -> None:
         """The training has ended: remove what is of no use to another run."""
         self._place.leave()

@@ -227,6 +227,11 @@ class Trainer:
             raise
         except BaseException as error:  # sys.exit() in an objective must not end the search
             run.close()
+            if isinstance(error, OSError) and run.checkpoints is not None and run.checkpoints.gone:
+                error = OutputError(
+                    f"the folder for checkpoints is gone: {run.checkpoints.gone}; bring it back (a disk that is not "
+                    "mounted?), and the same command goes on from here"
+                )
             return failure(job.number, error, self.objective)
 
 

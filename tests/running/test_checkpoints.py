@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hpo
+from hpo.search.cli import main
+from hpo.search.report.study import report
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.training import Trainer
 from hpo.search.store import open_store
@@ -197,3 +199,27 @@ def test_a_store_in_memory_takes_its_folders_along(tmp_path: Path, monkeypatch: 
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError):
         open_store("sqlite:///")
+
+
+def test_a_folder_that_goes_under_a_trial_ends_the_search_and_not_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("gone.py").write_text(
+        "import shutil\nfrom pathlib import Path\n"
+        "def train(*, checkpoint: str, x: float = 0.0, epochs: int = 3):\n"
+        "    for step in range(1, epochs + 1):\n"
+        "        if step == 2 and not Path('once').exists():\n"
+        "            Path('once').touch()\n"
+        "            shutil.rmtree('shared')\n"
+        "        Path(checkpoint, 'n').write_text(str(step))\n"
+        "        yield {'step': step, 'val_loss': x / step}\n"
+    )
+    Path("gone.yaml").write_text(
+        "objective: ./gone.py\ngoal: minimize val_loss\nsearch: {x: {float: [1, 2]}}\nbudget: {trials: 2}\n"
+        "pruner: none\nconfirm: none\ncheckpoints: ./shared\n"
+    )
+    assert main(["run", "gone.yaml", "--quiet"]) == 4
+    assert "the folder for checkpoints is gone" in capsys.readouterr().err
+    assert main(["run", "gone.yaml", "--quiet"]) == 0
+    assert report(open_store(None), "gone").counts["complete"] == 2
