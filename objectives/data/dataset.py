@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from hpo.objectives.data.schema import Schema, Task
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from hpo.objectives.data.columns import Column
-    from hpo.objectives.data.schema import Schema
 
-Task: TypeAlias = Literal["classification", "regression"]
+__all__ = ["Dataset", "Part", "Piece", "Source", "Task"]
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,6 @@ class Dataset:
     @property
     def schema(self) -> Schema:
         """What another file is read by."""
-        from hpo.objectives.data.schema import Schema
-
         given = next(iter(self.spec.values())) if isinstance(self.spec, Mapping) else {}
         options = {name: given[name] for name in ("separator", "x", "y") if given.get(name) is not None}
         return Schema(

@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from hpo.objectives.data.columns import Column, convert
-from hpo.objectives.data.dataset import Task
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Image = tuple[int, int, int]
+Task: TypeAlias = Literal["classification", "regression"]
+Image: TypeAlias = tuple[int, int, int]
 
 _CHANNELS = (1, 3, 4)
 

@@ -25,7 +25,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="FILE",
-        required=True,
         help="rows: a table (CSV, Parquet), or arrays (.npz)",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="a CSV file instead of standard output")
@@ -39,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Load, predict, write."""
     set_environment()  # before torch and sklearn are imported
+    if arguments.data is None:
+        raise UserError("on which rows? name a table or arrays: --data FILE")
     output: Path | None = arguments.output
     if output is not None:
         if os.path.lexists(output) and not arguments.force:

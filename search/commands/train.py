@@ -130,9 +130,9 @@ def _objectives_own(objective: Objective, problem: str) -> Iterator[None]:
     except BaseException as error:  # sys.exit() included
         from hpo.search.running.training import failure, line_of
 
-        line = line_of(error, objective)
+        line, reason = line_of(error, objective), failure(0, error, objective).reason
         place = f"{line} of {objective.label}" if line else ""
-        raise UserError(f"{problem}: {failure(0, error, objective).reason}{place}") from error
+        raise UserError(f"{problem}: {reason}{'' if place in reason else place}") from error
 
 
 def _save(objective: Objective, fitted: Any, folder: Path) -> list[Path]:

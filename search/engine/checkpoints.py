@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optuna.trial import TrialState
-
 from hpo.search.describe.objective import Objective
 from hpo.search.running.places import Folder, in_words, place_of
 from hpo.search.store import Snapshot, Store, attributes
@@ -55,8 +53,8 @@ class Folders:
                 storage.set_study_system_attr(key, name, value)
         root = _root(store, {**facts, **new})
         if before is not None and root is not None and before != root:
-            unfinished = stored.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
-            _carry(before, root, [trial.number for trial in unfinished])
+            open_ = [trial for trial in stored.get_trials(deepcopy=False) if not trial.state.is_finished()]
+            _carry(before, root, [trial.number for trial in open_])
         return cls(root)
 
     def __call__(self, number: int) -> str | None:

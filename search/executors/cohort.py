@@ -6,7 +6,7 @@ When to use it: for small models, where a step costs mostly overhead; it is what
 Options: ``lanes`` = ``auto``, trials that a process trains at a time, which is 16, or 1 where the objective says that
 company gains nothing; ``workers`` = the study's, processes of one core each; ``paused_memory`` = 512, MiB of paused
 trials that a process keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back
-to the last bit; what the disk cannot hold trains again up to where it was. ``rounds`` = ``auto``: processes move
+to the last bit; what the disk cannot hold trains again up to where it was. ``rounds`` = ``auto``, processes move
 ``together``, so that the study does not depend on which was faster, or each goes on when it can, ``free``, above 8.
 Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """

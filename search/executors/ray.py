@@ -5,11 +5,11 @@ the suite trains. Ray places them and tells of their deaths; this process alone 
 study's folder is sent along, checkpoints and logs come back, nodes may come and go. One worker gives the same study as
 ``inline`` or ``cohort``.
 When to use it: more than one machine, joined by ``ray start``, ``ray up``, KubeRay or ``ray symmetric-run``.
-Options: ``workers`` = the study's; ``cpus`` = 1, ``gpus`` = 0 of each, 0.25 shares a GPU by four, and ``resources``,
-others by their names in Ray; ``address`` of the cluster, ``host:port``, else the one that RAY_ADDRESS names or that
-runs on this machine, else ``local``, a Ray that is started for this run; ``lanes`` = auto, trials of a cohort; ``ship``
-= yes, whether the study's folder is sent to the nodes, or lies on a disk that all share; ``rounds`` = auto, whether
-cohorts move ``together`` (up to 8 workers) or each at its own pace, ``free``.
+Options: ``workers`` = the study's; ``cpus`` = 1, ``gpus`` = 0 of each, 0.25 shares a GPU by four; ``resources`` = none,
+others by their names in Ray; ``address`` = none, ``host:port`` of the cluster, else the one that RAY_ADDRESS names or
+that runs on this machine, else ``local``, a Ray that is started for this run; ``lanes`` = ``auto``, trials of a cohort;
+``ship`` = true, whether the study's folder is sent to the nodes, or lies on a disk that all share;
+``rounds`` = ``auto``, whether cohorts move ``together`` (up to 8 workers) or each at its own pace, ``free``.
 Cost: about a millisecond of this process a point; seconds of start per worker; a node that vanishes is noticed after
 some seconds.
 """

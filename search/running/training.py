@@ -324,7 +324,9 @@ def failure(number: int, error: BaseException, objective: Objective) -> Failed:
     if isinstance(error, (UserError, CommandFailed)):
         return Failed(number, text_of(error))
     if isinstance(error, OSError) and error.errno in DISK_FAILS:  # no recipe's fault, and the next one's too
-        reason = f"{told(error)}{line_of(error, objective)}: make room there; the same command goes on from here"
+        line = line_of(error, objective)
+        place = f"{line} of {objective.label}" if line else ""
+        reason = f"{told(error)}{place}: make room there; the same command goes on from here"
         return Failed(number, reason, _frames(error, objective), fatal=OutputError)
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))

@@ -159,7 +159,9 @@ def test_the_output_lies_in_the_working_directory_whatever_the_study_is_called(e
     before, above = set(Path().iterdir()), set(exported.parent.parent.iterdir())
     assert main(["train", name]) == 0
     (made,) = {path for path in Path().iterdir() if path.is_dir()} - before
-    assert sorted(path.name for path in made.iterdir()) == ["metrics.json", "weights.txt"]
+    assert sorted(path.name for path in made.iterdir()) == [
+        "README.md", "manifest.json", "metrics.json", "objective.py", "weights.txt",
+    ]  # fmt: skip
     assert set(exported.parent.parent.iterdir()) == above
 
 
@@ -224,7 +226,10 @@ def test_an_objective_that_raises_is_told_in_a_line_with_its_place(
 ) -> None:
     Path("bowl.py").write_text(OBJECTIVE.replace("    for epoch", "    raise OSError(28, 'no luck')\n    for epoch"))
     assert main(["train", "best.yaml"]) == 2
-    assert "the recipe cannot be trained: OSError: [Errno 28] no luck in line 13 of bowl.py" in capsys.readouterr().err
+    assert (
+        "the recipe cannot be trained: OSError: [Errno 28] no luck in line 13 of bowl.py: make room"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_model_that_cannot_be_tested_is_saved_all_the_same(exported: Path) -> None:

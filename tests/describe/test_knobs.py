@@ -215,7 +215,9 @@ def test_every_plugin_can_be_read(kind: str) -> None:
             found = source.signature("make", skip_first=True)
             assert found is not None, name
             assert not found.open, name
-            assert all(knob.kinds or knob.options for knob in found.knobs.values()), name
+            mappings = {"resources"}  # of Ray, which checks them
+            told = [knob for option, knob in found.knobs.items() if option not in mappings]
+            assert all(knob.kinds or knob.options for knob in told), name
 
 
 def test_the_training_recipe_has_a_type_and_a_text_for_every_knob() -> None:

@@ -239,6 +239,14 @@ def test_a_saved_model_predicts_as_before(imbalanced: dict[str, Any], tmp_path: 
     assert model.evaluate(data.apply(model.dataset, imbalanced["table"]["path"]))["accuracy"] > 0.9
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"estimator": "HistGradientBoostingRegressor", "learning_rate": 0.5, "max_iter": 30},
+        {"estimator": "GradientBoostingRegressor", "learning_rate": 1.0, "n_estimators": 7, "epochs": 4},
+        {"estimator": "MLPRegressor", "hidden_layer_sizes": 20, "learning_rate_init": 0.1, "epochs": 6},
+    ],
+)
 def test_a_model_goes_back_to_any_point_of_its_curve(knobs: dict[str, Any]) -> None:
     points, model = run(**knobs, data="diabetes", seed=2)
     for step, point in enumerate(points, 1):

@@ -126,6 +126,7 @@ SAID = (
     " @, %2F for /, %3A for :, %3F for ?, %23 for #, %25 for % is not supported a path ending in .db, .sqlite or"
     " .sqlite3"
     " (SQLite), .journal or .log (Optuna journal), or :// behind its first word mysql Location(kind=None, path=None"
+    " <study>:1:1 goal: goal must be 'minimize METRIC' such as goal: minimize val_loss, got a whole number"
 )
 
 

@@ -85,6 +85,7 @@ def test_listing_all_trials_again_and_again_keeps_them_unpacked() -> None:
 
 def test_an_ended_trial_takes_less_than_a_thousand_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hpo.search.store.packed.WHOLE", 10)
+    monkeypatch.setattr("hpo.search.engine.ledger._RECENT", 10)
     space = Space(tuple(Parameter(name, Float(0.0, 1.0)) for name in KNOBS))
     study = Study("study", "live:f", (Goal("loss", "minimize"),), space)
     with open_store(":memory:").session("study", ["minimize"]) as session:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import scipy.linalg
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -27,9 +29,9 @@ def test_freeze_thaw_decides_in_one_thread() -> None:
     seen: list[set[int]] = []
 
     class Watched(FreezeThaw):
-        def _turn(self, view: View, judged: int | None) -> object:
+        def _turn(self, *given: Any) -> Any:
             seen.append(threads())
-            return super()._turn(view, judged)
+            return super()._turn(*given)
 
     space = Space((Parameter("x", Float(0.0, 1.0)),))
     trials = [Trial(i, {"x": i / 12}, [(1, float(i))], "paused") for i in range(12)]

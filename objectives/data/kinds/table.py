@@ -157,7 +157,9 @@ def _labels(schema: Schema, frame: pd.DataFrame, plain: bool) -> Any:
     y = y.where(~y.isin(("", "?") if texts else MISSING), None)
     if schema.classes and not texts:  # whole numbers, or true and false
         numbers = parse(y.map(lambda value: value.strip() if isinstance(value, str) else value))
-        y = numbers.astype(object).where(numbers.notna(), y)
+        truths = all(isinstance(label, bool) for label in schema.classes)
+        whole = numbers.map(lambda value: bool(value) if truths else int(value) if value % 1 == 0 else value, "ignore")
+        y = whole.astype(object).where(numbers.notna(), y)
     return y
 
 
