@@ -25,6 +25,8 @@ from hpo.search.store import open_store
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Event, Finished, Job, Lost, Point, Task
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*wait for room:hpo.search.terms.errors.Advice")  # on a busy machine
+
 OBJECTIVE = """
 import json, os, pathlib, random, time
 from helper import twice

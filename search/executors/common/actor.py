@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
 from collections import deque
 from pathlib import Path
@@ -36,6 +37,7 @@ class Actor:
     def __init__(self, crew: Cluster) -> None:
         self.ready = self.placed = self.dead = False
         self.node = ""
+        self.asked = time.monotonic()  # for a place
         self.heard: deque[Any] = deque()
         self._crew = crew
         self._messages: list[tuple[Any, ...]] = []

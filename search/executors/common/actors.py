@@ -68,7 +68,7 @@ class Actors:
         self._doubtful: dict[Actor, float] = {}  # their line broke: Ray is asked why until it knows, or this moment
         self._refused: set[str] = set()
         self._names: dict[str, str] = {}
-        self._began = self._looked = self._seen = self._asked = time.monotonic()
+        self._looked = self._seen = self._asked = time.monotonic()
         self._told = False
         self._closed = False
 
@@ -213,8 +213,8 @@ class Actors:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        without = sum(not actor.placed and not actor.dead for actor in self._open)
-        if without and not self._told and now - self._began > _TOLD:
+        without = sum(not actor.placed and not actor.dead and now - actor.asked > _TOLD for actor in self._open)
+        if without and not self._told:
             self._told = True
             wants = ", ".join(f"{name} {some}" for name, some in self._wants.items() if some)
             warnings.warn(
