@@ -146,7 +146,7 @@ def _slice(found: StudyReport, name: str, trials: Sequence[Trial]) -> str:
 
 def parallel(found: StudyReport, most: int = 300) -> str | None:
     """Recipes as lines over one axis a knob, the better the stronger; the last axis is the value."""
-    trials = found.ranked()[:most]
+    trials = [trial for trial in found.ranked() if math.isfinite(trial.values[0])][:most]
     names = [name for name in dict.fromkeys(n for t in trials for n in t.point) if all(name in t.point for t in trials)]
     names = [name for name in names if len({repr(trial.point[name]) for trial in trials}) > 1]
     if len(trials) < 3 or len(names) < 2:
