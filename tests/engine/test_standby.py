@@ -39,7 +39,7 @@ def until(condition: Callable[[], object], process: Running) -> None:
 
 @pytest.fixture
 def campaign(tmp_path: Path, location: str) -> Campaign:
-    return Campaign(tmp_path / "shared", SMALL, location, pause=0.02, forked=True)
+    return Campaign(tmp_path / "shared", SMALL, location, pause=0.05, forked=True)
 
 
 def standing_by(campaign: Campaign) -> Running:
