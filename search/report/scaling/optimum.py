@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hpo.search.report.batch import Estimate
 from hpo.search.report.scaling.plateau import plateau
+from hpo.search.report.scaling.regression import coefficients
 
 Array: TypeAlias = NDArray[np.float64]
 Mask: TypeAlias = NDArray[np.bool_]
@@ -139,14 +140,7 @@ class _Surface:
         matrix = np.stack(columns, axis=1)
         if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
             return None
-        q, r = np.linalg.qr(matrix)
-        found = np.linalg.solve(r, q.T @ y)
-        freedom = len(y) - matrix.shape[1]
-        deviation = math.sqrt(float(np.square(y - matrix @ found).sum()) / freedom)
-        generator = np.random.default_rng(0)
-        normal = generator.standard_normal((DRAWS, matrix.shape[1]))
-        spread = deviation / np.sqrt(generator.chisquare(freedom, DRAWS) / freedom)
-        drawn = found + np.linalg.solve(r, normal.T).T * spread[:, None]
+        found, drawn = coefficients(matrix, y, DRAWS)
         return cls(u, w, np.vstack([found, drawn]), rate, batch)
 
     def along_rate(self, w: float | None) -> tuple[Array, Array, Array]:

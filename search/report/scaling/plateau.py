@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from hpo.search.report.scaling.regression import coefficients
+
 Array: TypeAlias = NDArray[np.float64]
 
 _CHANCE = 0.05
@@ -40,7 +42,7 @@ def plateau(x: Array, y: Array) -> str:
         return _alike(float(x.min()), float(x.max()))
     if np.linalg.matrix_rank(quartic) < quartic.shape[1] or len(y) <= quartic.shape[1]:
         return ""
-    drawn = _draws(quartic, y)
+    _, drawn = coefficients(quartic, y, _DRAWS)
     grid = np.linspace(u.min(), u.max(), _GRID)
     lowest = grid[np.argmin(drawn @ np.stack([grid**power for power in range(5)]), axis=1)]
     low, high = np.quantile(lowest, (0.025, 0.975))
@@ -59,16 +61,3 @@ def _alike(low: float, high: float) -> str:
 def _squares(matrix: Array, y: Array) -> float:
     found = np.linalg.lstsq(matrix, y, rcond=None)[0]
     return float(np.square(y - matrix @ found).sum())
-
-
-def _draws(matrix: Array, y: Array) -> Array:
-    """Coefficients drawn from their Student distribution, from a fixed seed; of shape [_DRAWS, columns]."""
-    q, r = np.linalg.qr(matrix)
-    found = np.linalg.solve(r, q.T @ y)
-    freedom = len(y) - matrix.shape[1]
-    deviation = math.sqrt(float(np.square(y - matrix @ found).sum()) / freedom)
-    generator = np.random.default_rng(0)
-    normal = generator.standard_normal((_DRAWS, matrix.shape[1]))
-    spread = deviation / np.sqrt(generator.chisquare(freedom, _DRAWS) / freedom)
-    drawn: Array = found + np.linalg.solve(r, normal.T).T * spread[:, None]
-    return drawn
