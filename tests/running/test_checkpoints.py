@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from taken_up import points
 
 import hpo
 from hpo.search.cli import main
@@ -23,7 +24,7 @@ from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.training import Trainer
 from hpo.search.store import open_store
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.job import Failed, Job, Point, Task
+from hpo.search.terms.job import Failed, Job, Task
 
 OBJECTIVE = """
 import json, os, time
@@ -59,14 +60,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def curve(path: Path, folder: Path, *, first: str, done: int, stop: int | None = None) -> list[tuple[int, float]]:
     """Points of a run that goes on after step ``done``, and is dropped when it has told step ``stop``."""
-    trainer = Trainer(Task(str(path), folder=str(path.parent)))
-    job = Job(0, {"x": 0.5, "first": first, "seed": 1}, done, str(folder))
-    run, told = trainer.start(job), []
-    while isinstance(event := trainer.advance(run, job), Point):
-        told.append((event.step, event.metrics["loss"]))
-        if event.step == stop:
-            break
-    return told
+    return points(path, {"x": 0.5, "first": first, "seed": 1}, str(folder), done=done, stop=stop)
 
 
 @pytest.mark.parametrize("first", ["yield", "save"])

@@ -19,6 +19,7 @@ from flaky import Flaky, Killed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stores import fresh_database
+from taken_up import points
 
 import hpo
 from hpo.search.cli import main
@@ -27,7 +28,7 @@ from hpo.search.running.places import Place, place_of
 from hpo.search.running.training import Trainer
 from hpo.search.store import open_store
 from hpo.search.terms.errors import Advice, Interrupted, StudyFileError, UserError
-from hpo.search.terms.job import Job, Point, Task
+from hpo.search.terms.job import Job, Task
 from hpo.search.terms.keeping import Keeping
 
 OBJECTIVE = """
@@ -101,14 +102,7 @@ def test_a_place_holds_what_it_was_given_by_step(kind: str, tmp_path: Path) -> N
 
 def curve(folder: Path, where: str, *, done: int, stop: int | None = None) -> list[tuple[int, float]]:
     """Points of a run that goes on after step ``done``, and is dropped when it has told step ``stop``."""
-    trainer = Trainer(Task(str(folder / "model.py"), folder=str(folder)))
-    job = Job(0, {"x": 0.5, "seed": 1}, done, where)
-    run, told = trainer.start(job), []
-    while isinstance(event := trainer.advance(run, job), Point):
-        told.append((event.step, event.metrics["loss"]))
-        if event.step == stop:
-            break
-    return told
+    return points(folder / "model.py", {"x": 0.5, "seed": 1}, where, done=done, stop=stop)
 
 
 WHOLE = 10240
