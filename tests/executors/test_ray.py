@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from rays import Cluster
 
@@ -95,15 +96,17 @@ def test_without_ray_one_message_says_what_to_install(task: Task, monkeypatch: p
 
 
 def test_a_folder_is_sent_without_what_no_node_needs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (".git/config", "__pycache__/model.pyc", "hpo.db", "data/rows.csv", ".hpo/hpo.db/logs/1.log"):
+    for name in (".git/config", "__pycache__/model.pyc", "data/rows.csv", "data/rows.db", ".hpo/hpo.db/logs/1.log"):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(name)
+    optuna.create_study(storage=f"sqlite:///{home / 'hpo.db'}")
+    (home / "hpo.db-wal").touch()
     (home / "link").symlink_to("data/rows.csv")
     shipped.unpack(shipped.pack(str(home)), str(home.parent / "there"))
     found = sorted(str(path.relative_to(home.parent / "there")) for path in (home.parent / "there").rglob("*"))
-    assert found == ["data", "data/rows.csv", "helper.py", "link", "model.py"]
+    assert found == ["data", "data/rows.csv", "data/rows.db", "helper.py", "link", "model.py"]
     monkeypatch.setattr(shipped, "LARGEST", 0)
-    with pytest.raises(UserError, match=r"larger than 0 MiB .*largest file so far: ./data/rows.csv.*ship: no"):
+    with pytest.raises(UserError, match=r"larger than 0 MiB .*largest file so far: ./.*ship: no"):
         shipped.pack(str(home))
 
 
