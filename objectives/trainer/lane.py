@@ -33,6 +33,7 @@ class Lane:
             recipe asks the ``average`` and the ``best`` weights; each [size].
         epoch: epochs done.
         step: optimizer steps done.
+        tokens: positions of sequences trained on so far, each time anew.
         metrics: the point reached by the last epoch.
         failure: why the trial cannot go on; empty while it can.
         lowest: lowest validation loss so far, and the epoch that reached it.
@@ -51,6 +52,7 @@ class Lane:
     rows: dict[str, Tensor] = field(default_factory=dict)
     epoch: int = 0
     step: int = 0
+    tokens: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
     lowest: tuple[float, int] = (math.inf, 0)
@@ -124,6 +126,8 @@ class Lane:
             found["micro_batch"] = float(self.micro)
         if recipe.batch_schedule == "noise":
             found["effective_batch"] = float(self.window)
+        if self.setup.data.by_steps:
+            found["tokens"] = float(self.tokens)
         return found
 
     def stepped(self) -> None:
@@ -133,8 +137,9 @@ class Lane:
             self._average(1 - self.setup.recipe.average_decay if self.averaged else 1.0)
 
     def ended_epoch(self) -> None:
-        """Let the even average follow an epoch's end, before the scores are taken."""
+        """Let the even average follow an epoch's end, before the scores are taken, and count what was trained on."""
         recipe = self.setup.recipe
+        self.tokens += (self._next().samples - self.place.samples) * self.length
         if recipe.average == "swa" and self.plan.share(self._next()) > recipe.average_start:
             self._average(1 / (self.averaged + 1))
 

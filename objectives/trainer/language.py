@@ -13,10 +13,10 @@ from hpo.search.terms.knobs import says_length
 
 METRICS = (
     "train_loss", "val_loss", "val_accuracy", "val_bpb",
-    "micro_batch", "effective_batch",
+    "tokens", "micro_batch", "effective_batch",
     "gradient_variance", "gradient_variance_error", "gradient_square", "gradient_square_error",
 )  # fmt: skip
-"""Nats per token, share of tokens whose likeliest one is right, bits per byte of text; and of the batch."""
+"""Nats per token, share of tokens whose likeliest one is right, bits per byte of text; tokens seen; of the batch."""
 
 DEFAULTS = {
     "epochs": 1000, "max_steps": 2000, "batch_size": 12, "learning_rate": 1e-3, "beta2": 0.99, "weight_decay": 0.1,

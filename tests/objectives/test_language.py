@@ -212,6 +212,31 @@ def test_the_recipe_alone_tells_how_long_a_curve_is(text: Any) -> None:
         assert size(recipe)["tokens"] == pytest.approx(lane.plan.total * 64)
 
 
+@pytest.mark.parametrize(
+    ("knobs", "told"),
+    [
+        ({}, True),
+        ({"max_tokens": 1000, "max_steps": 0, "eval_every": 4}, True),
+        ({"length_warmup": 0.5, "max_steps": 8, "eval_every": 2}, False),  # shorter at first than it says
+        ({"max_steps": 0, "epochs": 2, "eval_every": 100}, False),  # only the text says how long that is
+    ],
+)
+def test_points_count_the_tokens_trained_on(text: Any, knobs: Any, told: bool) -> None:
+    recipe = {**SMALL, **knobs}
+    setup = problem(text).setup(recipe)
+    lane, cohort, counted = Lane(0, setup), Cohort(), list[float]()
+    while not lane.done:
+        cohort.advance([lane])
+        counted.append(lane.metrics["tokens"])
+    assert counted == sorted(set(counted))
+    if told:
+        assert 0 <= size(recipe)["tokens"] - counted[-1] < size(recipe)["tokens_per_step"]  # the last may be smaller
+    elif "epochs" in knobs:
+        assert counted[-1] == 2 * len(setup.data.train) * setup.data.context
+    else:
+        assert counted[-1] < size(recipe)["tokens"]
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
