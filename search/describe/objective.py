@@ -4,6 +4,7 @@
 ``mlp``                   a built-in objective, ``objectives/mlp.py``
 ``./my.py``               ``train`` in a file, or ``build`` and ``data`` for the suite to train
 ``./my.py:fit``           another function of it
+``./my.py:objective``     an objective of Optuna's, a function of a ``trial`` that suggests its knobs
 ``package.module:fit``    a function of an importable module
 ``{command: ...}``        a command line in any language that prints JSON lines
 ========================  =====================================================================
@@ -28,9 +29,12 @@ from typing import Any
 
 from hpo.search.describe.live import LIVE, function_of, live, signature_of
 from hpo.search.describe.source import Source
+from hpo.search.describe.trial.loading import definitions
+from hpo.search.describe.trial.reader import Suggestions, function_of_trial, suggestions
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice, Domain, Float
 from hpo.search.terms.errors import UserError, did_you_mean
-from hpo.search.terms.knobs import Knob, Settled, Signature
+from hpo.search.terms.knobs import UNKNOWN, Knob, Range, Settled, Signature
 from hpo.search.terms.space import Space
 
 __all__ = ["COMMAND", "FILLED", "PLACEHOLDER", "Objective", "describe", "import_module", "live", "split_command"]
@@ -63,6 +67,7 @@ class Objective:
         doc: one-line description.
         placeholders: knobs that a command line names.
         returns_model: whether a run may end with a trained model that can be tested and saved.
+        suggestions: what a function of a ``trial`` suggests; None for one whose parameters are its knobs.
         language: ``causal`` or ``masked`` for a language model, which trains on text instead of rows; empty for others.
     """
 
@@ -75,6 +80,7 @@ class Objective:
     doc: str = ""
     placeholders: tuple[str, ...] = ()
     returns_model: bool = False
+    suggestions: Suggestions | None = None
     language: str = ""
 
     @property
@@ -240,7 +246,10 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         return Objective(
             canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True, language=language
         )
-    name = function or "train"
+    name = function or ("train" if "train" in source or "objective" not in source else "objective")
+    if function_of_trial(source, name) is not None:
+        asked = suggestions(source, name)
+        return Objective(canonical, kind, source.path, name, _suggested(asked), (), source.doc, suggestions=asked)
     found = source.signature(name)
     if found is None:
         functions = [known for known in source.names() if not known.startswith("_")]
@@ -248,6 +257,19 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
     return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=source.returns_model(name))
+
+
+def _suggested(told: Suggestions) -> Signature:
+    """The knobs of a function of a trial; it may have others where its text does not tell all."""
+    knobs = {name: _knob(name, parameter.domain) for name, parameter in told.parameters.items()}
+    return Signature(knobs, bool(told.unclear))
+
+
+def _knob(name: str, domain: Domain) -> Knob:
+    if isinstance(domain, Choice):
+        return Knob(name, UNKNOWN, options=domain.values)
+    kind = "float" if isinstance(domain, Float) else "int"
+    return Knob(name, UNKNOWN, frozenset({kind}), limits=Range(domain.low, domain.high))
 
 
 def _known(own: Any, knobs: Signature) -> dict[str, Any]:
@@ -273,10 +295,11 @@ def import_module(objective: Objective) -> Any:
     if objective.kind == "module":
         return importlib.import_module(objective.reference.partition(":")[0])
     assert objective.path is not None
-    return _import_file(objective.path)
+    return _import_file(objective.path, searches=objective.suggestions is not None)
 
 
-def _import_file(path: Path) -> ModuleType:
+def _import_file(path: Path, *, searches: bool) -> ModuleType:
+    """Import a file; of one that holds a search of its own the definitions only."""
     name = f"_hpo_objective_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if name in sys.modules:
         return sys.modules[name]
@@ -289,7 +312,10 @@ def _import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        if searches:
+            exec(compile(definitions(Source(path).tree), str(path), "exec"), vars(module))
+        else:
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise

@@ -24,6 +24,7 @@ from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.running.forks import stay
 from hpo.search.running.scratch import fresh_scratch
+from hpo.search.running.suggesting import suggesting
 from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DISK_FAILS, Advice, DataError, OutOfTime, OutputError, UserError
@@ -286,6 +287,9 @@ def _call(
     filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": folder}
     given = {name: value for name, value in filled.items() if value is not None or name == "checkpoint"}
     values = {**{name: value for name, value in given.items() if name in FILLED}, **job.recipe}
+    if objective.suggestions is not None:
+        reports = objective.suggestions.reports
+        return (yield from suggesting(function, job.number, job.recipe, reports=reports))
     parameters = list(inspect.signature(function).parameters.values())
     first = parameters[0] if parameters else None
     if (

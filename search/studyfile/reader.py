@@ -21,9 +21,11 @@ from hpo.search.studyfile.checkpoints import read_checkpoints
 from hpo.search.studyfile.devices import MOST_PROCESSES, check_executor, check_processes, read_device, read_devices
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
+from hpo.search.studyfile.optunascript import split_reference, study_of
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
 from hpo.search.studyfile.script import explain
+from hpo.search.studyfile.suggested import with_suggested
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
@@ -86,22 +88,29 @@ def read(study: str | Path | Mapping[str, Any], overrides: Sequence[tuple[str, s
         UserError: there is no such study, or a value of a mapping is not plain data.
     """
     mistakes: list[Mistake] = []
+    notes: list[str] = []
     if isinstance(study, Mapping):
         node, folder, stem, question = parse(_text_of(study), "<study>", mistakes), Path.cwd(), "study", ""
     else:
-        path = find(str(study))
+        script = _script(str(study))
+        path = find(str(study)) if script is None else script[0]
         source = str(study) if path == Path(str(study)) else path.name
-        text = _decoded(path, source)
-        node, folder, stem, question = (
-            parse(text, source, mistakes),
-            path.parent,
-            path.stem,
-            registry.first_comment(text),
-        )
+        text = _decoded(path, source) if script is None else dump(script[1])
+        notes = [] if script is None else script[2]
+        node, folder, stem = parse(text, source, mistakes), path.parent, path.stem
+        question = registry.first_comment(text)
     if not isinstance(node.value, dict):
         hint = "see: hpo list studies"
         raise StudyFileError([*mistakes, node.mistake(f"a study file is a mapping of keys, got {node.kind}", hint)])
-    return _Reader(overlay(node, overrides, mistakes), mistakes).study(folder.resolve(), stem, question)
+    found = _Reader(overlay(node, overrides, mistakes), mistakes).study(folder.resolve(), stem, question)
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _script(study: str) -> tuple[Path, dict[str, Any], list[str]] | None:
+    """A script that is a study by itself, as a function of a trial: its file, the study, and what to tell of it."""
+    reference = split_reference(study)
+    found = None if reference is None else study_of(*reference)
+    return None if reference is None or found is None else (reference[0], *found)
 
 
 def _text_of(study: Mapping[str, Any]) -> str:
@@ -133,6 +142,7 @@ class _Reader:
 
     def study(self, folder: Path, stem: str, question: str) -> Study:
         objective = read_objective(self.root, self._at("objective"), folder, self.mistakes)
+        self.root = with_suggested(self.root, objective)
         before = len(self.mistakes)
         goals = read_goals(self.root, self._at("goal"), objective, self.mistakes)
         goals_clean = len(self.mistakes) == before

@@ -1,0 +1,1 @@
+"""Scripts written for Optuna: functions of a ``trial`` that suggests their knobs, read without running them."""

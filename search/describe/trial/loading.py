@@ -1,0 +1,37 @@
+"""The definitions of a script without its search: what is imported when its objective is trained here."""
+
+from __future__ import annotations
+
+import ast
+
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+_SEARCHES = ("create_study", "load_study", "optimize")
+
+
+def definitions(tree: ast.Module) -> ast.Module:
+    """The module up to where it begins its own search; after that functions, classes and imports only.
+
+    >>> kept = definitions(ast.parse("x = 1\\nstudy = create_study()\\nprint(study)\\ndef f(): pass"))
+    >>> ast.unparse(kept).replace(chr(10), "; ")
+    'x = 1; def f():;     pass'
+    """
+    body, searched = list[ast.stmt](), False
+    for node in tree.body:
+        if isinstance(node, _DEFINES):
+            body.append(node)
+            continue
+        searched = searched or (not _guarded(node) and _searches(node))
+        if not searched:
+            body.append(node)
+    return ast.Module(body, tree.type_ignores)
+
+
+def _searches(node: ast.stmt) -> bool:
+    calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
+    names = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+    return not names.isdisjoint(_SEARCHES)
+
+
+def _guarded(node: ast.stmt) -> bool:
+    """``if __name__ == "__main__"``, which is not entered anyway."""
+    return isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
