@@ -29,8 +29,8 @@ from typing import Any
 
 from hpo.search.describe.live import LIVE, function_of, live, signature_of
 from hpo.search.describe.source import Source
-from hpo.search.describe.trial.loading import definitions
-from hpo.search.describe.trial.reader import Suggestions, function_of_trial, suggestions
+from hpo.search.describe.trial_loading import definitions
+from hpo.search.describe.trial_reader import Suggestions, function_of_trial, suggestions
 from hpo.search.terms import registry
 from hpo.search.terms.domain import Choice, Domain, Float
 from hpo.search.terms.errors import UserError, did_you_mean

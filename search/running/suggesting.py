@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
-from hpo.search.describe.trial.ranges import Unclear, domain_of
+from hpo.search.describe.trial_ranges import Unclear, domain_of
 from hpo.search.running.callback import from_callback
 from hpo.search.terms.domain import Choice
 from hpo.search.terms.errors import Advice, UserError

@@ -7,8 +7,8 @@ from typing import Any
 
 from hpo.search.describe.objective import describe
 from hpo.search.describe.source import Source
-from hpo.search.describe.trial.plan import Planned, plan_of
-from hpo.search.describe.trial.reader import function_of_trial
+from hpo.search.describe.trial_plan import Planned, plan_of
+from hpo.search.describe.trial_reader import function_of_trial
 from hpo.search.store.names import problem_with
 from hpo.search.studyfile.suggested import domain_plain
 from hpo.search.terms.errors import UserError

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hpo.search.describe.objective import Objective
-from hpo.search.describe.trial.reader import Suggestions
+from hpo.search.describe.trial_reader import Suggestions
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms.domain import Choice, Domain, Float, Scalar
 from hpo.search.terms.space import Parameter

@@ -15,7 +15,7 @@ import hpo
 from hpo.search import studyfile
 from hpo.search.describe.objective import describe, import_module
 from hpo.search.describe.source import Source
-from hpo.search.describe.trial.reader import suggestions
+from hpo.search.describe.trial_reader import suggestions
 from hpo.search.running.training import Trainer
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms.errors import StudyFileError, UserError

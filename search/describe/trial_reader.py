@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.search.describe.source import Source
-from hpo.search.describe.trial.ranges import METHODS, Unclear, domain_of
-from hpo.search.describe.trial.values import (
+from hpo.search.describe.trial_ranges import METHODS, Unclear, domain_of
+from hpo.search.describe.trial_values import (
     MOST,
     Function,
     Suggested,
