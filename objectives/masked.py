@@ -52,7 +52,8 @@ class MaskedRecipe(TextRecipe):
 
 def data(recipe: MaskedRecipe) -> TextSplits:
     """Number the text, lay out rows of it, and hide tokens of each."""
-    from hpo.objectives.trainer.text import Masking, TextSplits
+    from hpo.objectives.trainer.text import TextSplits
+    from hpo.objectives.trainer.text_task import Masking
     from hpo.search.terms.errors import UserError
 
     symbol, random = recipe.mask_symbol, recipe.mask_random

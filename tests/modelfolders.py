@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,30 @@ RECIPES: dict[str, tuple[str, dict[str, Any], Any, str]] = {
 }  # fmt: skip
 """Objective, recipe, data and goal of each."""
 
+SMALL: dict[str, Any] = {
+    "depth": 1, "width": 16, "heads": 2, "context": 16, "max_steps": 4, "eval_every": 2, "score_bytes": 600,
+    "batch_size": 4,
+}  # fmt: skip
+CORPUS = {"text": {"path": "words.jsonl", "field": "body"}}
+
+TEXTS: dict[str, tuple[str, dict[str, Any], Any, str]] = {
+    "stream": ("gpt", {**SMALL, "tokenizer": "char"}, CORPUS, "minimize val_bpb"),
+    "pairs": (
+        "gpt", {**SMALL, "tokenizer": "bpe", "vocabulary": 290, "pack": "documents", "tied": True}, CORPUS,
+        "minimize val_bpb",
+    ),
+    "hidden": ("masked", {**SMALL, "pack": "pad", "positions": "rotary"}, CORPUS, "minimize val_bpb"),
+}  # fmt: skip
+"""The same of text."""
+
+
+def words(count: int = 120, seed: int = 0) -> list[str]:
+    """Documents of a few words, some in letters of two bytes."""
+    draw = random.Random(seed)
+    known = ["the", "cat", "sat", "on", "a", "mat", "dog", "ran", "far", "away", "æble", "naïve"]
+    return [" ".join(draw.choice(known) for _ in range(draw.randint(4, 40))) for _ in range(count)]
+
+
 SUITE = [name for name in RECIPES if name != "own"]
 TABLES = ["classes", "values", "forest", "ridge", "hinge"]
 
@@ -96,7 +121,9 @@ def written(folder: Path) -> None:
     customers().to_csv(folder / "customers.csv", index=False)
     (folder / "network.py").write_text(NETWORK)
     (folder / "own.py").write_text(OWN)
-    for name, (objective, recipe, data, goal) in RECIPES.items():
+    lines = [json.dumps({"body": text, "id": number}) for number, text in enumerate(words())]
+    (folder / "words.jsonl").write_text("\n".join(lines))
+    for name, (objective, recipe, data, goal) in {**RECIPES, **TEXTS}.items():
         about = {"study": name, "objective": objective, "data": data, "folder": str(folder), "goal": goal}
         content = {"recipe": {**recipe, **({} if name == "own" else {"seed": 3})}, "about": about}
         (folder / f"{name}.yaml").write_text(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Trained models in use: loaded from the folder that ``hpo train`` wrote, they predict on raw rows.
+"""Trained models in use: loaded from the folder that ``hpo train`` wrote, they predict on raw rows, or score text.
 
 ``model.json`` says by ``trained_by`` which file here opens it. What is loaded is data: no pickle is read.
 """
@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hpo.objectives.models.base import Model
+from hpo.objectives.models.base import Model, TextModel
 from hpo.objectives.models.explain import explain, held_out, rows_with_targets
 from hpo.objectives.models.predictions import Predictions
-from hpo.search.terms.errors import UserError
+from hpo.objectives.models.texts import TextScores
+from hpo.search.terms.errors import DataError, UserError
 
-__all__ = ["Model", "Predictions", "explain", "held_out", "opened", "rows_with_targets"]
+__all__ = ["Model", "Predictions", "TextModel", "explain", "held_out", "opened", "predictions", "rows_with_targets"]
 
 
-def opened(folder: Path, module: ModuleType | None) -> Model:
+def opened(folder: Path, module: ModuleType | None) -> Model | TextModel:
     """Open a saved model.
 
     Args:
@@ -34,6 +35,10 @@ def opened(folder: Path, module: ModuleType | None) -> Model:
     kind = about.get("trained_by")
     try:
         if kind == "suite" and module is not None:
+            if "tokenizer" in about["preprocessing"]:
+                from hpo.objectives.models.language import LanguageModel
+
+                return LanguageModel(folder, about, module)
             from hpo.objectives.models.network import NetworkModel
 
             return NetworkModel(folder, about, module)
@@ -45,6 +50,27 @@ def opened(folder: Path, module: ModuleType | None) -> Model:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{folder / 'model.json'} does not describe a model: {what}; train it again") from error
     raise UserError(f"{folder / 'model.json'} describes no model of this suite: train it again with hpo train")
+
+
+def predictions(
+    model: Any, path: Path, *, keep: Sequence[str] | None = None, field: str | None = None
+) -> Predictions | TextScores:
+    """What a model gives for a file, as pieces of CSV: a row for each of its rows, or documents.
+
+    Args:
+        model: as ``opened`` gives it, or any object with ``predict`` that takes a frame.
+        path: the file.
+        keep: columns or fields to copy; None for those of a table that the model does not read.
+        field: of JSON Lines, with the text.
+
+    Raises:
+        DataError: the file has no fields and some are named.
+    """
+    if isinstance(model, TextModel):
+        return TextScores(model, path, keep, field)
+    if field is not None:
+        raise DataError("--field names a field of JSON Lines, and this model reads rows: drop it")
+    return Predictions(model, path, keep)
 
 
 def _described(path: Path) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.preparation import Preparation
@@ -120,3 +121,62 @@ class Model(abc.ABC):
     @abc.abstractmethod
     def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
         """Metrics on such rows and class numbers or values [n]."""
+
+
+MASK = "[MASK]"
+"""What stands for a hidden token in a text to be filled."""
+TEMPERATURE = 0.8
+"""Of what is written unless told: below 1 a small model makes fewer slips (see Holtzman et al. 2020)."""
+
+
+class TextModel(abc.ABC):
+    """A trained language model.
+
+    Attributes:
+        masked: whether it finds out hidden tokens (``fill``); else it predicts the next one (``generate``).
+        read: how documents are found in files, as in training: ``documents`` and ``field``.
+    """
+
+    masked: bool
+    read: Mapping[str, str]
+
+    @abc.abstractmethod
+    def score(self, texts: str | Sequence[str]) -> dict[str, float]:
+        """What texts cost it, as ``hpo train`` measures its test text.
+
+        Args:
+            texts: a document, or several in their order; under ``pack: stream`` one may see those before it.
+
+        Returns:
+            ``bpb``, bits per byte; ``loss``, nats per token, ends of documents included; ``accuracy``, share of the
+            tokens that were the likeliest. Of a masked model all are of the 15 % of tokens that are hidden, which
+            follow from their places; NaN where the text is so short that none is.
+
+        Raises:
+            UserError: no text.
+        """
+
+    @abc.abstractmethod
+    def generate(
+        self, prompt: str = "", n: int = 256, temperature: float = TEMPERATURE, top_k: int = 0, seed: int = 0
+    ) -> str:
+        """What it writes behind a prompt, which is the beginning of a document.
+
+        Args:
+            prompt: may be empty.
+            n: most tokens; it ends before where the model ends the document.
+            temperature: 0 takes the likeliest token each time, 1 draws as the model has learned.
+            top_k: draw from so many likeliest tokens; 0 from all.
+            seed: of what is drawn.
+
+        Raises:
+            UserError: the model is a masked one, or a number is out of its range.
+        """
+
+    @abc.abstractmethod
+    def fill(self, text: str) -> str:
+        """A text with what the model takes each ``[MASK]`` for: one token each, all found out at the same time.
+
+        Raises:
+            UserError: the model predicts the next token only, or the text has no mask.
+        """

@@ -15,9 +15,10 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
 from hpo.objectives.models.base import Model
-from hpo.objectives.trainer.predictor import Predictor
+from hpo.objectives.trainer.predictor import Predictor, Report
 from hpo.objectives.trainer.problem import Shapes, network_of
 from hpo.objectives.trainer.tensors import TaskData, as_tensor
+from hpo.objectives.trainer.text_task import TextTask
 from hpo.search.terms.errors import Advice, DataError, UserError
 
 if TYPE_CHECKING:
@@ -45,17 +46,12 @@ class NetworkModel(Model):
         made = about["preprocessing"]
         preparation = Preparation.from_plain(made["preparation"]) if "preparation" in made else None
         super().__init__(_schema(about, preparation), preparation)
-        shapes = _shapes(about["network"])
+        shapes = shapes_of(about)
         self._shape = shapes.inputs
         number = shapes.outputs[-1] if self.schema.task == "classification" else 0
         units = about["target"]
         data = TaskData(self.schema.task, number, shapes.symbols, _CPU, units["mean"], units["deviation"])
-        knobs = {"data": made.get("data"), "split_seed": made.get("split_seed", 0), "seed": 0, **about["recipe"]}
-        kind = torch.int64 if shapes.symbols else torch.float32
-        network = network_of(module, knobs, shapes, torch.zeros((2, *shapes.inputs), dtype=kind), {})
-        weights = network.row(weights_of(folder / "weights.safetensors"))
-        report = None if preparation is None else scores.report
-        self.predictor = Predictor(network, weights, data, about["network"]["rows"], report)
+        self.predictor = predictor_of(folder, about, module, data, None if preparation is None else scores.report)
         self._data = data
 
     def rows(self, raw: Any) -> Any:
@@ -100,6 +96,29 @@ class NetworkModel(Model):
         return made
 
 
+def predictor_of(
+    folder: Path, about: Mapping[str, Any], module: ModuleType, data: TaskData | TextTask, report: Report | None
+) -> Predictor:
+    """The network of a saved recipe with its weights.
+
+    Args:
+        folder: with the weights.
+        about: ``model.json``.
+        module: the objective's, which builds the network.
+        data: what the network does.
+        report: see ``Predictor``.
+
+    Raises:
+        UserError: weights are missing or do not fit.
+    """
+    shapes, made = shapes_of(about), about["preprocessing"]
+    knobs = {"data": made.get("data"), "split_seed": made.get("split_seed", 0), "seed": 0, **about["recipe"]}
+    kind = torch.int64 if shapes.symbols else torch.float32
+    network = network_of(module, knobs, shapes, torch.zeros((2, *shapes.inputs), dtype=kind), {})
+    weights = network.row(weights_of(folder / "weights.safetensors"))
+    return Predictor(network, weights, data, about["network"]["rows"], report)
+
+
 def weights_of(path: Path) -> dict[str, Tensor]:
     """Tensors of a safetensors file, by name.
 
@@ -124,5 +143,7 @@ def _schema(about: Mapping[str, Any], preparation: Preparation | None) -> Schema
     return Schema(about["task"], "target", tuple(about["labels"] or numbers))
 
 
-def _shapes(network: Mapping[str, Any]) -> Shapes:
+def shapes_of(about: Mapping[str, Any]) -> Shapes:
+    """What a saved network was bound to."""
+    network = about["network"]
     return Shapes(tuple(network["inputs"]), tuple(network["outputs"]), network["symbols"], network["documents"])

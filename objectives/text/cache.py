@@ -24,7 +24,7 @@ from typing import Any
 from hpo.objectives.data.texts import FOLDER
 from hpo.search.terms.errors import DISK_FAILS, DataError, OutputError
 
-VERSION = 1
+VERSION = 2
 """Of what is written; another one makes everything again."""
 
 _HEADER = "header.json"

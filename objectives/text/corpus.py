@@ -175,26 +175,29 @@ def _hashes(documents: Index, aside: Path) -> dict[str, Any]:
     return {}
 
 
-def documents_of(spec: Any, path: Path) -> list[bytes]:
-    """Documents of another file, read as those of a corpus are.
+def how_read(spec: Any) -> dict[str, str]:
+    """How documents are found in the files of a corpus, as far as its specification says: ``documents``, ``field``."""
+    options = spec["text"] if isinstance(spec, Mapping) and "text" in spec else {}
+    return {name: options[name] for name in ("documents", "field") if options.get(name) is not None}
+
+
+def documents_of(how: Mapping[str, str], path: Path) -> Iterator[str]:
+    """Documents of another file, read as those of a corpus are, one in memory at a time.
 
     Args:
-        spec: of the corpus.
+        how: as ``how_read`` gives it of the corpus.
         path: the file: plain, gzipped or JSON Lines.
 
     Raises:
         DataError: it is no text, or lacks the field.
     """
-    options = spec["text"] if isinstance(spec, Mapping) and "text" in spec else {}
-    kept = {name: options[name] for name in ("documents", "field") if options.get(name) is not None}
-    if not texts.is_json_lines(path):
-        kept.pop("field", None)
+    kept = {name: value for name, value in how.items() if name != "field" or texts.is_json_lines(path)}
     found = texts.texts({"text": {**kept, "path": str(path)}})
     name, documents = index(found, texts.file_digests(found.paths))
     count = len(documents.starts)
     whole = Corpus(found.name, "", name, (), {"train": sum(path.stat().st_size for path in documents.paths)}, {},
                    documents, np.zeros(count, np.int8))  # fmt: skip
-    return [text.encode() for text in whole.texts("train")]
+    return whole.texts("train")
 
 
 def _along_the_text(name: str, documents: Index, validation: float, test: float) -> tuple[Index, NDArray[np.int8]]:

@@ -30,6 +30,9 @@ MOST_CHARACTERS = 65_000
 TRAINED_ON = 64 << 20
 """Bytes of text that pairs are counted in at most: more changes no merge that matters, and takes minutes."""
 
+FILE = "tokenizer.json"
+"""What an encoder is saved in, as plain JSON: characters, or vocabulary and merges."""
+
 _PIECE = 1 << 16
 _UNKNOWN = 4
 
@@ -55,6 +58,9 @@ class Encoder(Protocol):
     def encode(self, texts: Sequence[bytes]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Symbols of some texts in one row, without separators, and how many each text has."""
 
+    def written(self) -> str | None:
+        """JSON text from which ``loaded`` makes the same encoder; None where its name says all."""
+
 
 class Bytes:
     """A byte is its own symbol; 254 and 255 never occur in UTF-8 and are separator and mask."""
@@ -66,6 +72,9 @@ class Bytes:
     def encode(self, texts: Sequence[bytes]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """See ``Encoder``."""
         return np.frombuffer(b"".join(texts), np.uint8), np.array([len(text) for text in texts], np.int64)
+
+    def written(self) -> None:
+        """See ``Encoder``."""
 
 
 class Characters:
@@ -84,10 +93,11 @@ class Characters:
             self._table[low:high] = len(kinds) + count
         self._table[kinds] = np.arange(len(kinds), dtype=np.uint16)
         self.unknown = range(len(kinds), len(kinds) + _UNKNOWN)
+        self._kinds = kinds
 
-    @staticmethod
-    def fitted(corpus: Corpus) -> tuple[NDArray[np.uint32], list[str]]:
-        """Code points of the training part in order, of the most frequent characters where there are too many."""
+    @classmethod
+    def fitted(cls, corpus: Corpus) -> tuple[Characters, list[str]]:
+        """For the characters of the training part, the most frequent ones where there are too many; and notes."""
         counts = np.zeros(0x110000, np.int64)
         for batch, _ in corpus.batches("train"):
             counts += np.bincount(code_points(b"".join(batch)), minlength=len(counts))
@@ -95,7 +105,11 @@ class Characters:
         kinds = np.argsort(-counts, kind="stable")[: min(MOST_CHARACTERS, there)]
         rare = there - len(kinds)
         notes = [f"{rare:,} of {there:,} kinds of characters are rare and have no symbol of their own"] if rare else []
-        return np.sort(kinds).astype(np.uint32), notes
+        return cls(np.sort(kinds).astype(np.uint32)), notes
+
+    def written(self) -> str:
+        """See ``Encoder``."""
+        return json.dumps({"characters": "".join(map(chr, self._kinds.tolist()))}, ensure_ascii=False) + "\n"
 
     def encode(self, texts: Sequence[bytes]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """See ``Encoder``."""
@@ -115,7 +129,7 @@ class Pairs:
     """Byte-level byte pair encoding (Sennrich et al. 2016; Radford et al. 2019), by the package ``tokenizers``."""
 
     def __init__(self, model: str) -> None:
-        """Take the tokenizer as JSON."""
+        """Take the tokenizer as JSON, as the package writes it."""
         self._model = model
         self._tokenizer: Any = None
         vocabulary = json.loads(model)["model"]["vocab"]
@@ -125,9 +139,9 @@ class Pairs:
             spelled[number] = bytes(letters[letter] for letter in token)
         self.symbols = Symbols(spelled, np.array([len(text) for text in spelled], np.int64))
 
-    @staticmethod
-    def fitted(corpus: Corpus, vocabulary: int) -> tuple[str, list[str]]:
-        """Model as JSON and notes, from the training part.
+    @classmethod
+    def fitted(cls, corpus: Corpus, vocabulary: int) -> tuple[Pairs, list[str]]:
+        """For the training part; and notes.
 
         Args:
             corpus: the text.
@@ -153,7 +167,11 @@ class Pairs:
             notes.append(f"the pairs of bpe are counted in {share:.1%} of the training text, spread over all of it")
         if found < vocabulary:
             notes.append(f"bpe finds {found} symbols in the training text, not {vocabulary}: every word is one already")
-        return tokenizer.to_str(), notes
+        return cls(tokenizer.to_str()), notes
+
+    def written(self) -> str:
+        """See ``Encoder``; ``tokenizers.Tokenizer.from_file`` reads it too."""
+        return self._model
 
     def encode(self, texts: Sequence[bytes]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """See ``Encoder``."""
@@ -238,22 +256,33 @@ def _parallel() -> Iterator[None]:
 
 
 def loaded(tokenizer: str, folder: Path) -> Encoder:
-    """The encoder whose parts lie in a folder."""
+    """The encoder that was saved in a folder.
+
+    Raises:
+        OSError: its file cannot be read.
+        ValueError, KeyError, TypeError: the file describes no such encoder.
+    """
     if tokenizer == "bytes":
         return Bytes()
+    text = (folder / FILE).read_text(encoding="utf-8")
     if tokenizer == "char":
-        return Characters(np.fromfile(folder / "kinds.u32", np.uint32))
-    return Pairs((folder / "bpe.json").read_text(encoding="utf-8"))
+        return Characters(code_points(json.loads(text)["characters"].encode()).astype(np.uint32))
+    return Pairs(text)
 
 
-def fit(tokenizer: str, corpus: Corpus, vocabulary: int, folder: Path) -> list[str]:
-    """Fit an encoder to the training part, write its parts into a folder, and return notes."""
+def save(encoder: Encoder, folder: Path) -> list[Path]:
+    """Write what ``loaded`` needs; gives the files."""
+    text = encoder.written()
+    if text is None:
+        return []
+    (folder / FILE).write_text(text, encoding="utf-8")
+    return [folder / FILE]
+
+
+def fitted(tokenizer: str, corpus: Corpus, vocabulary: int) -> tuple[Encoder, list[str]]:
+    """Fit an encoder to the training part; gives notes too."""
     if tokenizer == "char":
-        kinds, notes = Characters.fitted(corpus)
-        kinds.tofile(folder / "kinds.u32")
-        return notes
+        return Characters.fitted(corpus)
     if tokenizer == "bpe":
-        model, notes = Pairs.fitted(corpus, vocabulary)
-        (folder / "bpe.json").write_text(model, encoding="utf-8")
-        return notes
-    return []
+        return Pairs.fitted(corpus, vocabulary)
+    return Bytes(), []

@@ -10,6 +10,7 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -102,37 +103,57 @@ Block = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def _documents(path: Path, flat: Path, found: Texts, progress: cache.Progress) -> Iterator[Block]:
     """Starts and ends of a file's documents, in order, in blocks."""
-    try:
-        with _opened(path) as file:
-            if is_json_lines(path):
-                yield from _json_lines(path, file, flat, found.field, progress)
-                return
-            kinds: dict[str, type[_Finder]] = {"file": _Whole, "line": _LineByLine, "blank": _Between}
-            finder = kinds[found.documents]()
-            check, out = Checked(path), None
-            if path.suffix.lower() == ".gz":
-                out = flat.open("wb")
-            try:
-                while chunk := file.read(CHUNK):
-                    check.add(chunk)
-                    if out is not None:
-                        out.write(chunk)
-                    yield finder.add(chunk)
-                    progress.add(len(chunk))
-            finally:
+    if is_json_lines(path):
+        yield from _json_lines(path, flat, found.field, progress)
+        return
+    with _opened(path) as file:
+        kinds: dict[str, type[_Finder]] = {"file": _Whole, "line": _LineByLine, "blank": _Between}
+        finder = kinds[found.documents]()
+        check, out = Checked(path), None
+        if path.suffix.lower() == ".gz":
+            out = flat.open("wb")
+        try:
+            while chunk := file.read(CHUNK):
+                check.add(chunk)
                 if out is not None:
-                    out.close()
-            check.end()
-            yield finder.end()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path} is damaged or cut off ({error}): copy or download it again") from None
+                    out.write(chunk)
+                yield finder.add(chunk)
+                progress.add(len(chunk))
+        finally:
+            if out is not None:
+                out.close()
+        check.end()
+        yield finder.end()
 
 
-def _opened(path: Path) -> IO[bytes]:
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked where it is gzipped.
+
+    Raises:
+        DataError: it cannot be read, or is damaged.
+    """
     try:
-        return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+        file: Any = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115  closed below
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    with file:
+        try:
+            yield file
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path} is damaged or cut off ({error}): copy or download it again") from None
+
+
+def json_documents(path: Path, field: str) -> Iterator[tuple[int, bytes, bytes]]:
+    """Number from 1, text in UTF-8 and all of each line of a file of JSON Lines; a blank line has an empty text.
+
+    Raises:
+        DataError: a line is no JSON object or lacks the field, or the file cannot be read.
+    """
+    with _opened(path) as file:
+        for number, line in enumerate(file, 1):
+            line = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            yield number, json_text(path, number, line, field), line
 
 
 class _Finder(Protocol):
@@ -232,13 +253,12 @@ class _Between:
         return starts[filled & ~before], previous[~filled & before]
 
 
-def _json_lines(path: Path, file: IO[bytes], flat: Path, field: str, progress: cache.Progress) -> Iterator[Block]:
+def _json_lines(path: Path, flat: Path, field: str, progress: cache.Progress) -> Iterator[Block]:
     """Write out the text of each line; each is a document."""
     starts, ends, size = list[int](), list[int](), 0
     with flat.open("wb") as out:
-        for number, line in enumerate(file, 1):
+        for _, text, line in json_documents(path, field):
             progress.add(len(line))
-            text = json_text(path, number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line, field)
             if not text.isspace() and text:
                 out.write(text)
                 starts.append(size)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hpo.objectives.text.mixing import mixed, uniform
 from hpo.objectives.text.packing import NOTHING
-from hpo.objectives.text.tokenizers import Tokenized
+from hpo.objectives.text.tokenizers import Tokenizer
 
 Unit = Literal["token", "word"]
 
@@ -27,14 +27,14 @@ def mask(
     keys: NDArray[np.uint64],
     rate: float,
     unit: Unit,
-    tokenized: Tokenized,
+    tokenizer: Tokenizer,
     symbol_share: float = 0.8,
     random_share: float = 0.1,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Hide tokens of each row, and ask for them (Devlin et al., "BERT", 2019).
 
     Separators and padding are never hidden. With unit ``token`` exactly max(1, round(rate * tokens)) of a row's
-    tokens are (half to even); with unit ``word`` whole words (``Tokenized.word_starts``) are, at least one, in random
+    tokens are (half to even); with unit ``word`` whole words (``Tokenizer.word_starts``) are, at least one, in random
     order as long as their number comes nearer to that. A row without a token has nothing to hide.
 
     Args:
@@ -43,18 +43,18 @@ def mask(
         keys: [m] 64 bits that decide everything random in each row.
         rate: share of the tokens to hide, in (0, 1].
         unit: what is hidden or left as a whole.
-        tokenized: which ids are what.
+        tokenizer: which ids are what.
         symbol_share: of the hidden tokens replaced by the mask, in [0, 1].
         random_share: replaced by any symbol, with the same probability each; the rest stays as it is.
 
     Returns:
         inputs with what is hidden, and targets [m, context] with the ids that were there, -1 elsewhere.
     """
-    chosen = _chosen(inputs, documents, keys, rate, unit, tokenized)
+    chosen = _chosen(inputs, documents, keys, rate, unit, tokenizer)
     places = np.arange(inputs.shape[1])
     drawn = uniform(mixed(keys[:, None] ^ _PLACEMENT, places))
-    other = (uniform(mixed(keys[:, None] ^ _SYMBOL, places)) * tokenized.separator).astype(np.int64)
-    found = np.where(drawn < symbol_share, tokenized.mask, np.where(drawn < symbol_share + random_share, other, inputs))
+    other = (uniform(mixed(keys[:, None] ^ _SYMBOL, places)) * tokenizer.separator).astype(np.int64)
+    found = np.where(drawn < symbol_share, tokenizer.mask, np.where(drawn < symbol_share + random_share, other, inputs))
     return np.where(chosen, found, inputs), np.where(chosen, inputs, NOTHING)
 
 
@@ -64,17 +64,17 @@ def count(
     keys: NDArray[np.uint64],
     rate: float,
     unit: Unit,
-    tokenized: Tokenized,
+    tokenizer: Tokenizer,
 ) -> NDArray[np.int64]:
     """Targets [m] that ``mask`` gives in each row; with unit ``token`` nothing is drawn for it."""
     if unit == "token":
-        return _wanted(_eligible(inputs, documents, tokenized), rate)
-    found: NDArray[np.int64] = _chosen(inputs, documents, keys, rate, unit, tokenized).sum(axis=1)
+        return _wanted(_eligible(inputs, documents, tokenizer), rate)
+    found: NDArray[np.int64] = _chosen(inputs, documents, keys, rate, unit, tokenizer).sum(axis=1)
     return found
 
 
-def _eligible(inputs: NDArray[np.int64], documents: NDArray[Any] | None, tokenized: Tokenized) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = inputs < tokenized.separator
+def _eligible(inputs: NDArray[np.int64], documents: NDArray[Any] | None, tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = inputs < tokenizer.separator
     if documents is None:
         return found
     return found & (documents if documents.dtype == np.bool_ else documents >= 0)
@@ -92,15 +92,15 @@ def _chosen(
     keys: NDArray[np.uint64],
     rate: float,
     unit: Unit,
-    tokenized: Tokenized,
+    tokenizer: Tokenizer,
 ) -> NDArray[np.bool_]:
     """Which places are hidden: those whose unit has the smallest random numbers."""
-    eligible = _eligible(inputs, documents, tokenized)
+    eligible = _eligible(inputs, documents, tokenizer)
     wanted = _wanted(eligible, rate)[:, None]
     places = np.arange(inputs.shape[1])
     unit_of = np.broadcast_to(places, inputs.shape)
     if unit == "word":
-        starts = tokenized.word_starts(inputs)
+        starts = tokenizer.word_starts(inputs)
         unit_of = np.maximum.accumulate(np.where(starts, places, 0), axis=1)
     drawn = mixed(keys[:, None], unit_of)
     # a stable sort by unit, ineligible places last: the tokens of a unit stand together, in the order of the draws

@@ -44,11 +44,11 @@ class Tokens:
         return len(self.starts) - 1
 
 
-class Tokenized:
-    """A tokenizer and what it makes of a corpus.
+class Tokenizer:
+    """A fitted tokenizer, with or without the text that it was fitted to.
 
     Attributes:
-        tokenizer: ``bytes``, ``char`` or ``bpe``.
+        name: ``bytes``, ``char`` or ``bpe``.
         symbols: ids are in 0 .. symbols - 1; separator and mask are the last two.
         separator: stands before, between and behind documents.
         mask: of masked language models.
@@ -56,6 +56,87 @@ class Tokenized:
             ``bytes`` exactly: of characters there is an unknown one for each length of UTF-8.
         unspelled: [symbols] nats that tell which of the characters of its length an unknown one is, all equally likely;
             0 for symbols that say what they are.
+    """
+
+    def __init__(self, name: str, encoder: encoders.Encoder) -> None:
+        """Take the encoder of that name."""
+        self.name, self.encoder = name, encoder
+        self._spelled, self.lengths = encoder.symbols.spelled, encoder.symbols.lengths
+        self.unspelled = np.zeros(len(self._spelled))
+        for size, number in enumerate(getattr(encoder, "unknown", ()), 1):
+            known = sum(len(text) == size for text in self._spelled[: number - size + 1])
+            self.unspelled[number] = math.log(max(1, _CHARACTERS[size - 1] - known))
+        self.symbols = len(self._spelled)
+        self.separator, self.mask = self.symbols - 2, self.symbols - 1
+        spaces = [(text[:1].isspace(), text[-1:].isspace()) for text in self._spelled]
+        self._begins_blank, self._ends_blank = np.array(spaces, bool).T
+
+    @classmethod
+    def saved(cls, name: str, folder: Path) -> Tokenizer:
+        """The one that ``save`` wrote into a folder.
+
+        Raises:
+            UserError: it is missing or damaged, or there is no such tokenizer.
+        """
+        if name not in TOKENIZERS:
+            raise UserError(f"there is no tokenizer called {name!r}: {did_you_mean(str(name), TOKENIZERS)}")
+        try:
+            return cls(name, encoders.loaded(name, folder))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            raise UserError(f"{folder / encoders.FILE} cannot be read as a tokenizer: {why}") from None
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write it as plain JSON; gives the files, none where its name says all."""
+        return encoders.save(self.encoder, folder)
+
+    def encode(self, text: str) -> NDArray[Any]:
+        """Ids of a text, without separators.
+
+        Args:
+            text: any; empty gives no ids.
+        """
+        found: NDArray[Any] = self.encoder.encode([text.encode()])[0].astype(_kind(self.symbols))
+        return found
+
+    def tokens(self, documents: Sequence[str]) -> Tokens:
+        """Documents as numbers, held in memory, with a separator before, between and behind them."""
+        pieces, starts, size = list[NDArray[Any]](), [0], 0
+        for text in documents:
+            ids = self.encode(text).astype(np.int64)
+            pieces += [np.array([self.separator]), ids]
+            starts.append(starts[-1] + 1 + len(ids))
+            size += len(text.encode())
+        return Tokens(np.concatenate([*pieces, [self.separator]]), np.array(starts), size)
+
+    def decode(self, ids: ArrayLike) -> str:
+        """Text of ids; separators and masks have none, what is no UTF-8 becomes U+FFFD, as unknown characters do."""
+        spelled = self._spelled
+        return b"".join([spelled[number] for number in np.asarray(ids).ravel().tolist()]).decode("utf-8", "replace")
+
+    def word_starts(self, ids: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each token begins a word: a run of ASCII white space with what follows up to the next.
+
+        So words are the same stretches of text for every tokenizer. A token begins one if it begins with white space
+        and the token before does not end with such, or if it comes first in its row or after a separator. Separators
+        and masks begin none.
+
+        Args:
+            ids: [..., n].
+        """
+        found = np.asarray(ids)
+        starts: NDArray[np.bool_] = self._begins_blank[found]
+        starts[..., 1:] &= ~self._ends_blank[found[..., :-1]]
+        starts[..., 1:] |= found[..., :-1] == self.separator
+        starts[..., :1] = True
+        starts &= found < self.separator
+        return starts
+
+
+class Tokenized(Tokenizer):
+    """A tokenizer with what it makes of the corpus that it was fitted to.
+
+    Attributes:
         digest: twelve hex digits that name corpus, split and tokenizer.
         notes: what the user should know, the corpus' own among them.
         own_notes: without those.
@@ -63,25 +144,15 @@ class Tokenized:
         validation: tokens of the validation part.
     """
 
-    def __init__(self, corpus: Corpus, tokenizer: str, name: str, folder: Path, header: dict[str, Any]) -> None:
+    def __init__(self, corpus: Corpus, name: str, key: str, folder: Path, header: dict[str, Any]) -> None:
         """Open what ``tokenize`` has made."""
-        self.tokenizer, self._corpus, self._name = tokenizer, corpus, name
-        self._encoder = encoders.loaded(tokenizer, folder)
-        found = self._encoder.symbols
-        self._spelled, self.lengths = found.spelled, found.lengths
-        self.unspelled = np.zeros(len(found.spelled))
-        for size, number in enumerate(getattr(self._encoder, "unknown", ()), 1):
-            known = sum(len(text) == size for text in found.spelled[: number - size + 1])
-            self.unspelled[number] = math.log(max(1, _CHARACTERS[size - 1] - known))
-        self.symbols = len(found.spelled)
-        self.separator, self.mask = self.symbols - 2, self.symbols - 1
-        self.digest = name.rpartition("-")[2][:12]
+        super().__init__(name, encoders.loaded(name, folder))
+        self._corpus, self._key = corpus, key
+        self.digest = key.rpartition("-")[2][:12]
         self.own_notes: tuple[str, ...] = tuple(header["notes"])
         self.notes: tuple[str, ...] = (*corpus.notes, *self.own_notes)
         self.train = self._opened(folder, "train", header["train"])
         self.validation = self._opened(folder, "validation", header["validation"])
-        spaces = [(text[:1].isspace(), text[-1:].isspace()) for text in found.spelled]
-        self._begins_blank, self._ends_blank = np.array(spaces, bool).T
 
     def test(self, most_bytes: int = 0) -> Tokens:
         """Tokens of the test part, made when first asked for.
@@ -109,43 +180,11 @@ class Tokenized:
             return self.validation
         return self._part("validation", most_bytes)
 
-    def encode(self, text: str) -> NDArray[Any]:
-        """Ids of a text, without separators.
-
-        Args:
-            text: any; empty gives no ids.
-        """
-        found: NDArray[Any] = self._encoder.encode([text.encode()])[0].astype(_kind(self.symbols))
-        return found
-
-    def decode(self, ids: ArrayLike) -> str:
-        """Text of ids; separators and masks have none, what is no UTF-8 becomes U+FFFD, as unknown characters do."""
-        spelled = self._spelled
-        return b"".join([spelled[number] for number in np.asarray(ids).ravel().tolist()]).decode("utf-8", "replace")
-
-    def word_starts(self, ids: ArrayLike) -> NDArray[np.bool_]:
-        """Whether each token begins a word: a run of ASCII white space with what follows up to the next.
-
-        So words are the same stretches of text for every tokenizer. A token begins one if it begins with white space
-        and the token before does not end with such, or if it comes first in its row or after a separator. Separators
-        and masks begin none.
-
-        Args:
-            ids: [..., n].
-        """
-        found = np.asarray(ids)
-        starts: NDArray[np.bool_] = self._begins_blank[found]
-        starts[..., 1:] &= ~self._ends_blank[found[..., :-1]]
-        starts[..., 1:] |= found[..., :-1] == self.separator
-        starts[..., :1] = True
-        starts &= found < self.separator
-        return starts
-
     def _part(self, part: PartName, most_bytes: int) -> Tokens:
-        name = f"{self._name}-{part}-{most_bytes}"
+        name = f"{self._key}-{part}-{most_bytes}"
 
         def make(aside: Path) -> dict[str, Any]:
-            return _write(aside, part, self._corpus, self._encoder, most_bytes, self._corpus.name)
+            return _write(aside, part, self._corpus, self.encoder, most_bytes, self._corpus.name)
 
         folder, header = cache.folder(name, make)
         return self._opened(folder, part, header)
@@ -180,8 +219,8 @@ def tokenize(corpus: Corpus, tokenizer: str, vocabulary: int) -> Tokenized:
     name = f"tokens-{cache.key(*parts)}"
 
     def make(aside: Path) -> dict[str, Any]:
-        notes = encoders.fit(tokenizer, corpus, vocabulary, aside)
-        encoder = encoders.loaded(tokenizer, aside)
+        encoder, notes = encoders.fitted(tokenizer, corpus, vocabulary)
+        encoders.save(encoder, aside)
         train = _write(aside, "train", corpus, encoder, 0, corpus.name)
         validation = _write(aside, "validation", corpus, encoder, 0, "")
         if validation["unknown"]:
@@ -244,4 +283,4 @@ def _separated(
     return found, places
 
 
-__all__: Sequence[str] = ["TOKENIZERS", "Tokenized", "Tokens", "tokenize"]
+__all__: Sequence[str] = ["TOKENIZERS", "Tokenized", "Tokenizer", "Tokens", "tokenize"]

@@ -87,7 +87,7 @@ class Fitted:
         return self.predictor.scores(self.setup.data.test())
 
     def evaluate(self, rows: Any) -> dict[str, Any]:
-        """Metrics on other rows: as the data module reads them, inputs and targets, or documents of text."""
+        """Metrics on other rows: as the data module reads them, inputs and targets, or texts."""
         return self.predictor.scores(self.setup.data.given(rows))
 
     def look(self) -> str:
@@ -105,7 +105,10 @@ class Fitted:
         return Predictor(self.setup.network, self.weights, data, self.setup.rows, data.splits.report)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write ``weights.safetensors``, named as in torch.nn, and ``model.json`` with recipe and preprocessing."""
+        """Write ``weights.safetensors``, named as in torch.nn, and ``model.json`` with recipe and preprocessing.
+
+        A language model's tokenizer is written beside them.
+        """
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,4 +128,4 @@ class Fitted:
             "preprocessing": data.splits.preprocessing,
         }  # fmt: skip
         described.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")
-        return [weights, described]
+        return [weights, described, *data.save(folder)]

@@ -12,7 +12,7 @@ from torch import Tensor
 from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer.metrics import predict
 from hpo.objectives.trainer.tensors import TaskData
-from hpo.objectives.trainer.text import TextData
+from hpo.objectives.trainer.text_task import TextTask
 
 Report: TypeAlias = Callable[[NDArray[Any], NDArray[Any]], Mapping[str, Any]]
 
@@ -29,7 +29,7 @@ class Predictor:
     """
 
     def __init__(
-        self, network: Network, weights: Tensor, data: TaskData | TextData, rows: int | None, report: Report | None
+        self, network: Network, weights: Tensor, data: TaskData | TextTask, rows: int | None, report: Report | None
     ) -> None:
         """Take them."""
         self.network, self.weights, self.data, self.rows, self.report = network, weights, data, rows, report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -295,6 +296,10 @@ class Data(TaskData):
     def look(self, forward: Callable[[Tensor], Tensor], seed: int) -> str:
         """Nothing to look at."""
         return ""
+
+    def save(self, folder: Path) -> list[Path]:
+        """Nothing but weights is needed: how rows are prepared stands in the model's description."""
+        return []
 
 
 def _symbols(inputs: Sequence[Tensor]) -> int:

@@ -104,7 +104,7 @@ def main(arguments: argparse.Namespace) -> int:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
     say(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")
-    if saved and not exported.objective.text and modelfolder.opens(exported.objective):
+    if saved and modelfolder.opens(exported.objective):
         say(f"predict with it: hpo predict {shlex.quote(str(folder))} --data FILE --output predictions.csv")
     return 0
 
@@ -196,7 +196,7 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
     say(verdict(exported.curve, curve, recorded, now, alone=alone, doubtful=doubtful))
 
 
-def _evaluate(exported: RecipeFile, fitted: Any, path: Path, documents: Sequence[bytes] | None) -> dict[str, float]:
+def _evaluate(exported: RecipeFile, fitted: Any, path: Path, documents: Sequence[str] | None) -> dict[str, float]:
     if not hasattr(fitted, "evaluate"):
         raise UserError("the objective returns no model that can be evaluated on other data")
     if documents is not None:

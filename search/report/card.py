@@ -16,6 +16,14 @@ model = hpo.load("{folder}")
 model.predict(rows)         # {rows}
 ```"""
 
+_TEXT = """```python
+import hpo
+
+model = hpo.load("{folder}")
+model.score(texts)          # bits per byte, nats per token
+model.generate("Once")      # what it writes; of a masked model: model.fill("Once [MASK] a time")
+```"""
+
 
 def compose(exported: RecipeFile, recipe: Mapping[str, Any], metrics: Mapping[str, Any], folder: str) -> str:
     """Text of the card.
@@ -46,7 +54,10 @@ def compose(exported: RecipeFile, recipe: Mapping[str, Any], metrics: Mapping[st
         else "The validation part chose the recipe, so its scores flatter; no test part was measured."
     )
     parts += ["## Data", f"`{_plain(data)}`, split by the seed {exported.task.split_seed}."]
-    if objective.kind == "builtin" and not objective.text:
+    if objective.text:
+        parts += ["## Use", _TEXT.format(folder=folder)]
+        parts.append(f"Or `hpo predict {folder} --data new.txt --output scores.csv`, a row for each document.")
+    elif objective.kind == "builtin":
         used = "a frame with the columns it was trained on, or an array"
         parts += ["## Use", _CODE.format(folder=folder, rows=used)]
         parts.append(f"Or `hpo predict {folder} --data new.csv --output predictions.csv`.")

@@ -4,6 +4,7 @@
 
     model.json             what the model is: recipe, architecture, preparation, classes
     weights.safetensors    or model.skops: what it has learned
+    tokenizer.json         of a language model: characters, or vocabulary and merges
     metrics.json           its curve and its scores
     README.md              the model card
     objective.py           of a model that the user's own code builds: that code
@@ -33,7 +34,7 @@ from hpo.search.terms.job import Task
 
 MANIFEST = "manifest.json"
 CODE = "objective.py"
-_OURS = ("model.json", "weights.safetensors", "model.skops", CODE)
+_OURS = ("model.json", "weights.safetensors", "tokenizer.json", "model.skops", CODE)
 """What a model is opened from."""
 FORMAT = 1
 """Of the folder; raised when older versions of the suite cannot read what is written."""
@@ -75,8 +76,8 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
         trust: run the code that builds the model, whoever wrote it.
 
     Returns:
-        A model with ``predict``, ``predict_proba`` and ``evaluate``; what the objective's own ``load`` gives, where it
-        trains by itself.
+        A model with ``predict``, ``predict_proba`` and ``evaluate``; of text with ``score``, and ``generate`` or
+        ``fill``; what the objective's own ``load`` gives, where it trains by itself.
 
     Raises:
         UserError: it is no such folder, was changed, lacks a file, is of another version, or needs code that the user

@@ -42,11 +42,11 @@ def notes(spec: Any, split_seed: int) -> tuple[str, ...]:
     return open_corpus(spec, split_seed).notes
 
 
-def documents_of(spec: Any, path: Path) -> list[bytes]:
+def documents_of(spec: Any, path: Path) -> list[str]:
     """Documents of another file, read as those of a corpus are; see ``objectives.text.corpus``."""
     from hpo.objectives.text import corpus
 
-    return corpus.documents_of(spec, path)
+    return list(corpus.documents_of(corpus.how_read(spec), path))
 
 
 def read(options: Mapping[str, Any]) -> Source:

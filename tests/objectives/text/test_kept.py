@@ -44,7 +44,7 @@ def test_tokens_are_made_once_and_read_from_then_on(made: Tokenized, monkeypatch
     made.test()
     made.scored(100)
     monkeypatch.setattr(cache, "_make", None)
-    again = tokenize(lines(), made.tokenizer, 300)
+    again = tokenize(lines(), made.name, 300)
     assert np.array_equal(again.train.ids, made.train.ids)
     assert np.array_equal(again.test().ids, made.test().ids)
     assert np.array_equal(again.scored(100).ids, made.scored(100).ids)
@@ -66,7 +66,7 @@ def damage(path: Path, how: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "how"),
-    [(name, how) for name in ("train.ids", "validation.starts", "bpe.json", "header.json") for how in
+    [(name, how) for name in ("train.ids", "validation.starts", "tokenizer.json", "header.json") for how in
      ("missing", "longer", "shorter", "changed")],
 )  # fmt: skip
 def test_damaged_files_are_noticed_and_made_again(name: str, how: str) -> None:
