@@ -17,9 +17,10 @@ from hpo.objectives.data.schema import Schema
 from hpo.objectives.models.base import Model
 from hpo.objectives.trainer.predictor import Predictor, Report
 from hpo.objectives.trainer.problem import Shapes, network_of
+from hpo.objectives.trainer.start import weights_of
 from hpo.objectives.trainer.tensors import TaskData, as_tensor
 from hpo.objectives.trainer.text_task import TextTask
-from hpo.search.terms.errors import Advice, DataError, UserError
+from hpo.search.terms.errors import Advice, DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,21 +118,6 @@ def predictor_of(
     network = network_of(module, knobs, shapes, torch.zeros((2, *shapes.inputs), dtype=kind), {})
     weights = network.row(weights_of(folder / "weights.safetensors"))
     return Predictor(network, weights, data, about["network"]["rows"], report)
-
-
-def weights_of(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors file, by name.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be read as weights: {error}") from None
 
 
 def _schema(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:

@@ -354,9 +354,16 @@ class Stack(Network):
         self.key = (self.model, inputs, documents)
         self.parametrization = model.parametrization
         self.parameters = tuple(named[i] for i in self._ranked)
+        self.order = tuple(parameter.name for parameter in named)
+        self.head = tuple(name for name in self.order if name.startswith(f"{self._last(shape)}."))
         dropouts = self.model.dropouts(shape)
         self.sites = tuple(shape for shape, _ in dropouts)
         self.rates = tuple(rate for _, rate in dropouts)
+
+    def _last(self, shape: Shape) -> int:
+        """Place of the layer that gives the outputs: the last that has weights or changes the shape."""
+        before = [(at, layer, own) for at, (layer, own) in enumerate(self.model._along(shape))]
+        return next((at for at, layer, own in reversed(before) if layer.parameters(own) or layer.shape(own) != own), 0)
 
     def initial(self, seed: int) -> list[Tensor]:
         """Draw from one generator."""

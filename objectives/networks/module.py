@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from hpo.objectives.networks.depth import last_unit
 from hpo.objectives.networks.network import Network, Parameter, Shape
 from hpo.search.terms.errors import UserError
 
@@ -47,6 +48,7 @@ class ModuleNetwork(Network):
         matrices = {name for name, value in trained.items() if value.dim() >= 2 and id(value) not in tables}
         ranked = sorted(trained, key=lambda name: name not in matrices)
         self.parameters = tuple(Parameter(name, tuple(trained[name].shape), name in matrices) for name in ranked)
+        self.order, self.head = tuple(trained), last_unit(tuple(trained), self.parameters)
         self._first = [trained[name].detach().clone() for name in ranked]
         own = fingerprint(module)
         self.key = own
@@ -65,6 +67,17 @@ class ModuleNetwork(Network):
         """The weights that ``build`` gave the module, which was seeded before; its buffers are set back too."""
         self.restore(self._began)
         return [value.clone() for value in self._first]
+
+    def take(self, state: Mapping[str, Tensor]) -> dict[str, list[int]]:
+        """See ``Network``; buffers and frozen parameters are taken over too."""
+        for name, value in self._untrained().items():
+            if name in state and state[name].shape == value.shape:
+                self._began[name] = state[name].to(value)
+        return super().take(state)
+
+    def names(self) -> frozenset[str]:
+        """See ``Network``; with buffers."""
+        return frozenset(self.module.state_dict())
 
     def mode(self, training: bool) -> None:
         """Switch layers that behave differently in training."""

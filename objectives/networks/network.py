@@ -11,6 +11,7 @@ import abc
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -64,6 +65,9 @@ class Network(abc.ABC):
         alone: why lanes of this network cannot share kernels; empty when they can.
         ragged: whether a micro-batch must hold real samples only, because samples influence one another.
         held: bytes that this object itself keeps in memory.
+        order: names of the parameters from the input to the output.
+        head: those of the layer that gives the outputs; none where it has no weights of its own.
+        started: what of given weights it began with, in words; empty where all is as given, or nothing was.
         parametrization: ``mup`` where its rates are meant for optimizers that step by normalized gradients.
     """
 
@@ -74,6 +78,10 @@ class Network(abc.ABC):
     alone: str = ""
     ragged: bool = False
     held: int = 0
+    order: tuple[str, ...]
+    head: tuple[str, ...] = ()
+    started: str = ""
+    _given: Mapping[str, Tensor] = MappingProxyType({})
     parametrization: str = "standard"
 
     def mode(self, training: bool) -> None:  # noqa: B027  most networks are told by the masks alone
@@ -82,6 +90,32 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def initial(self, seed: int) -> list[Tensor]:
         """Fresh weights of one lane, in the order of ``parameters``."""
+
+    def begin(self, seed: int) -> list[Tensor]:
+        """Weights that training begins with: those taken over, and fresh ones for the rest."""
+        drawn = zip(self.parameters, self.initial(seed), strict=True)
+        return [self._given.get(parameter.name, value) for parameter, value in drawn]
+
+    def take(self, state: Mapping[str, Tensor]) -> dict[str, list[int]]:
+        """Begin with the weights of a ``state_dict`` that have a name and shape of this network's.
+
+        Returns:
+            Names and shapes, as torch.nn has them, of the parameters for which it holds none.
+        """
+        given, fresh = {}, {}
+        for parameter in self.parameters:
+            shape = parameter.shape[::-1] if parameter.transposed else parameter.shape
+            value = state.get(parameter.name)
+            if value is None or tuple(value.shape) != shape:
+                fresh[parameter.name] = list(shape)
+            else:
+                given[parameter.name] = (value.t() if parameter.transposed else value).float().contiguous()
+        self._given = given
+        return fresh
+
+    def names(self) -> frozenset[str]:
+        """Names of all tensors of a ``state_dict``."""
+        return frozenset(parameter.name for parameter in self.parameters)
 
     @abc.abstractmethod
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:

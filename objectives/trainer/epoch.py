@@ -133,7 +133,7 @@ class Epoch:
         """One lane's optimizer step on its own rows, as a function of the rate."""
         lane, gradient = self._lanes[at], self._gradient[at]
         rows = {**lane.rows, "gradient": gradient, "count": self._done[at]}
-        step = optimizers.bind(rows, lane.setup.recipe, self._network.parameters)
+        step = optimizers.bind(rows, lane.setup.recipe, lane.setup.network.parameters)
         return self._penalties.around(at, step, lane.rows["weights"], gradient)
 
     @torch.no_grad()

@@ -66,7 +66,7 @@ class Lane:
         self.plan = self.setup.plan()
         self.place = Place()
         self.batch, self.micro = self.setup.cut(self.window)
-        weights = [value.reshape(-1).to(device) for value in network.initial(derive_seed(recipe.seed, "weights"))]
+        weights = [value.reshape(-1).to(device) for value in network.begin(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
         kept = [*optimizers.memory(recipe)]
         kept += ["average"] if recipe.average != "none" else []

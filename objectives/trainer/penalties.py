@@ -45,8 +45,8 @@ class Penalties:
         self._clips = _table(np.where(steps, clips, np.inf), np.inf, data.device)
         self._l2 = _table(np.where(steps, np.where(decoupled, 0.0, decays), 0.0), 0.0, data.device)
         shrinks = [
-            (place, _table(1 - rates * share * np.where(decoupled, decays - self._own, 0.0), 1.0, data.device))
-            for place, share in stretches.decays(lanes[0].setup.network.parameters)
+            (place, _table(1 - rates * shares * np.where(decoupled, decays - self._own, 0.0), 1.0, data.device))
+            for place, shares in stretches.together([stretches.decays(own.setup.network.parameters) for own in lanes])
         ]
         self._shrinks = [(place, table) for place, table in shrinks if table is not None]
         self._decayed = [place for place, _ in shrinks]

@@ -6,6 +6,8 @@ import dataclasses
 import inspect
 import typing
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -16,9 +18,11 @@ from hpo.objectives.networks.layers import Sequential, Stack
 from hpo.objectives.networks.module import ModuleNetwork
 from hpo.objectives.networks.network import Network, Shape
 from hpo.objectives.trainer import memory
+from hpo.objectives.trainer.fine_tuning import tuned
 from hpo.objectives.trainer.heap import keep_freed_memory
 from hpo.objectives.trainer.ranks import Ranks
 from hpo.objectives.trainer.setup import Setup
+from hpo.objectives.trainer.start import start, weights_of
 from hpo.objectives.trainer.tensors import Data, Splits
 from hpo.objectives.trainer.training_recipe import MUP_OPTIMIZERS, TrainingRecipe
 from hpo.search.terms.errors import UserError
@@ -82,7 +86,7 @@ class Problem:
         data = self._load(filled)
         _fits(recipe, data)
         recipe = recipe.on_text(data.context) if data.context else recipe
-        network = self._network(filled, data)
+        network = self._network(filled, data, recipe)
         _suits(recipe, network)
         setup = Setup(recipe, network, data, getattr(self._module, "loss", None), dict(knobs), self.ranks)
         if recipe.batch_size != "auto":
@@ -102,7 +106,7 @@ class Problem:
         key = (setup.network.key, setup.key, any(setup.network.rates), recipe)
         if key not in self._capacities:
             limit = self._task.memory_limit or memory.default_limit(self.device)
-            spare = dataclasses.replace(setup, network=self._network(filled, setup.data), ranks=Ranks())
+            spare = dataclasses.replace(setup, network=self._network(filled, setup.data, setup.recipe), ranks=Ranks())
             self._capacities[key] = memory.largest(spare, limit)
         return self._capacities[key]
 
@@ -117,9 +121,18 @@ class Problem:
         self._data = [*self._data[1 - _LOADED :], (read, ready)]
         return self._data[-1][1]
 
-    def _network(self, filled: Mapping[str, Any], data: Data) -> Network:
+    def _network(self, filled: Mapping[str, Any], data: Data, recipe: TrainingRecipe) -> Network:
         shapes = Shapes(data.shape, data.output_shape, data.symbols, data.documents)
-        return network_of(self._module, filled, shapes, data.sample, self._alone)
+        network = network_of(self._module, filled, shapes, data.sample, self._alone)
+        if self._task.start_from is not None:
+            start(network, self._start, Path(self._task.start_from))
+        return tuned(network, recipe)
+
+    @cached_property
+    def _start(self) -> Mapping[str, Tensor]:
+        """Weights that trials start from."""
+        assert self._task.start_from is not None
+        return weights_of(Path(self._task.start_from))
 
     def _check(self, knobs: Mapping[str, Any]) -> None:
         taken, open_ended = set(TrainingRecipe.names()), False

@@ -43,7 +43,7 @@ class Setup:
     @property
     def notes(self) -> list[str]:
         """What the user should know about how this trial is trained."""
-        found = []
+        found = [self.network.started] if self.network.started else []
         if self.network.alone:
             found.append(f"lanes are trained one by one: {self.network.alone}")
         if self.network.ragged and self.recipe.first_batch > self.cut(self.recipe.first_batch)[0]:

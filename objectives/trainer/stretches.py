@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hpo.objectives.networks.network import Parameter
 from hpo.objectives.trainer import muon
@@ -32,6 +36,19 @@ def decays(parameters: Sequence[Parameter], recipe: TrainingRecipe | None = None
             rate = parameter.rate * (1.0 if by_muon else parameter.entry_rate)
             found.append((place, (1.0 if by_muon else share) * (1.0 if parameter.steady_decay else rate)))
     return _joined(found)
+
+
+def together(lanes: Sequence[Stretches]) -> list[tuple[slice, NDArray[np.float64]]]:
+    """Stretches of several rows that cover the same places, cut where any of them is: the shares [lanes] of each."""
+    if all(own == lanes[0] for own in lanes):
+        return [(place, np.full(len(lanes), share)) for place, share in lanes[0]]
+    marks = sorted({mark for own in lanes for place, _ in own for mark in (place.start, place.stop)})
+    found = []
+    for low, high in pairwise(marks):
+        shares = [share for own in lanes for place, share in own if place.start <= low and high <= place.stop]
+        if shares:
+            found.append((slice(low, high), np.array(shares)))
+    return found
 
 
 def _under(recipe: TrainingRecipe | None, parameters: Sequence[Parameter]) -> tuple[float, set[int]]:

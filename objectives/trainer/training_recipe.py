@@ -139,6 +139,25 @@ class TrainingRecipe:
     precision: Literal["float32", "bfloat16"] = "float32"
     """Number format of multiplications in the forward and backward pass; weights stay float32. [*own cohort*]"""
 
+    # --- what is trained, and how fast: for models that start from trained weights -----------------------------------
+    freeze: Annotated[int, AT_LEAST_0] = 0
+    """First blocks that keep the weights they start with; a block is a layer with matrices and what follows it, of a
+    transformer the embeddings, then each of its blocks; the head is none. [blocks; 0; *own cohort*]"""
+
+    layer_decay: Annotated[float, Range(0, 1, open_low=True)] = 1.0
+    """Factor of the learning rate for each block from the head down. [factor; 1; Howard and Ruder 2018, Clark et al.
+    2020]"""
+
+    head_rate: Annotated[float, POSITIVE] = 1.0
+    """Factor of the learning rate of the head, the last layer with weights. [factor; 1]"""
+
+    lora_rank: Annotated[int, AT_LEAST_0] = 0
+    """Rank of the products that are learnt beside the matrices, in their place; the head is trained whole. [rank; 0:
+    the matrices themselves; Hu et al. 2021; *own cohort*]"""
+
+    lora_alpha: Annotated[float, POSITIVE] = 16.0
+    """Scale of these products times their rank. [factor; Hu et al. 2021; *own cohort*]"""
+
     # --- regularization --------------------------------------------------------------------------------------------
     weight_decay: Annotated[float, AT_LEAST_0] = 0.01
     """Decay of weight matrices, never of biases, normalization gains or embedding tables: decoupled (times learning

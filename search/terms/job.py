@@ -23,6 +23,7 @@ class Task:
         memory_limit: MiB that a trial under ``batch_size: auto`` may take; None for a share of what the device has.
         processes: that train a trial together, each a part of every batch.
         places: GPUs of each worker process, as CUDA_VISIBLE_DEVICES says it; empty where it sees all of them.
+        start_from: safetensors file (absolute) with the weights that training starts from; None for fresh ones.
         silence: seconds without a point after which a command line counts as hung.
     """
 
@@ -33,6 +34,7 @@ class Task:
     device: str = "cpu"
     memory_limit: int | None = None
     processes: int = 1
+    start_from: str | None = None
     places: tuple[str, ...] = ()
     silence: float = 600.0
 

@@ -1,4 +1,4 @@
-"""A language model's folder is whole: texts cost what they cost after training, and it writes, fills in and scores files."""
+"""A language model's folder is whole: texts cost what they cost after training, and it writes and fills in."""
 
 from __future__ import annotations
 
