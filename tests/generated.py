@@ -147,5 +147,6 @@ EXTRAS: dict[str, Any] = {
     "confirm": lambda draw: draw.choice(("none", {"top": 2}, {"top": 5, "seeds": 1})),
     "storage": lambda draw: draw.choice(("s.db", "a/s.journal", "postgresql://u:p@h/d", ":memory:")),
     "device": lambda draw: draw.choice(("cpu", "auto")),
+    "start_from": lambda draw: None,
     "warm_start": lambda draw: draw.choice(("earlier", ["one", "two"])),
 }

@@ -362,6 +362,7 @@ class Stack(Network):
 
     def _last(self, shape: Shape) -> int:
         """Place of the layer that gives the outputs: the last that has weights or changes the shape."""
+        assert isinstance(self.model, Chain)
         before = [(at, layer, own) for at, (layer, own) in enumerate(self.model._along(shape))]
         return next((at for at, layer, own in reversed(before) if layer.parameters(own) or layer.shape(own) != own), 0)
 

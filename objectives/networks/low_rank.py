@@ -49,7 +49,7 @@ class LowRank(Network):
             for number, parameter in enumerate(network.parameters)
             if f"{parameter.name}.lora_first" in at
         }
-        self.key = (network.key, rank, alpha, tuple(parameter.name for parameter in own if not parameter.rate))
+        self.key = (network.key, self._scale, tuple((p.name, p.shape) for p in own if p.rate))
         self.order, self.head = network.order, network.head
         self.sites, self.rates, self.alone, self.ragged = network.sites, network.rates, network.alone, network.ragged
         self.held, self.parametrization, self.started = network.held, network.parametrization, network.started

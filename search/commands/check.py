@@ -53,6 +53,8 @@ def summary(study: Study) -> str:
         lines.append(f"  prior    {text.recipe(study.prior)}")
     if study.warm_start:
         lines.append(f"  warm     start from {without_secrets(', '.join(study.warm_start))}")
+    if study.start_from:
+        lines.append(f"  weights  start from {study.start_from}")
     budget = study.budget
     limits = [
         ("trials", budget.trials),

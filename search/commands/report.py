@@ -12,6 +12,7 @@ from pathlib import Path
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import files
 from hpo.search.report.out import say
+from hpo.search.store.names import safe_name
 from hpo.search.terms.errors import UserError
 
 
@@ -29,7 +30,7 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.report.page.html import page
 
     name = options.study_name(arguments)
-    output: Path = arguments.output or Path(f"{files.safe_name(name)}.html")
+    output: Path = arguments.output or Path(f"{safe_name(name)}.html")
     if os.path.lexists(output) and not arguments.force:
         raise UserError(f"{output} exists; choose another with --output, or replace it with --force")
     found = report.report(options.store_of(arguments), name)

@@ -20,6 +20,7 @@ from hpo.search.describe.fingerprint import imports_of, source_of
 from hpo.search.describe.objective import Objective
 from hpo.search.engine.machine import machine
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
+from hpo.search.report import modelfolder
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms import registry
 from hpo.search.terms.domain import Domain, Float, Scalar
@@ -43,6 +44,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "goals": [str(goal) for goal in study.goals],
         "fixed": dict(study.fixed),
         "data": data_digest(study.data, study.folder, objective),
+        "start_from": start_digest(study.start_from),
         "seed": study.seed,
         "space": space_plain(study.space),
         "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
@@ -81,12 +83,27 @@ def data_digest(data: Any, folder: Path, objective: Objective) -> str | None:
     return None
 
 
+def start_digest(path: str | None) -> str | None:
+    """Digest of the weights that trials start from; None where they start fresh.
+
+    Raises:
+        UserError: they are not there, or in a model's folder that is not as it was written.
+    """
+    return None if path is None else modelfolder.digest_of(Path(path))
+
+
 def compare(
     old: Mapping[str, Any], new: Mapping[str, Any], trials: Sequence[FrozenTrial]
 ) -> tuple[list[str], list[str]]:
     """What changed: first what makes old trials incomparable, then what is only worth saying."""
     breaks, notes = [], []
-    for key, word in (("objective", "objective"), ("goals", "goal"), ("data", "data"), ("seed", "seed")):
+    for key, word in (
+        ("objective", "objective"),
+        ("goals", "goal"),
+        ("data", "data"),
+        ("start_from", "start_from"),
+        ("seed", "seed"),
+    ):
         told = key != "goals" or any(trial.intermediate_values or trial.values for trial in trials)
         if old.get(key) != new.get(key) and told:  # a goal that no trial has met yet was misspelt
             breaks.append(f"{word}: {_show(old.get(key))} -> {_show(new.get(key))}")
@@ -114,6 +131,7 @@ def circumstances(task: Task, objective: Objective) -> dict[str, Any]:
         "versions": versions(),
         "source": source_of(objective),
         "data": data_digest(task.data, Path(task.folder), objective),
+        "start_from": start_digest(task.start_from),
     }
 
 

@@ -122,6 +122,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
         for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
         rehearse(study, objective)
+        defining.start_digest(study.start_from)  # weights that are damaged are told before anything is written
         require_place(study)
         watch.check()
         if fresh or study.name not in store.names():

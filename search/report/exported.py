@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from hpo.search.describe.objective import Objective, describe
-from hpo.search.report import files, text
+from hpo.search.report import text
+from hpo.search.store.names import model_folder
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import check_recipe, read_data
+from hpo.search.studyfile.start import read_start
 from hpo.search.studyfile.yaml12 import Node, parse
 from hpo.search.terms.errors import HpoError, Mistake, StudyFileError, UserError
 from hpo.search.terms.job import Task
@@ -55,7 +57,7 @@ class RecipeFile:
         >>> RecipeFile({}, Task(""), describe("mlp", Path()), "../../my study", ()).folder
         'my-study-model'
         """
-        return f"{files.safe_name(self.study)}-model"
+        return model_folder(self.study)
 
 
 def load(path: Path, pick: int = 1, *, data: Path | None = None) -> RecipeFile:
@@ -107,6 +109,7 @@ class _Reading:
         values = check_recipe(self.about, recipe, objective, self.mistakes) if objective is not None else {}
         written, edited = self._edited()
         spec = self._data(objective, folder, data)
+        start = read_start(self._at("start_from"), objective, folder, self.mistakes)
         for key in ("versions", "machine"):
             node = self._at(key)
             if node is not None and not isinstance(node.value, (dict, type(None))):
@@ -115,7 +118,7 @@ class _Reading:
             raise StudyFileError(self.mistakes)
         task = Task(
             objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"],
-            processes=known["processes"] or 1,
+            processes=known["processes"] or 1, start_from=start,
         )  # fmt: skip
         values = {"seed": 0, **values}
         about = self.about.plain()

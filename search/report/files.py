@@ -132,16 +132,6 @@ def filled(path: Path) -> Iterator[Path]:
             raise
 
 
-def safe_name(name: str) -> str:
-    """A file's name made from a study's, which names a place in the working directory and nowhere else.
-
-    >>> safe_name("../../my study"), safe_name("..")
-    ('my-study', 'hpo')
-    """
-    shown = re.sub(r"[^\w.+=,@()\[\]-]", "-", name).strip("-.")
-    return shown.encode()[:150].decode(errors="ignore") or "hpo"
-
-
 def clear(folder: Path, *, itself: bool = False) -> None:
     """Remove what killed writers have left aside in a folder; ``itself`` too, where they left nothing else in it."""
     found = False

@@ -48,7 +48,8 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[li
     """What differs, in words, and what was not recorded.
 
     Args:
-        recorded: ``machine`` and ``versions`` as mappings, ``data`` and ``source`` as digests; what is None is unknown.
+        recorded: ``machine`` and ``versions`` as mappings, ``data``, ``source`` and ``start_from`` as digests; what is
+            None is unknown.
         now: the same of this run.
 
     >>> differences({"versions": {"torch": "2.1"}, "data": "a"}, {"versions": {"torch": "2.2"}, "data": "b"})
@@ -61,7 +62,11 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[li
             unknown.append(part)
         for name in [name for name in before if before[name] != after.get(name)]:
             found.append(f"{name} {before[name]} is {after.get(name, 'not there')} now")
-    for part, word in (("data", "the data"), ("source", "the objective's source")):
+    for part, word in (
+        ("data", "the data"),
+        ("source", "the objective's source"),
+        ("start_from", "what it starts from"),
+    ):
         before, after = recorded.get(part), now.get(part)
         if after is not None and before is None:
             unknown.append(part)

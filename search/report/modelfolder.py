@@ -109,6 +109,20 @@ def task_of(folder: Path) -> Task:
     return _task(_manifest(folder), folder)
 
 
+def digest_of(weights: Path) -> str:
+    """Twelve hex digits that name a file of weights; one in a model's folder must be as it was written.
+
+    Raises:
+        UserError: it is not there, or its folder was changed.
+    """
+    if (weights.parent / MANIFEST).is_file():
+        _manifest(weights.parent)
+    try:
+        return _digest(weights)[:12]
+    except OSError as error:
+        raise UserError(f"start_from: {weights} cannot be read: {error.strerror}; {_AGAIN}") from None
+
+
 def _manifest(folder: Path) -> Mapping[str, Any]:
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; hpo train writes one")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hpo.search.terms.errors import UserError
 
 CONFIRM = " (confirm)"
@@ -68,3 +70,22 @@ def shown(name: str) -> str:
     """
     quoted = repr(name if len(name) <= 80 else name[:80] + "…")
     return quoted if quoted.isprintable() else ascii(name[:80])
+
+
+def safe_name(name: str) -> str:
+    """A file's name made from a study's, which names a place in the working directory and nowhere else.
+
+    >>> safe_name("../../my study"), safe_name("..")
+    ('my-study', 'hpo')
+    """
+    shown = re.sub(r"[^\w.+=,@()\[\]-]", "-", name).strip("-.")
+    return shown.encode()[:150].decode(errors="ignore") or "hpo"
+
+
+def model_folder(study: str) -> str:
+    """Name of the folder that ``hpo train`` writes a study's winner into unless told.
+
+    >>> model_folder("../../my study")
+    'my-study-model'
+    """
+    return f"{safe_name(study)}-model"

@@ -3,7 +3,8 @@
 Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` adds what only building tells, in another
 process. One file reads each part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective,
 knobs and data, ``space`` ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers,
-pruners and executors, ``checkpoints`` where they are kept, ``warmstart`` prior and warm start.
+pruners and executors, ``checkpoints`` where they are kept, ``warmstart`` prior and warm start,
+``start`` the weights that trials start from.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
 from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.suggested import with_suggested
+from hpo.search.studyfile.start import read_start
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
@@ -34,7 +36,7 @@ from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
 KEYS = (
-    "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
+    "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start", "start_from",
     "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device", "devices",
     "memory_limit", "storage", "checkpoints",
 )  # fmt: skip
@@ -174,7 +176,8 @@ class _Reader:
             space=knobs.space, question=question, fixed=knobs.fixed,
             budget=budget_of(limits, size if grid else min(TRIALS, size or TRIALS)), sampler=sampler,
             prior=read_prior(self._at("prior"), self._at("search"), knobs.space, knobs.fixed, self.mistakes),
-            warm_start=read_warm_start(self._at("warm_start"), name, self.mistakes), pruner=pruner,
+            warm_start=read_warm_start(self._at("warm_start"), name, self.mistakes),
+            start_from=read_start(self._at("start_from"), objective, folder, self.mistakes), pruner=pruner,
             executor=executor, workers=workers, confirm=read_confirm(self._at("confirm"), self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
             device=read_device(self._at("device"), devices, self.root, self.mistakes), devices=devices,

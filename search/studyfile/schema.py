@@ -86,6 +86,11 @@ def _properties(objectives: list[Objective]) -> Schema:
             {"anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": {"type": "string"}}]},
             "Name of an earlier study in the store whose trials count as evidence, or a list of them.",
         ),
+        "start_from": _say(
+            {"type": ["string", "null"]},
+            "Weights that every trial starts from: a study whose winner was trained, a model's folder, or a "
+            "safetensors file.",
+        ),
         "pruner": _say({"$ref": "#/$defs/pruner"}, "What stops weak trials early."),
         "executor": _say({"$ref": "#/$defs/executor"}, "What trains; chosen by the objective and workers without it."),
         "workers": _say({"type": "integer", "minimum": 1, "maximum": 4096, "default": 1}, "Worker processes."),

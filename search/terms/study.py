@@ -106,6 +106,7 @@ class Study:
         fixed: knobs with one value.
         prior: the user's guess of good values, for any of the searched knobs.
         warm_start: names of earlier studies in the store whose trials count as evidence.
+        start_from: safetensors file (absolute) with the weights that trials start from; None for fresh ones.
         data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
         checkpoints: folder (absolute) or location for checkpoints; None for beside the store.
         keeping: how often they are kept, and up to which size.
@@ -126,6 +127,7 @@ class Study:
     sampler: Plugin | None = None
     prior: Mapping[str, Scalar] = field(default_factory=dict)
     warm_start: tuple[str, ...] = ()
+    start_from: str | None = None
     pruner: Plugin | None = None
     executor: Plugin | None = None
     workers: int = 1
@@ -160,7 +162,7 @@ class Study:
         split = derive_seed(self.seed, "split")
         return Task(
             self.objective, self.data, split, str(self.folder), self.device, self.memory_limit,
-            processes=self.processes_per_trial,
+            processes=self.processes_per_trial, start_from=self.start_from,
         )  # fmt: skip
 
     def recipe(self, point: Mapping[str, Any], number: int, *path: str | int) -> dict[str, Any]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hpo.search.terms.trial import Trial
 
 _KEYS = (
-    "sampler", "prior", "warm_start", "pruner", "executor", "workers", "processes_per_trial", "confirm", "seed",
-    "device", "devices", "data", "storage", "checkpoints", "name", "goal",
+    "sampler", "prior", "warm_start", "start_from", "pruner", "executor", "workers", "processes_per_trial", "confirm",
+    "seed", "device", "devices", "data", "storage", "checkpoints", "name", "goal",
 )  # fmt: skip
 
 

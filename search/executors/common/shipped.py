@@ -38,10 +38,10 @@ _COMPARED = ("hpo-suite", "torch", "numpy", "scikit-learn", "optuna")
 
 
 def home_of(task: Task) -> str | None:
-    """The folder that is shipped: the study's, where its objective or its data lie in it; None where neither does."""
+    """The folder that is shipped: the study's, where its objective, data or weights lie in it; else None."""
     home, told = os.path.abspath(task.folder), describe(task.objective, Path(task.folder))
     if told.kind == "builtin":
-        return home if any(_inside(path, home) for path in paths_of(task.data)) else None
+        return home if any(_inside(path, home) for path in paths_of([task.data, task.start_from])) else None
     return home if told.path is None or _inside(str(told.path), home) else None
 
 
@@ -127,14 +127,20 @@ def moved(task: Task, home: str, here: str) -> Task:
     objective = task.objective
     if not objective.startswith(COMMAND) and _inside(objective, home):
         objective = _moved(objective, home, here)
-    return replace(task, objective=objective, folder=here, data=_moved_data(task.data, home, here))
+    return replace(
+        task,
+        objective=objective,
+        folder=here,
+        data=_moved_data(task.data, home, here),
+        start_from=_moved_data(task.start_from, home, here),
+    )
 
 
 def missing(task: Task) -> list[str]:
     """Paths that the task names and that are not there."""
     told = task.objective.partition(".py:")
     path = told[0] + (".py" if told[1] else "")
-    paths = [*([path] if os.path.isabs(path) else []), *paths_of(task.data)]
+    paths = [*([path] if os.path.isabs(path) else []), *paths_of([task.data, task.start_from])]
     return [path for path in paths if not os.path.exists(path)]
 
 
