@@ -117,6 +117,9 @@ def test_paths_in_the_folder_are_those_of_the_node_and_others_stay(task: Task) -
     assert shipped.home_of(inside) == task.folder
     assert shipped.home_of(Task("mlp", "iris", folder=task.folder)) is None
     assert shipped.home_of(Task("mlp", inside.data, folder=task.folder)) == task.folder
+    started = Task("mlp", "iris", folder=task.folder, start_from=f"{task.folder}/weights.safetensors")
+    assert shipped.home_of(started) == task.folder
+    assert shipped.moved(started, task.folder, "/there").start_from == "/there/weights.safetensors"
 
 
 @pytest.mark.ray
