@@ -3,11 +3,12 @@
 ::
 
     training_recipe   every knob of a training run, one typed dataclass; plan, length, schedules, growth follow from it
-    tensors, splits   the data as tensors
+    tensors, splits   the data as tensors; text and text_task those of language models
     order, noise      which samples and which dropout masks a lane sees, from its own seed
     samples, augment, feed   the samples of each tick, gathered ahead
     epoch             forward, backward, and what one step does: losses, penalties, optimizers, muon
     setup, problem    a recipe bound to an objective's model and data; memory says how large a batch may be
+    start, fine_tuning   weights to start from; what is frozen, adapted, or trained at another rate
     lane, together    a trial's state; several of them advanced by an epoch
     lanes, paused     the lanes of one process as an executor
     ranks             several processes that train the same lanes
