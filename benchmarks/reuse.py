@@ -37,10 +37,9 @@ IMAGES, CHOSEN_BY = 200, 200
 CNN: dict[str, Any] = {"channels": 8, "depth": 2, "batch_size": 32}
 SOURCE_EPOCHS, EPOCHS = 3, 15
 GPT: dict[str, Any] = {
-    "depth": 2, "width": 64, "heads": 4, "context": 32, "batch_size": 16, "score_bytes": 8192, "eval_every": 20,
+    "depth": 2, "width": 32, "heads": 2, "context": 32, "batch_size": 8, "score_bytes": 4096, "eval_every": 20,
 }  # fmt: skip
-SOURCE_STEPS, STEPS = 1000, 160
-
+SOURCE_STEPS, STEPS = 800, 120
 RATES = (3e-3, 1e-2)
 
 FORMS: dict[str, dict[str, Any]] = {

@@ -215,7 +215,7 @@ def test_what_is_counted_on_small_micro_batches_holds_for_large_ones(optimizer: 
 
 
 def fresh(trial: Setup) -> Setup:
-    return dataclasses.replace(trial, network=PROBLEM._network({**trial.knobs, "seed": 0}, trial.data))
+    return dataclasses.replace(trial, network=PROBLEM._network({**trial.knobs, "seed": 0}, trial.data, trial.recipe))
 
 
 def test_the_counted_bytes_are_those_that_the_allocator_gives() -> None:
