@@ -154,7 +154,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         found = {"images": images, "text": text}[chosen.part](chosen, Path(folder))
-    print(markdown([{name: value for name, value in row.items() if name != "by step"} for row in found]))
+    print(markdown([{name: value for name, value in row.items() if name not in ("by step", "rates")} for row in found]))
     if chosen.output:
         known = json.loads(chosen.output.read_text()) if chosen.output.exists() else {}
         versions = {package: metadata.version(package) for package in ("hpo-suite", "torch", "numpy")}
