@@ -13,11 +13,14 @@ from typing import Any
 
 from hpo.objectives.models.base import Model, TextModel
 from hpo.objectives.models.explain import explain, held_out, rows_with_targets
+from hpo.objectives.models.onnx import to_onnx
 from hpo.objectives.models.predictions import Predictions
 from hpo.objectives.models.texts import TextScores
 from hpo.search.terms.errors import DataError, UserError
 
-__all__ = ["Model", "Predictions", "TextModel", "explain", "held_out", "opened", "predictions", "rows_with_targets"]
+__all__ = [
+    "Model", "Predictions", "TextModel", "explain", "held_out", "opened", "predictions", "rows_with_targets", "to_onnx",
+]  # fmt: skip
 
 
 def opened(folder: Path, module: ModuleType | None) -> Model | TextModel:

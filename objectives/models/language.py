@@ -12,20 +12,23 @@ import numpy as np
 import torch
 
 from hpo.objectives.models.base import MASK, TEMPERATURE, TextModel
-from hpo.objectives.models.network import predictor_of
+from hpo.objectives.models.network import Built, schema_of
 from hpo.objectives.text.tokenizers import Tokenizer
 from hpo.objectives.trainer.text_task import TextTask
 from hpo.objectives.trainer.writing import continued
 from hpo.search.terms.errors import UserError
 
 
-class LanguageModel(TextModel):
-    """See ``TextModel``.
+class LanguageModel(Built, TextModel):
+    """See ``TextModel`` and ``Built``.
 
     Attributes:
         tokenizer: between text and symbols.
         context: tokens that it sees at a time.
+        schema: its classes are the symbols.
     """
+
+    preparation = None
 
     def __init__(self, folder: Path, about: Mapping[str, Any], module: ModuleType) -> None:
         """Build the network of the recipe and give it its weights.
@@ -46,7 +49,8 @@ class LanguageModel(TextModel):
             self.tokenizer, self.context, torch.device("cpu"), documents=about["network"]["documents"],
             masked=self.masked, split_seed=made["split_seed"],
         )  # fmt: skip
-        self._predictor = predictor_of(folder, about, module, self._task, None)
+        self.schema = schema_of(about, None)
+        self.build(folder, about, module, self._task, None)
 
     def __repr__(self) -> str:
         does = "finds out hidden tokens" if self.masked else "predicts the next token"
@@ -60,7 +64,7 @@ class LanguageModel(TextModel):
         part = self._task.given(documents)
         if not part.bytes:
             return dict.fromkeys(("loss", "accuracy", "bpb"), math.nan)
-        return self._predictor.scores(part)
+        return self.predictor.scores(part)
 
     def generate(
         self, prompt: str = "", n: int = 256, temperature: float = TEMPERATURE, top_k: int = 0, seed: int = 0
@@ -74,7 +78,7 @@ class LanguageModel(TextModel):
                 raise UserError(f"{name} must be {'at least 1' if name == 'n' else '0 or more'}, got {value}")
         begun = self.tokenizer.encode(prompt).tolist()
         drawn = continued(
-            self._predictor.forward(), self.tokenizer, begun, n, self.context, seed, numbers=self._task.documents,
+            self.predictor.forward(), self.tokenizer, begun, n, self.context, seed, numbers=self._task.documents,
             temperature=temperature, top_k=top_k,
         )  # fmt: skip
         return self.tokenizer.decode(np.array(drawn, np.int64))
@@ -88,4 +92,4 @@ class LanguageModel(TextModel):
         pieces = [self.tokenizer.encode(piece).astype(np.int64) for piece in text.split(MASK)]
         between = np.array([self.tokenizer.mask])
         ids = np.concatenate([pieces[0], *(part for piece in pieces[1:] for part in (between, piece))])
-        return self.tokenizer.decode(self._task.filled(self._predictor.forward(), ids, self._predictor.rows))
+        return self.tokenizer.decode(self._task.filled(self.predictor.forward(), ids, self.predictor.rows))

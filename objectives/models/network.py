@@ -30,12 +30,32 @@ _FAR = 3.0
 """Mean of prepared pixels, which is 0 for those trained on, from which on the user is told that something is amiss."""
 
 
-class NetworkModel(Model):
-    """See ``Model``.
+class Built:
+    """A saved network, built again.
 
     Attributes:
         predictor: the network with its weights.
+        module: the objective's, which built it.
+        knobs: the recipe that it was built and trained by.
+        shape, outputs, symbols, documents: of the network; see ``Shapes``.
     """
+
+    predictor: Predictor
+
+    def build(
+        self, folder: Path, about: Mapping[str, Any], module: ModuleType, data: TaskData | TextTask,
+        report: Report | None,
+    ) -> None:  # fmt: skip
+        """Build the network of a saved recipe and give it its weights; see ``predictor_of``."""
+        shapes = shapes_of(about)
+        self.shape, self.outputs = shapes.inputs, shapes.outputs
+        self.symbols, self.documents = shapes.symbols, shapes.documents
+        self.module, self.knobs = module, dict(about["recipe"])
+        self.predictor = predictor_of(folder, about, module, data, report)
+
+
+class NetworkModel(Built, Model):
+    """See ``Model`` and ``Built``."""
 
     def __init__(self, folder: Path, about: Mapping[str, Any], module: ModuleType) -> None:
         """Build the network of the recipe and give it its weights.
@@ -46,23 +66,31 @@ class NetworkModel(Model):
         """
         made = about["preprocessing"]
         preparation = Preparation.from_plain(made["preparation"]) if "preparation" in made else None
-        super().__init__(_schema(about, preparation), preparation)
+        super().__init__(schema_of(about, preparation), preparation)
         shapes = shapes_of(about)
-        self._shape = shapes.inputs
         number = shapes.outputs[-1] if self.schema.task == "classification" else 0
         units = about["target"]
         data = TaskData(self.schema.task, number, shapes.symbols, _CPU, units["mean"], units["deviation"])
-        self.predictor = predictor_of(folder, about, module, data, None if preparation is None else scores.report)
+        self.build(folder, about, module, data, None if preparation is None else scores.report)
         self._data = data
+
+    def prepare(self, rows: Any) -> NDArray[Any]:
+        """What the network is given for rows [n, ...] as ``predict`` takes them: float32, or int64 for symbols.
+
+        Raises:
+            DataError: columns are missing, or rows have another shape.
+        """
+        found: NDArray[Any] = self._inputs(self.rows(rows)).numpy()
+        return found
 
     def rows(self, raw: Any) -> Any:
         """See ``Model``; inputs as the objective's own data makes them, where it does."""
         if self.preparation is not None:
             return super().rows(raw)
         array = as_tensor(raw.to_numpy() if hasattr(raw, "to_numpy") else raw).numpy()
-        if array.shape[1:] != self._shape:
+        if array.shape[1:] != self.shape:
             raise DataError(
-                f"rows are of shape {list(array.shape[1:])}, but the model was trained on {list(self._shape)}"
+                f"rows are of shape {list(array.shape[1:])}, but the model was trained on {list(self.shape)}"
             )
         return array
 
@@ -120,7 +148,8 @@ def predictor_of(
     return Predictor(network, weights, data, about["network"]["rows"], report)
 
 
-def _schema(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:
+def schema_of(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:
+    """What a saved network reads and gives."""
     if preparation is not None:
         plain = about["preprocessing"]["schema"]
         return Schema.from_plain(plain, preparation.columns, preparation.features)

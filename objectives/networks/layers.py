@@ -7,13 +7,14 @@ many outputs as the data has classes or targets. Layers for images are in ``imag
 from __future__ import annotations
 
 import abc
+import copy
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from hpo.objectives.networks.initialization import Init, initialize
 from hpo.objectives.networks.network import Network, Parameter, Shape
@@ -378,3 +379,9 @@ class Stack(Network):
         if self.documents:
             inputs, numbers = inputs.unbind(2)
         return self.model.forward(ordered, inputs, Flow(None if masks is None else iter(masks), numbers))
+
+    def as_module(self, row: Tensor) -> nn.Module:
+        """See ``Network``; each row of symbols is taken as one document, so that their numbers are no input."""
+        alone = copy.copy(self)
+        alone.documents = False
+        return Network.as_module(alone, row)

@@ -127,6 +127,11 @@ class ModuleNetwork(Network):
         self.restore({name: state[name] for name in self._untrained() if name in state})
         return found
 
+    def as_module(self, row: Tensor) -> nn.Module:
+        """The module itself, which holds these weights from here on."""
+        self.module.load_state_dict(self.state_dict(row))
+        return self.module.eval()
+
     def _call(self, values: list[Tensor], inputs: Tensor, masks: list[Tensor]) -> Tensor:
         self._masks = list(masks) if masks else None
         named = {parameter.name: value for parameter, value in zip(self.parameters, values, strict=True)}

@@ -14,7 +14,7 @@ from math import prod
 from types import MappingProxyType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hpo.search.terms.errors import UserError
 
@@ -169,3 +169,18 @@ class Network(abc.ABC):
                 )
             parts.append(value.reshape(-1).float())
         return torch.cat(parts) if parts else torch.zeros(0)
+
+    def as_module(self, row: Tensor) -> nn.Module:
+        """One lane in evaluation as a module: inputs [B, ...] to outputs [B, ..., outputs], without lanes."""
+        return _OneLane(self, row)
+
+
+class _OneLane(nn.Module):
+    def __init__(self, network: Network, row: Tensor) -> None:
+        super().__init__()
+        self._network = network
+        self.values = nn.ParameterList([nn.Parameter(value, False) for value in network.views(row.unsqueeze(0))])
+        self.eval()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self._network.forward(list(self.values), inputs.unsqueeze(0), None).squeeze(0)

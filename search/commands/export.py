@@ -5,20 +5,25 @@ versions. `hpo train FILE` trains it again.
 
 With --format transformers, lightning, llama-factory, axolotl, torchtune or nanogpt the winner's recipe, or that of
 --trial N, is written for so many --devices in that tool's own keys, with a comment on everything that has none.
+
+With --onnx FILE a trained model's folder becomes a file that onnxruntime runs, held against the model before it is
+written; --int8 makes its weights whole numbers of 8 bits, and says what that costs in scores.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
-from hpo.search.report import files
+from hpo.search.report import files, modelfolder, text
 from hpo.search.report.out import data, say
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError, did_you_mean
+from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
     from hpo.search.report.study import StudyReport
@@ -46,6 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tool.add_argument(
         "--samples", type=int, metavar="N", help="training samples of the large run, where the recipe goes by epochs"
     )
+    network = parser.add_argument_group("of a trained network, given by its folder in place of the study")
+    network.add_argument("--onnx", type=Path, metavar="FILE", help="write it as an ONNX file")
+    network.add_argument("--int8", action="store_true", help="with weights of 8 bits")
+    network.add_argument("--yes", action="store_true", help="run the code that builds the model, whoever wrote it")
     parser.add_argument("--output", type=Path, metavar="FILE", help="a file instead of standard output")
     parser.add_argument("--force", action="store_true", help="replace the file if it exists")
 
@@ -54,6 +63,10 @@ def main(arguments: argparse.Namespace) -> int:
     """Write the export."""
     from hpo.search.report import study as report
 
+    if arguments.onnx is not None:
+        return _onnx(arguments)
+    if arguments.int8:
+        raise UserError("--int8 is of an ONNX file: name it with --onnx FILE")
     if arguments.top < 1:
         raise UserError(f"--top counts recipes from 1, got {arguments.top}")
     output: Path | None = arguments.output
@@ -69,13 +82,43 @@ def main(arguments: argparse.Namespace) -> int:
     if kind in ("csv", "parquet"):
         _table(report.table(found), kind, output)
     else:
-        text = _yaml(store, found, arguments.top) if kind == "yaml" else _for_tool(found, kind, arguments)
+        content = _yaml(store, found, arguments.top) if kind == "yaml" else _for_tool(found, kind, arguments)
         if output is None:
-            data(text)
+            data(content)
         else:
-            files.write(output, text)
+            files.write(output, content)
     if output is not None:
         say(f"wrote {output}" + (f"; train it with: hpo train {output}" if kind == "yaml" else ""))
+    return 0
+
+
+def _onnx(arguments: argparse.Namespace) -> int:
+    """Write a trained network as an ONNX file."""
+    set_environment()  # before torch is imported
+    folder, output = Path(options.study_name(arguments)), arguments.onnx
+    given = [
+        name for name in ("format", "output", "trial", "devices", "samples") if getattr(arguments, name) is not None
+    ]
+    if given:
+        raise UserError(f"--onnx names the file itself, and takes no --{given[0]}")
+    if not folder.is_dir():
+        recipe = files.safe_name(folder.name)
+        raise UserError(
+            f"there is no folder {folder}: --onnx takes a trained model; of a study's winner: hpo export --study "
+            f"{shlex.quote(str(folder))} --output {recipe}.yaml, then hpo train {recipe}.yaml --output {recipe}-model"
+        )
+    if os.path.lexists(output) and not arguments.force:
+        raise UserError(f"{output} exists; --force replaces it")
+    files.probe(output)
+    model = modelfolder.load(folder, trust=arguments.yes)
+    made = registry.part("models").to_onnx(model, modelfolder.task_of(folder), int8=arguments.int8)
+    files.write(output, made.content)
+    say(f"onnxruntime gives what PyTorch gives, to {made.difference:.0e}, at 1 to 64 rows")
+    for name, scores in made.scores.items():
+        say(f"test part, {name}: " + ", ".join(f"{key} {text.short(value)}" for key, value in scores.items()))
+    if made.unscored:
+        say(f"not scored on its test part: {made.unscored}")
+    say(f"wrote {output}, {len(made.content) / 1000:.0f} kB")
     return 0
 
 
@@ -114,8 +157,8 @@ def _for_tool(found: StudyReport, tool: str, arguments: argparse.Namespace) -> s
         raise UserError(
             f"{tool} trains causal language models, and {run.label} is {what}: take --format {' or '.join(others)}"
         )
-    text: str = module.write(run)
-    return text
+    written: str = module.write(run)
+    return written
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
