@@ -32,6 +32,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/report/scaling": "the best rate and batch from small to large: fits, laws, predictions",
     },
     {
+        "objectives/compression": "what makes a trained network small: rows, rank, zeros, 8 bits; how long it takes",
         "objectives/data/kinds": "kinds of data beside the bundled sets, one file per kind",
         "objectives/estimators": "what the scikit-learn objective is made of",
         "objectives/trainer": "many trials trained as one batched model",

@@ -18,6 +18,7 @@ content give the same rows in any process. A kind that gives something else than
 DataError with what to do; the text of language models is opened by ``objectives.text.open_corpus``::
 
     DISCLAIMS = ("rows",)
+    OBJECTIVES = ("compress",)           where it is for these alone
 
 ``bundled`` reads the sets known by name; ``target`` encodes, ``split`` splits, ``columns`` decides how columns are
 read, ``prepare`` makes arrays, ``scores`` measures. Importing this package imports none of numpy, pandas and
@@ -59,6 +60,7 @@ __all__ = [
     "is_text",
     "load",
     "notes",
+    "objectives_of",
     "resolve",
 ]
 
@@ -165,6 +167,12 @@ def is_text(spec: Any) -> bool:
     return spec in texts.BUNDLED if isinstance(spec, str) else isinstance(spec, Mapping) and "text" in spec
 
 
+def objectives_of(spec: Any) -> tuple[str, ...]:
+    """The only objectives that take data of this kind; none where all that train on rows, or on text, do."""
+    kind, _ = _parse(spec)
+    return tuple(getattr(_module(kind), "OBJECTIVES", ()))
+
+
 def notes(spec: Any, split_seed: int = 0, *, text: bool = False) -> tuple[str, ...]:
     """What the user should know of the data, which is opened for it as an objective will.
 
@@ -177,6 +185,8 @@ def notes(spec: Any, split_seed: int = 0, *, text: bool = False) -> tuple[str, .
         DataError: a mistake in the specification, data that cannot be trained on, text where rows are needed or rows
             where text is.
     """
+    if objectives_of(spec):
+        return ()
     if not text:
         return load(spec, split_seed).notes
     found: tuple[str, ...] = registry.load("data", "text").notes(spec, split_seed)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from hpo.objectives.compression.structure import rebuilt
+from hpo.objectives.compression.weights import unpacked
 from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
@@ -144,8 +146,11 @@ def predictor_of(
     knobs = {"data": made.get("data"), "split_seed": made.get("split_seed", 0), "seed": 0, **about["recipe"]}
     kind = torch.int64 if shapes.symbols else torch.float32
     network = network_of(module, knobs, shapes, torch.zeros((2, *shapes.inputs), dtype=kind), {})
-    weights = network.row(weights_of(folder / "weights.safetensors"))
-    return Predictor(network, weights, data, about["network"]["rows"], report)
+    state = weights_of(folder / "weights.safetensors")
+    if "compression" in about:
+        network = rebuilt(network, about["compression"]["layers"])
+        state = unpacked(network, state)
+    return Predictor(network, network.row(state), data, about["network"]["rows"], report)
 
 
 def schema_of(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:

@@ -253,7 +253,9 @@ def _forward(model: Any, content: bytes) -> Callable[[Tensor], Tensor]:
         found = torch.from_numpy(_run(session, rows.numpy()))
         if not _by_token(model):
             tiny = torch.finfo(torch.float32).tiny
-            found = found.clamp(min=tiny).log() if model.schema.classes else ((found - data.mean) / data.deviation).float()
+            found = (
+                found.clamp(min=tiny).log() if model.schema.classes else ((found - data.mean) / data.deviation).float()
+            )
             found = found if model.schema.classes else found.unsqueeze(1)
         return found.unsqueeze(0)
 

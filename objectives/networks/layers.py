@@ -323,7 +323,13 @@ class Residual(Chain):
 
 
 class Stack(Network):
-    """A ``Sequential`` bound to the data."""
+    """A ``Sequential`` bound to the data.
+
+    Attributes:
+        model: with all of its sizes.
+        inputs, outputs, symbols, documents: of the data.
+        sample_shape: shape of what the first layer is given per sample.
+    """
 
     def __init__(
         self, model: Sequential, inputs: Shape, outputs: Shape, symbols: int = 0, *, documents: bool = False
@@ -344,8 +350,8 @@ class Stack(Network):
         if documents and (len(inputs) != 2 or inputs[0] != 2):
             raise UserError(f"a sample must be [2, T], symbols and the numbers of their documents, got {list(inputs)}")
         self.model = model.sized(outputs[-1], symbols)
-        self.inputs, self.documents = inputs, documents
-        self._shape = shape = inputs[1:] if documents else inputs
+        self.inputs, self.outputs, self.symbols, self.documents = inputs, outputs, symbols, documents
+        self.sample_shape = shape = inputs[1:] if documents else inputs
         if (given := self.model.shape(shape)) != outputs:
             raise UserError(f"the last layer gives {list(given)} per sample, the data needs {list(outputs)}")
         named = self.model.parameters(shape)
@@ -369,7 +375,7 @@ class Stack(Network):
 
     def initial(self, seed: int) -> list[Tensor]:
         """Draw from one generator."""
-        drawn = self.model.initial(self._shape, torch.Generator().manual_seed(seed))
+        drawn = self.model.initial(self.sample_shape, torch.Generator().manual_seed(seed))
         return [drawn[i] for i in self._ranked]
 
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:

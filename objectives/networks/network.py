@@ -12,6 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -169,6 +170,10 @@ class Network(abc.ABC):
                 )
             parts.append(value.reshape(-1).float())
         return torch.cat(parts) if parts else torch.zeros(0)
+
+    def described(self) -> Mapping[str, Any]:
+        """What a model's folder must say, as plain data, for the network to be made anew, beside its recipe."""
+        return {}
 
     def as_module(self, row: Tensor) -> nn.Module:
         """One lane in evaluation as a module: inputs [B, ...] to outputs [B, ..., outputs], without lanes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,11 +41,26 @@ def train_alone(
         Diverged: the loss is no longer finite.
         UserError, DataError: the recipe or the data cannot be trained.
     """
-    lane = Lane(0, Problem(objective, task).setup(recipe))
+    return (yield from train_setup(Problem(objective, task).setup(recipe)))
+
+
+def train_setup(
+    setup: Setup, also: Callable[[Tensor], Mapping[str, float]] | None = None
+) -> Generator[dict[str, float], None, Fitted]:
+    """The same of what is bound to a model and data already.
+
+    Args:
+        setup: what is trained.
+        also: further metrics of each point, of the weights [size] that it scores.
+
+    Raises:
+        Diverged: the loss is no longer finite.
+    """
+    lane = Lane(0, setup)
     for note in lane.setup.notes:
         warnings.warn(note, Advice, stacklevel=2)
     for _ in _epochs(lane):
-        yield dict(lane.metrics)
+        yield {**lane.metrics, **(also(lane.scored) if also is not None else {})}
     lane.setup.network.restore(lane.best)
     return Fitted(lane.setup, lane.final, lane.lowest[1] if lane.setup.recipe.patience else lane.epoch)
 
@@ -73,6 +88,11 @@ class Fitted:
         self.setup = setup
         self.weights = weights.detach().clone()
         self.epoch = epoch
+
+    @property
+    def task(self) -> Task | None:
+        """What builds the network: of a compressed one its source's."""
+        return self.setup.task
 
     def at(self, step: int) -> Fitted:
         """The model as it was after so many epochs; unless that is what it is, it is trained again up to there."""
@@ -126,6 +146,7 @@ class Fitted:
                 "documents": data.documents, "rows": self.setup.rows,
             },
             "preprocessing": data.splits.preprocessing,
+            **self.setup.network.described(),
         }  # fmt: skip
         described.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")
         return [weights, described, *data.save(folder)]

@@ -50,6 +50,8 @@ class Epoch:
         self._done = torch.tensor([float(lane.step) for lane in lanes], device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
         self._loss = losses.Loss(recipes, data.task, device)
+        teacher = lanes[0].setup.teacher
+        self._of_samples = self._loss if teacher is None else teacher.loss(self._loss, classes=bool(data.number))
         self._meter = NoiseMeter(layouts, self._counts, device)
         self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
         self._penalties = Penalties(lanes, self._rates)
@@ -125,7 +127,9 @@ class Epoch:
         wanted = torch.from_numpy(target).to(device)
         self._inputs = Feed(partial(torch.index_select, train.inputs, 0), places, pairs)
         if self._own_loss is None:
-            self._wanted = Feed(train.wanted, wanted, pairs)
+            teacher = self._lanes[0].setup.teacher
+            source = train.wanted if teacher is None else teacher.wanted(train)
+            self._wanted = Feed(source, wanted, pairs)
         else:
             self._wanted = Feed(partial(torch.index_select, train.targets, 0), wanted)
 
@@ -196,7 +200,7 @@ class Epoch:
         if self._own_loss is not None:
             each, gradient = losses.users(outputs, wanted.flatten(1), self._own_loss)
         else:
-            each, gradient = self._loss(outputs, wanted)
+            each, gradient = self._of_samples(outputs, wanted)
         self._record[tick, :lanes, own] = each
         return gradient.mul_(share.unsqueeze(2))
 

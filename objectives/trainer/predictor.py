@@ -46,6 +46,10 @@ class Predictor:
 
         return forward
 
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """What the network gives, [n, ..., outputs], for inputs [n, ...] on the device."""
+        return predict(self.forward(), inputs, 1, self.rows)[0]
+
     def predict(self, inputs: Tensor) -> Tensor:
         """Probabilities [n, ..., classes], or values [n] in the target's own units.
 
@@ -53,7 +57,7 @@ class Predictor:
             inputs: [n, ...] on the device; the same rows in the same pieces of ``metrics.ROWS`` give the same bits.
         """
         assert isinstance(self.data, TaskData)
-        return self.data.predicted(predict(self.forward(), inputs, 1, self.rows)[0])
+        return self.data.predicted(self.outputs(inputs))
 
     def scores(self, part: Any) -> dict[str, Any]:
         """Metrics on a part, for reports."""

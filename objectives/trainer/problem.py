@@ -61,10 +61,14 @@ class Knobs(Mapping[str, Any]):
 
 
 class Problem:
-    """An objective's module and the study's data; makes trials from recipes."""
+    """An objective's module and the study's data; makes trials from recipes.
+
+    Attributes:
+        module: the objective's.
+    """
 
     def __init__(self, module: ModuleType, task: Task) -> None:
-        self._module = module
+        self.module = module
         self._task = task
         self.ranks = Ranks.of(task)
         self.device = self.ranks.device(device(task.device))
@@ -88,14 +92,16 @@ class Problem:
         recipe = recipe.on_text(data.context) if data.context else recipe
         network = self._network(filled, data, recipe)
         _suits(recipe, network)
-        setup = Setup(recipe, network, data, getattr(self._module, "loss", None), dict(knobs), self.ranks)
+        setup = Setup(
+            recipe, network, data, getattr(self.module, "loss", None), dict(knobs), self.ranks, task=self._task
+        )
         if recipe.batch_size != "auto":
             return setup
         return dataclasses.replace(setup, capacity=self._capacity(setup, filled))
 
     def _defaults(self, knobs: Mapping[str, Any]) -> dict[str, Any]:
         """What the objective's file says of the trainer's knobs, but for the run's length where the recipe says it."""
-        own = dict(getattr(self._module, "DEFAULTS", {}))
+        own = dict(getattr(self.module, "DEFAULTS", {}))
         if says_length(knobs):
             own.pop("max_steps", None)
         return own
@@ -115,7 +121,7 @@ class Problem:
         for read, data in self._data:
             if all(filled.get(name, _ABSENT) == value for name, value in read.items()):
                 return data
-        found, read = call(self._module.data, filled)
+        found, read = call(self.module.data, filled)
         # where every trial has data of its own, old data must not pile up; a lane keeps what it trains on
         ready = found.on(self.device) if hasattr(found, "on") else Splits.of(found).on(self.device)
         self._data = [*self._data[1 - _LOADED :], (read, ready)]
@@ -123,7 +129,7 @@ class Problem:
 
     def _network(self, filled: Mapping[str, Any], data: Data, recipe: TrainingRecipe) -> Network:
         shapes = Shapes(data.shape, data.output_shape, data.symbols, data.documents)
-        network = network_of(self._module, filled, shapes, data.sample, self._alone)
+        network = network_of(self.module, filled, shapes, data.sample, self._alone)
         if self._task.start_from is not None:
             start(network, self._start, Path(self._task.start_from))
         return tuned(network, recipe)
@@ -136,13 +142,13 @@ class Problem:
 
     def _check(self, knobs: Mapping[str, Any]) -> None:
         taken, open_ended = set(TrainingRecipe.names()), False
-        for function in (self._module.build, self._module.data):
+        for function in (self.module.build, self.module.data):
             names, takes_all = _arguments(function, knobs)
             taken |= set(names)
             open_ended |= takes_all
         left = sorted(set(knobs) - taken)
         if left and not open_ended:
-            raise UserError(f"neither the trainer nor {self._module.__name__} takes {', '.join(left)}")
+            raise UserError(f"neither the trainer nor {self.module.__name__} takes {', '.join(left)}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,6 +249,12 @@ def call(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[Any, d
         return made, dict(knobs)
     names = [f.name for f in dataclasses.fields(only)] if only is not None else inspect.signature(function).parameters
     return made, {name: knobs.get(name, _ABSENT) for name in names}
+
+
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether ``build`` or ``data`` looks at a knob of this name, in whichever style it is written."""
+    taken, every = _arguments(function, {name: None})
+    return every or name in taken
 
 
 def _arguments(function: Callable[..., Any], knobs: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from hpo.objectives.networks.network import Network
+from hpo.objectives.trainer.distillation import Teacher
 from hpo.objectives.trainer.metrics import ROWS
 from hpo.objectives.trainer.order import batch_rows
 from hpo.objectives.trainer.plan import Plan, plan_of
@@ -16,6 +17,7 @@ from hpo.objectives.trainer.ranks import Ranks
 from hpo.objectives.trainer.tensors import Data
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.job import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,8 @@ class Setup:
         knobs: the whole recipe as given.
         ranks: the processes that train it.
         capacity: most samples of a micro-batch that fit the memory limit, where the recipe leaves it to that.
+        teacher: whose outputs are learnt beside the targets; None for the targets alone.
+        task: what built the network; None for what is no model's folder.
     """
 
     recipe: TrainingRecipe
@@ -39,6 +43,8 @@ class Setup:
     knobs: Mapping[str, Any]
     ranks: Ranks = field(default_factory=Ranks)
     capacity: int | None = None
+    teacher: Teacher | None = None
+    task: Task | None = None
 
     @property
     def notes(self) -> list[str]:
@@ -108,7 +114,7 @@ class Setup:
     @property
     def key(self) -> Hashable:
         """Trials that share kernels have equal keys."""
-        return (id(self.data), self.loss, self.recipe.loss, self.recipe.precision, self.rows)
+        return (id(self.data), self.loss, id(self.teacher), self.recipe.loss, self.recipe.precision, self.rows)
 
     @property
     def rows(self) -> int | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.commands.common import consent
+from hpo.search.describe.objective import describe
 from hpo.search.report import card, files, modelfolder, text
 from hpo.search.report.likeness import verdict
 from hpo.search.report.out import say
@@ -99,7 +100,7 @@ def main(arguments: argparse.Namespace) -> int:
         files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
         if saved:
             files.write(made / "README.md", card.compose(exported, recipe, metrics, folder.name))
-            modelfolder.seal_folder(made, exported.task, exported.objective, _origin(exported, seal))
+            modelfolder.seal_folder(made, *_built_by(exported, fitted), _origin(exported, seal))
     if not saved:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
@@ -107,6 +108,14 @@ def main(arguments: argparse.Namespace) -> int:
     if saved and modelfolder.opens(exported.objective):
         say(f"predict with it: hpo predict {shlex.quote(str(folder))} --data FILE --output predictions.csv")
     return 0
+
+
+def _built_by(exported: RecipeFile, fitted: Any) -> tuple[Task, Objective]:
+    """What opens the model: the recipe's own objective, or the one that a model made of another names."""
+    task = getattr(fitted, "task", None)
+    if not isinstance(task, Task) or task.objective == exported.task.objective:
+        return exported.task, exported.objective
+    return task, describe(task.objective, Path(task.folder))
 
 
 def _origin(exported: RecipeFile, seal: object) -> dict[str, Any]:
@@ -203,8 +212,8 @@ def _evaluate(exported: RecipeFile, fitted: Any, path: Path, documents: Sequence
     if documents is not None:
         found: dict[str, float] = fitted.evaluate(documents)
         return found
-    data = registry.part("data")
-    part = data.apply(data.load(exported.task.data, exported.task.split_seed), path)
+    data, (task, _) = registry.part("data"), _built_by(exported, fitted)
+    part = data.apply(data.load(task.data, task.split_seed), path)
     scores: dict[str, float] = fitted.evaluate(part)
     return scores
 

@@ -68,6 +68,7 @@ class Objective:
         placeholders: knobs that a command line names.
         returns_model: whether a run may end with a trained model that can be tested and saved.
         suggestions: what a function of a ``trial`` suggests; None for one whose parameters are its knobs.
+        measured: those metrics that are read off a clock, so that the same trial has others each time.
         language: ``causal`` or ``masked`` for a language model, which trains on text instead of rows; empty for others.
     """
 
@@ -82,6 +83,7 @@ class Objective:
     returns_model: bool = False
     suggestions: Suggestions | None = None
     language: str = ""
+    measured: tuple[str, ...] = ()
 
     @property
     def text(self) -> bool:
@@ -230,9 +232,7 @@ def _file(target: str, folder: Path) -> Path:
 
 
 def _from_source(source: Source, canonical: str, kind: str, function: str) -> Objective:
-    metrics = source.constant("METRICS")
-    listed = isinstance(metrics, (list, tuple)) and all(isinstance(metric, str) for metric in metrics)
-    known = tuple(dict.fromkeys(metrics)) if listed else ()
+    known, measured = (_names(source.constant(name)) for name in ("METRICS", "MEASURED"))
     if not function and "train" not in source and "build" in source:
         if "data" not in source:
             raise UserError(f"{source.path.name} defines build but not data: the suite needs both to train it")
@@ -256,7 +256,14 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         hint = did_you_mean(name, functions) or "define train(*, knob=default, ...) that yields metrics"
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
-    return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=source.returns_model(name))
+    model = source.returns_model(name)
+    return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=model, measured=measured)
+
+
+def _names(listed: Any) -> tuple[str, ...]:
+    """Names of metrics as a file lists them, each once; none where it lists something else."""
+    fine = isinstance(listed, (list, tuple)) and all(isinstance(metric, str) for metric in listed)
+    return tuple(dict.fromkeys(listed)) if fine else ()
 
 
 def _suggested(told: Suggestions) -> Signature:

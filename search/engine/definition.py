@@ -18,9 +18,9 @@ from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.describe.fingerprint import imports_of, source_of
 from hpo.search.describe.objective import Objective
+from hpo.search.describe.trained import weights_digest
 from hpo.search.engine.machine import machine
 from hpo.search.engine.plugins import judged_of, pruner_of, sampler_and_policy
-from hpo.search.report import modelfolder
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms import registry
 from hpo.search.terms.domain import Domain, Float, Scalar
@@ -89,7 +89,7 @@ def start_digest(path: str | None) -> str | None:
     Raises:
         UserError: they are not there, or in a model's folder that is not as it was written.
     """
-    return None if path is None else modelfolder.digest_of(Path(path))
+    return None if path is None else weights_digest(Path(path))
 
 
 def compare(

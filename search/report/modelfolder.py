@@ -16,7 +16,6 @@ directory, or says so.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -27,19 +26,11 @@ from types import ModuleType
 from typing import Any
 
 from hpo.search.describe.objective import Objective, describe, import_module
+from hpo.search.describe.trained import AGAIN, CODE, FORMAT, MANIFEST, file_digest, manifest_of
 from hpo.search.running.consent import code_of, may_run
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Task
-
-MANIFEST = "manifest.json"
-CODE = "objective.py"
-_OURS = ("model.json", "weights.safetensors", "tokenizer.json", "model.skops", CODE)
-"""What a model is opened from."""
-FORMAT = 1
-"""Of the folder; raised when older versions of the suite cannot read what is written."""
-
-_AGAIN = "train it again with: hpo train RECIPE.yaml --output FOLDER"
 
 
 def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[str, Any]) -> None:
@@ -63,7 +54,7 @@ def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[s
         **about,
         "objective": objective.reference,
         "task": asdict(task),
-        "files": {path.relative_to(folder).as_posix(): _digest(path) for path in files},
+        "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
 
@@ -85,7 +76,7 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
         DataError: what it says of its data contradicts itself.
     """
     place = Path(folder).expanduser()
-    manifest = _manifest(place)
+    manifest = manifest_of(place)
     task = _task(manifest, place)
     module, trained_by_suite = _module(place, manifest, task, trust)
     if module is not None and not trained_by_suite:
@@ -106,60 +97,14 @@ def task_of(folder: Path) -> Task:
     Raises:
         UserError: as ``load`` does.
     """
-    return _task(_manifest(folder), folder)
-
-
-def digest_of(weights: Path) -> str:
-    """Twelve hex digits that name a file of weights; one in a model's folder must be as it was written.
-
-    Raises:
-        UserError: it is not there, or its folder was changed.
-    """
-    if (weights.parent / MANIFEST).is_file():
-        _manifest(weights.parent)
-    try:
-        return _digest(weights)[:12]
-    except OSError as error:
-        raise UserError(f"start_from: {weights} cannot be read: {error.strerror}; {_AGAIN}") from None
-
-
-def _manifest(folder: Path) -> Mapping[str, Any]:
-    if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; hpo train writes one")
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        files = dict(manifest["files"])
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder} is no model's folder, or one of an earlier version: it has no {MANIFEST}; {_AGAIN}"
-        ) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} cannot be read: {error}; {_AGAIN}") from None
-    if manifest.get("format") != FORMAT:
-        raise UserError(
-            f"{folder} has format {manifest.get('format')}, this version of hpo reads {FORMAT}: "
-            f"{'update hpo' if str(manifest.get('format')).isdigit() and int(manifest['format']) > FORMAT else _AGAIN}"
-        )
-    unlisted = [name for name in _OURS if (folder / name).exists() and name not in files]
-    if unlisted or not files:
-        raise UserError(f"{path} does not list {', '.join(unlisted) or 'its files'}: restore it, or {_AGAIN}")
-    for name, digest in files.items():
-        file = folder / name
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise UserError(f"{path} names a file outside of its folder: {name}")
-        if not file.is_file():
-            raise UserError(f"{folder} lacks {name}: copy the whole folder, or {_AGAIN}")
-        if _digest(file) != digest:
-            raise UserError(f"{file} is not the one that was trained: restore it, or {_AGAIN}")
-    return dict(manifest)
+    return _task(manifest_of(folder), folder)
 
 
 def _task(manifest: Mapping[str, Any], folder: Path) -> Task:
     try:
         return Task(**manifest["task"])
     except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / MANIFEST} is damaged: {error}; {_AGAIN}") from None
+        raise UserError(f"{folder / MANIFEST} is damaged: {error}; {AGAIN}") from None
 
 
 def _module(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> tuple[ModuleType | None, bool]:
@@ -206,8 +151,3 @@ def _own(folder: Path, module: ModuleType) -> Any:
             "load(folder): define one that returns an object with predict(rows)"
         )
     return own(folder)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -32,6 +32,11 @@ def read_goals(root: Node, node: Node | None, objective: Objective | None, mista
             continue
         _check(item, goal, objective, mistakes)
         goals.append(goal)
+    if goals and objective is not None and goals[0].metric in objective.measured:
+        told = f"{goals[0].metric} is read off a clock, and trials are stopped and compared by their first goal"
+        others = [str(goal) for goal in goals if goal.metric not in objective.measured] or ["maximize val_accuracy"]
+        hint = f"name it after another: [{', '.join([others[0], str(goals[0])])}]"
+        mistakes.append(items[0].mistake(told, hint))
     return goals
 
 

@@ -330,6 +330,10 @@ def read_data(root: Node, objective: Objective | None, folder: Path, mistakes: l
         if not problems and data.is_text(spec) != objective.text:
             problems = [_unlike(objective)]
         resolved = data.resolve(spec, folder)
+        if not problems and (only := data.objectives_of(resolved)) and objective.reference not in only:
+            problems = [
+                f"{objective.label} trains on rows, and this is what objective: {' or '.join(only)} starts from"
+            ]
     except (OSError, RuntimeError) as error:  # a path too long, a home folder of nobody
         problems, resolved = [f"data cannot be read: {getattr(error, 'strerror', None) or error}"], None
     misspelt = [problem for problem in problems if "did you mean" in problem]

@@ -26,8 +26,8 @@ from hpo.search.studyfile.optunascript import split_reference, study_of
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
 from hpo.search.studyfile.script import explain
-from hpo.search.studyfile.suggested import with_suggested
 from hpo.search.studyfile.start import read_start
+from hpo.search.studyfile.suggested import with_suggested
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
@@ -239,6 +239,8 @@ class _Reader:
         if sampler is not None and file_kind("sampler", sampler.name) == "policy" and node and pruner != Plugin("none"):
             problem = f"{sampler.name} decides by itself what goes on, so a pruner does nothing"
             self._wrong(node, problem, "drop the pruner, or take another sampler")
+        if objective is not None and pruner is not None and node and pruner.goal in objective.measured:
+            self._wrong(node, f"{pruner.goal} is read off a clock, and nothing is pruned by it", "name another goal")
         needs = requires("executor", executor.name) if executor is not None else ()
         elsewhere = workers > 1 or "other processes" in needs
         if objective is not None and objective.kind == "live" and elsewhere:

@@ -308,7 +308,7 @@ def test_types_of_other_packages_are_not_loaded(here: Path, capsys: pytest.Captu
     Foreign.__module__, Foreign.__qualname__ = "elsewhere", "Foreign"
     skops.io.dump(Foreign(), Path("forest", "model.skops"))
     manifest = json.loads(Path("forest", "manifest.json").read_text())
-    manifest["files"]["model.skops"] = modelfolder._digest(Path("forest", "model.skops"))
+    manifest["files"]["model.skops"] = modelfolder.file_digest(Path("forest", "model.skops"))
     Path("forest", "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match=r"elsewhere\.Foreign.* not scikit-learn's"):
         hpo.load("forest")
