@@ -21,6 +21,7 @@ are measured once a trial, whose weights all have float32 there: 8 bits pay in t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hpo.objectives.trainer.metrics import METRICS as TRAINED
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
-from hpo.search.terms.errors import DataError, UserError
+from hpo.search.terms.errors import Advice, DataError, UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, POSITIVE
 
 if TYPE_CHECKING:
@@ -100,12 +101,14 @@ class _Model:
         knobs: of its recipe.
         network: as it was built.
         weights: [size].
+        told: what it takes and scores, for the user.
     """
 
     problem: Problem
     knobs: Mapping[str, Any]
     network: Network
     weights: Tensor
+    told: str
 
 
 _known: dict[str, _Model] = {}
@@ -123,6 +126,7 @@ def train(knobs: CompressRecipe) -> Generator[dict[str, float], None, Fitted]:
     from hpo.objectives.trainer.predictor import Predictor
 
     source = _source(knobs.data, knobs.split_seed)
+    warnings.warn(source.told, Advice, stacklevel=2)
     setup = _setup(source, knobs)
     network: Any = setup.network
     start = _row(network)
@@ -233,7 +237,7 @@ def _opened(path: str) -> _Model:
     if used is None:
         raise DataError(f"{path} is no network that the suite trained, and only those are compressed")
     problem = Problem(model.module, modelfolder.task_of(Path(path).expanduser()))
-    return _Model(problem, model.knobs, used.network, used.weights)
+    return _told(problem, model.knobs, used.network, used.weights)
 
 
 def _trained(data: Any, split_seed: int) -> _Model:
@@ -250,7 +254,19 @@ def _trained(data: Any, split_seed: int) -> _Model:
             next(points)
         except StopIteration as end:
             made: Fitted = end.value
-            return _Model(problem, made.setup.knobs, made.setup.network, made.weights)
+            return _told(problem, made.setup.knobs, made.setup.network, made.weights)
+
+
+def _told(problem: Problem, knobs: Mapping[str, Any], network: Network, weights: Tensor) -> _Model:
+    """A source, measured as its smaller ones will be."""
+    from hpo.objectives.compression.weights import Compressed
+    from hpo.objectives.trainer.predictor import Predictor
+
+    data = problem.setup(knobs).data
+    size = Compressed(network, weights, {}, {}, int8=False).kilobytes(weights)
+    used = Predictor(network, weights, data, None, None)
+    scores = ", ".join(f"val_{name} {value:.4g}" for name, value in used.scores(data.validation).items())
+    return _Model(problem, knobs, network, weights, f"the network as it is: kilobytes {size:.4g}, {scores}")
 
 
 def _row(network: Network, seed: int = 0) -> Tensor:
