@@ -1,9 +1,9 @@
 """How small a trained network becomes at what accuracy, and how much faster its ONNX file of 8 bits is.
 
-    python benchmarks/compress.py --table online_shoppers.csv.gz --target Revenue
+    python benchmarks/compress.py                                                  digits
+    python benchmarks/compress.py --table online_shoppers.csv.gz --target Revenue  a table
 
-For each split of digits, and of the table where one is given: an mlp is trained, a study of `objective: compress`
-searches its front of accuracy and kilobytes, and the smallest recipe whose fresh runs keep the validation accuracy to
+For each split an mlp is trained, a study of `objective: compress` searches its front of accuracy and kilobytes, and the smallest recipe whose fresh runs keep the validation accuracy to
 half a point is trained again with other seeds. Told are test accuracies, which no choice has seen, and sizes of the
 files of weights. Latencies are of one row on one thread, the medians of several turns, sides taken in turn.
 """
@@ -119,44 +119,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path)
     parser.add_argument("--target")
+    parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "compress.json")
     chosen = parser.parse_args()
-    output = chosen.output.resolve()
-    sets: dict[str, tuple[Any, int]] = {"digits": ("digits", 512)}
+    data: Any = "digits"
+    output, name = chosen.output.resolve(), "digits"
     if chosen.table is not None:
         path = chosen.table.resolve()
-        sets[path.name.partition(".")[0]] = ({"table": {"path": str(path), "target": chosen.target}}, 128)
+        data, name = {"table": {"path": str(path), "target": chosen.target}}, path.name.partition(".")[0]
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        splits = []
+        for split in range(chosen.splits):
+            splits.append(compressed(data, chosen.width, split, chosen.trials, chosen.seeds))
+            print(name, json.dumps({key: value for key, value in splits[-1].items() if key != "front"}), flush=True)
+        gained = [row["test gained"] for row in splits]
+        found = {
+            **about(),
+            "times smaller": [row["times smaller"] for row in splits],
+            "test accuracy gained": gained,
+            "mean gained": statistics.fmean(gained),
+            "latency": speeds(chosen.turns),
+            "splits": splits,
+        }
+    print(name, json.dumps(found["latency"]), flush=True)
+    before = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
+    output.write_text(json.dumps({**before, name: rounded(found)}, indent=1) + "\n", encoding="utf-8")
+
+
+def about() -> dict[str, Any]:
+    """How this can be measured again: names of files, not where they lie."""
     packages = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch", "onnx", "onnxruntime", "onnxscript")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True).stdout
-    found: dict[str, Any] = {
-        "about": {
-            "command": " ".join(["python benchmarks/compress.py", *(Path(word).name for word in sys.argv[1:])]),
-            "commit": commit.strip(),
-            "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
-            "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, one thread, a shared machine",
-        }
+    return {
+        "command": " ".join(["python benchmarks/compress.py", *(Path(word).name for word in sys.argv[1:])]),
+        "commit": commit.strip(),
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, one thread, a shared machine",
     }
-    for name, (data, width) in sets.items():
-        with tempfile.TemporaryDirectory() as folder, chdir(folder):
-            splits = []
-            for split in range(chosen.splits):
-                splits.append(compressed(data, width, split, chosen.trials, chosen.seeds))
-                print(name, json.dumps({k: v for k, v in splits[-1].items() if k != "front"}), flush=True)
-            gained = [row["test gained"] for row in splits]
-            found[name] = {
-                "width": width,
-                "times smaller": [row["times smaller"] for row in splits],
-                "test accuracy gained": gained,
-                "mean gained": statistics.fmean(gained),
-                "latency": speeds(chosen.turns),
-                "splits": splits,
-            }
-            print(name, json.dumps(found[name]["latency"]), flush=True)
-        output.write_text(json.dumps(rounded(found), indent=1) + "\n", encoding="utf-8")
 
 
 def rounded(value: Any) -> Any:

@@ -20,6 +20,7 @@ from hpo.search.describe.objective import describe
 from hpo.search.report import card, files, modelfolder, text
 from hpo.search.report.likeness import verdict
 from hpo.search.report.out import say
+from hpo.search.running.consent import seal as sealed
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
@@ -100,7 +101,10 @@ def main(arguments: argparse.Namespace) -> int:
         files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
         if saved:
             files.write(made / "README.md", card.compose(exported, recipe, metrics, folder.name))
-            modelfolder.seal_folder(made, *_built_by(exported, fitted), _origin(exported, seal))
+            task, objective = _built_by(exported, fitted)
+            if task is not exported.task:  # a model that was opened to be trained on: its code has run here
+                seal = sealed(task, objective)
+            modelfolder.seal_folder(made, task, objective, _origin(exported, seal))
     if not saved:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
