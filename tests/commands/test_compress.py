@@ -109,7 +109,7 @@ def test_a_study_of_two_goals_and_a_clock_has_a_front_and_its_winner_is_trained(
         }
     )  # fmt: skip
     assert result.trials["state"].eq("complete").all()
-    assert (result.trials["values_2"] > 0).all()
+    assert (result.trials["latency_1"] > 0).all()
     result.export("small.yaml")
     capsys.readouterr()
     assert main(["train", "small.yaml"]) == 0

@@ -151,10 +151,10 @@ def test_a_script_of_the_docs_runs(place: Path, block: Block) -> None:
     if "words-model" in block.text:
         assert main(["train", "words.yaml"]) == 0
     if "churn-model" in block.text:
-        about = {"objective": "mlp", "data": {"table": {"path": "customers.csv", "target": "churned"}}, "folder": "."}
-        recipe = {"epochs": 1, "seed": 0}
-        Path("r.yaml").write_text(json.dumps({"recipe": recipe, "about": {**about, "goal": "minimize val_loss"}}))
-        assert main(["train", "r.yaml", "--output", "churn-model"]) == 0
+        train_churn_model()
+    if "churn.onnx" in block.text:
+        pytest.importorskip("onnxruntime")
+        assert main(["export", "churn-model", "--onnx", "churn.onnx"]) == 0
     Path("script.py").write_text(block.text.replace("trials=50", "trials=2, confirm='none'"))
     spec = importlib.util.spec_from_file_location("script", "script.py")
     assert spec is not None
@@ -181,6 +181,14 @@ def run_lr_batch() -> None:
     assert main(["run", "--study", "lr-batch", *options, *shorter("lr-batch")]) == 0
 
 
+def train_churn_model() -> None:
+    """The model that pages take to be there."""
+    about = {"objective": "mlp", "data": {"table": {"path": "customers.csv", "target": "churned"}}, "folder": "."}
+    recipe = {"epochs": 1, "seed": 0}
+    Path("r.yaml").write_text(json.dumps({"recipe": recipe, "about": {**about, "goal": "minimize val_loss"}}))
+    assert main(["train", "r.yaml", "--output", "churn-model"]) == 0
+
+
 def studies(page: Path) -> list[Block]:
     """Those that stand on their own; one that starts from a model runs after the commands that train it."""
     own = [block for block in ALL if block.page == page and block.language == "yaml"]
@@ -204,6 +212,8 @@ def test_the_studies_of_a_page_run(place: Path, page: Path) -> None:
         if block.page == page and block.language == "python" and block.file:
             Path(block.file).write_text(block.text)
     run_lr_batch()
+    if any("churn-model" in block.text for block in studies(page)):
+        train_churn_model()
     for number, block in enumerate(studies(page)):
         content = parse(block.text).plain()
         name = block.file or f"study{number}.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,8 +47,19 @@ def text(folder: Path, seed: int) -> dict[str, Any]:
     return {"path": [str(path)], "documents": "line"}
 
 
+def model(folder: Path, seed: int) -> dict[str, Any]:
+    """What a folder must have to be taken for a model's, as far as its options are looked at."""
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(bytes([seed]))
+    (folder / "model.json").write_text("{}")
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (weights, folder / "model.json")}
+    (folder / "manifest.json").write_text(json.dumps({"format": 1, "objective": "mlp", "task": {}, "files": files}))
+    return {"path": str(folder)}
+
+
 SAMPLES: dict[str, Callable[[Path, int], Any]] = {
     "bundled": lambda folder, seed: ("iris", "wine")[seed],
+    "model": lambda folder, seed: {"model": model(folder, seed)},
     "npz": lambda folder, seed: {"npz": npz(folder, seed)},
     "openml": lambda folder, seed: {"openml": {"name": "iris", "version": 1 + seed}},
     "table": lambda folder, seed: {"table": table(folder, seed)},
