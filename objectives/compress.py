@@ -242,12 +242,12 @@ def _opened(path: str) -> _Model:
 
 def _trained(data: Any, split_seed: int) -> _Model:
     """An ``mlp`` of its own defaults; the same for all trials, whatever their seeds."""
-    from hpo.objectives import mlp
     from hpo.objectives.trainer.alone import train_setup
     from hpo.objectives.trainer.problem import Problem
+    from hpo.search.terms import registry
     from hpo.search.terms.job import Task
 
-    problem = Problem(mlp, Task("mlp", data, split_seed))
+    problem = Problem(registry.load("objective", "mlp"), Task("mlp", data, split_seed))
     points = train_setup(problem.setup({"seed": 0}))
     while True:
         try:
