@@ -41,6 +41,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/report/formats": "recipes in the keys of other tools, one file per tool",
     },
     {
+        "objectives/ensembles": "several models as one: ways to combine them, and whether that is worth it",
         "objectives/text": "the data of language models: documents, tokens, packing, masks",
         "objectives/networks": "layers and models that run all lanes of a cohort at a time",
         "search/report/formats/common": "the run that a recipe means on so many devices",

@@ -118,7 +118,7 @@ def train(
     from hpo.objectives.data import load
     from hpo.objectives.estimators import curves
     from hpo.objectives.estimators.build import build
-    from hpo.objectives.estimators.model import Model, check_scoring, measure
+    from hpo.objectives.estimators.model import Model, check_scoring, measure, predicted
     from hpo.search.terms.errors import UserError
 
     for name, value, least in (("epochs", epochs, 1), ("folds", folds, 2)):
@@ -159,10 +159,12 @@ def train(
             yield points(fitted, prepared)
         return Model(dataset, lambda: (prepared.prepare, fitted), learned)
 
+    held_out = []
     for index in range(folds):
         part = curves.fold(dataset, index, folds, split_seed, nonnegative)
         fresh = clone(model)
         curves.fit_whole(fresh, part, class_weight)
+        held_out.append(predicted(fresh, part.X_validation, part.y_validation, classes))
         yield {"fold": index + 1, **points(fresh, part)}
 
     def refitted() -> tuple[Any, Any]:
@@ -170,7 +172,7 @@ def train(
         curves.fit_whole(model, whole, class_weight)
         return whole.prepare, model
 
-    return Model(dataset, refitted)
+    return Model(dataset, refitted, folds=tuple(held_out))
 
 
 def open_knobs(fixed: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from hpo.objectives.data import scores
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.preparation import Preparation
+from hpo.objectives.ensembles.cost import ROWS, milliseconds
 from hpo.objectives.estimators.curves import quiet
 from hpo.objectives.estimators.scorers import metric
 from hpo.search.terms.errors import UserError, did_you_mean
+from hpo.search.terms.predicted import PartName, Predicted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,11 +30,13 @@ class Model:
         fit: gives the fitted preparation and the fitted estimator.
         refit: gives them as they were after so many points of the curve, by training again; None for a model that
             belongs to no point, because the points were folds.
+        folds: what the models of the folds predict on the rows that each was not trained on.
     """
 
     dataset: Dataset
     fit: Callable[[], tuple[Any, Any]]
     refit: Callable[[int], tuple[Any, Any]] | None = None
+    folds: tuple[Predicted, ...] = ()
     _fitted: tuple[Any, Any] | None = field(default=None, repr=False)
 
     @property
@@ -55,6 +59,27 @@ class Model:
         """The same metrics on other rows."""
         prepare, estimator = self.fitted
         return scored(estimator, prepare.transform(part.X), part.y, len(self.dataset.classes))
+
+    def predicted(self, part: PartName | Any) -> Predicted:
+        """Predictions on a part, or on other rows; the validation part of a cross-validation are its folds together."""
+        import numpy as np
+
+        if isinstance(part, str) and part == "validation" and self.folds:
+            values, targets = ([getattr(fold, name) for fold in self.folds] for name in ("values", "targets"))
+            probable = all(fold.probable for fold in self.folds)
+            return Predicted(np.concatenate(values), np.concatenate(targets), probable)
+        held_out: Part = getattr(self.dataset, part) if isinstance(part, str) else part
+        prepare, estimator = self.fitted
+        return predicted(estimator, prepare.transform(held_out.X), held_out.y, len(self.dataset.classes))
+
+    def cost(self) -> tuple[float, float]:
+        """Milliseconds to predict ``ensembles.cost.ROWS`` rows, and kilobytes of the estimator."""
+        import pickle
+
+        prepare, estimator = self.fitted
+        X = prepare.transform(self.dataset.validation.X[:ROWS])
+        predict = getattr(estimator, "predict_proba", estimator.predict)
+        return milliseconds(lambda: predict(X)), len(pickle.dumps(estimator)) / 1024
 
     def save(self, folder: Path) -> list[Path]:
         """Write the pipeline, ``model.skops``, and ``model.json`` describing it.
@@ -110,6 +135,18 @@ def probabilities_of(estimator: Any, X: Any, classes: int) -> NDArray[Any] | Non
     found = np.zeros((len(X), classes))
     found[:, estimator.classes_] = estimator.predict_proba(X)
     return found
+
+
+def predicted(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> Predicted:
+    """What a fitted estimator gives for prepared rows, whose targets are class numbers or values [n]."""
+    import numpy as np
+
+    with quiet():
+        values = probabilities_of(estimator, X, classes) if classes else None
+        if values is not None:
+            return Predicted(values, y)
+        found = estimator.predict(X).reshape(len(y))
+    return Predicted(np.eye(classes)[found], y, probable=False) if classes else Predicted(found.astype(float), y)
 
 
 def measure(estimator: Any, X: Any, y: NDArray[Any], classes: int, scoring: str | None = None) -> dict[str, float]:

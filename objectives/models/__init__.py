@@ -45,6 +45,10 @@ def opened(folder: Path, module: ModuleType | None) -> Model | TextModel:
             from hpo.objectives.models.network import NetworkModel
 
             return NetworkModel(folder, about, module)
+        if kind == "combination":
+            from hpo.objectives.models.ensemble import EnsembleModel
+
+            return EnsembleModel(folder, about, lambda member: opened(member, module))
         if kind == "scikit-learn":
             from hpo.objectives.models.estimator import EstimatorModel
 

@@ -11,13 +11,16 @@ from typing import Any
 
 from torch import Tensor
 
+from hpo.objectives.ensembles.cost import ROWS, milliseconds
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.predictor import Predictor
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.setup import Setup
+from hpo.objectives.trainer.tensors import Data
 from hpo.objectives.trainer.together import Cohort
 from hpo.search.terms.errors import Advice, UserError
 from hpo.search.terms.job import Task
+from hpo.search.terms.predicted import PartName, Predicted
 from hpo.search.terms.recipe import canonical
 
 
@@ -94,13 +97,18 @@ class Fitted:
         """What builds the network: of a compressed one its source's."""
         return self.setup.task
 
+    @classmethod
+    def of(cls, lane: Lane) -> Fitted:
+        """The model that a lane's last point was measured on."""
+        return cls(lane.setup, lane.scored, lane.epoch)
+
     def at(self, step: int) -> Fitted:
         """The model as it was after so many epochs; unless that is what it is, it is trained again up to there."""
         if step == self.epoch:
             return self
         lane = Lane(0, self.setup)
         next(epoch for epoch in _epochs(lane) if epoch == step)
-        return Fitted(self.setup, lane.scored, step)
+        return Fitted.of(lane)
 
     def test(self) -> dict[str, Any]:
         """Metrics on the test part, which is read only now."""
@@ -109,6 +117,23 @@ class Fitted:
     def evaluate(self, rows: Any) -> dict[str, Any]:
         """Metrics on other rows: as the data module reads them, inputs and targets, or texts."""
         return self.predictor.scores(self.setup.data.given(rows))
+
+    def predicted(self, part: PartName | Any) -> Predicted | None:
+        """Predictions on a part, or on other rows as ``evaluate`` takes them; None where targets are tokens.
+
+        Raises:
+            DataError: there is no such part.
+        """
+        data = self.setup.data
+        if not isinstance(data, Data) or data.per_token:
+            return None
+        held_out = data.test() if part == "test" else data.validation if part == "validation" else data.given(part)
+        return Predicted(self.predictor.predict(held_out.inputs).numpy(), data.in_units(held_out.targets))
+
+    def cost(self) -> tuple[float, float]:
+        """Milliseconds to predict ``ensembles.cost.ROWS`` rows, and kilobytes of the weights."""
+        predictor, inputs = self.predictor, self.setup.data.validation.inputs[:ROWS]
+        return milliseconds(lambda: predictor.predict(inputs)), self.weights.numel() * 4 / 1024
 
     def look(self) -> str:
         """A few lines of what a language model writes or finds out; empty for other models."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Hashable
+from dataclasses import replace
 from types import ModuleType
 
+from hpo.objectives.trainer.alone import Fitted
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.paused import Paused
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.together import Cohort
 from hpo.search.contracts.executor import Executor
 from hpo.search.describe.objective import Objective
-from hpo.search.running.training import failure
+from hpo.search.running.training import failure, value_of
 from hpo.search.terms.job import Event, Failed, Finished, Job, Point, Task
+from hpo.search.terms.predicted import Predicted
 
 
 class CohortExecutor(Executor):
@@ -33,6 +37,7 @@ class CohortExecutor(Executor):
         self._paused = Paused(paused_memory, self._make, self._note)
         self._cohorts: dict[Hashable, Cohort] = {}
         self._refused: list[Event] = []
+        self._best: dict[int, tuple[float, Predicted | None]] = {}  # of lanes whose predictions are wanted
 
     def admit(self, job: Job) -> None:
         """Give a trial a lane; a recipe that cannot be trained is reported by the next ``advance``."""
@@ -80,6 +85,7 @@ class CohortExecutor(Executor):
                     self._paused.put(busy[0])
         if not keep:
             self._paused.drop(number)
+            self._best.pop(number, None)
 
     def close(self) -> None:
         """Drop all lanes."""
@@ -110,16 +116,42 @@ class CohortExecutor(Executor):
             self._cohorts[key].advance(group)
             each = (time.perf_counter() - start) / sum(ticks.values())
             costs |= {number: each * own for number, own in ticks.items()}
+        self._remember(lanes)
         return costs
+
+    def _remember(self, lanes: list[Lane]) -> None:
+        """Keep the predictions of lanes whose value is their best point's while they are there."""
+        jobs = {job.number: job for lane, job in self._busy()}
+        for lane in lanes:
+            goals = jobs[lane.number].predict_for
+            if not goals or lane.failure or goals[0].aggregate not in (None, "best"):
+                continue
+            value = value_of(lane.metrics, goals[0].metric, math.nan) * (-1.0 if goals[0].maximize else 1.0)
+            if value < self._best.get(lane.number, (math.inf, None))[0]:
+                self._best[lane.number] = value, Fitted.of(lane).predicted("validation")
+
+    def _predicted(self, lane: Lane, job: Job) -> Predicted | None:
+        """What the model that an ended lane's value stands for predicts."""
+        if not job.predict_for:
+            return None
+        remembered = self._best.pop(lane.number, None)
+        lane.setup.network.restore(lane.best)
+        final = Fitted(lane.setup, lane.final, lane.epoch)
+        predicted = final.predicted("validation") if remembered is None else remembered[1]
+        if predicted is None:
+            return None
+        milliseconds, kilobytes = final.cost()
+        return replace(predicted, milliseconds=milliseconds, kilobytes=kilobytes)
 
     def _leave(self, lanes: list[Lane]) -> list[Event]:
         """Free the places of lanes whose curve has ended."""
         news: list[Event] = []
+        jobs = {job.number: job for _, job in self._busy()}
         for lane in lanes:
             if lane.failure:
                 news.append(Failed(lane.number, lane.failure))
             elif lane.done:
-                news.append(Finished(lane.number))
+                news.append(Finished(lane.number, predicted=self._predicted(lane, jobs[lane.number])))
             else:
                 continue
             self._places = [None if busy is not None and busy[0] is lane else busy for busy in self._places]

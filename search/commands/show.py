@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> int:
     from rich.table import Table
 
     from hpo.search.engine.checkpoints import log_of
-    from hpo.search.report import batch, show, text
+    from hpo.search.report import batch, combined, show, text
     from hpo.search.report import study as report
 
     name, number = options.study_and_trial(arguments)
@@ -77,6 +77,13 @@ def main(arguments: argparse.Namespace) -> int:
             pad_edge=False,
         )
         for row in show.trial_rows(ranked, arguments.top):
+            table.add_row(*map(show.escape, row))
+        console.print("")
+        console.print(table)
+    if found.winner is not None and found.winner.ensemble is not None:
+        ensemble = found.winner.ensemble
+        table = Table(show.escape(ensemble.metric), *combined.HEAD, box=None, pad_edge=False)
+        for row in combined.rows(ensemble):
             table.add_row(*map(show.escape, row))
         console.print("")
         console.print(table)

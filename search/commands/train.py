@@ -31,6 +31,7 @@ from hpo.search.terms.threads import set_environment
 if TYPE_CHECKING:
     from hpo.search.describe.objective import Objective
     from hpo.search.report.exported import RecipeFile
+    from hpo.search.terms.ensemble import Ensemble
 
 _LINES = 12
 """Most lines of a look at what a model writes."""
@@ -41,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="what `hpo export` wrote")
     parser.add_argument(
         "--pick", type=int, default=1, metavar="N", help="the N-th recipe of the file (default: 1, the winner)"
+    )
+    parser.add_argument(
+        "--alone", action="store_true", help="the winner alone, where the file holds a combination of models"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="another seed than the recorded one")
     parser.add_argument("--data", type=Path, metavar="FILE", help="train on another file of the same columns")
@@ -70,6 +74,11 @@ def main(arguments: argparse.Namespace) -> int:
     documents = None
     if arguments.evaluate is not None and exported.objective.text:  # what cannot be read is told before training
         documents = registry.load("data", "text").documents_of(exported.task.data, arguments.evaluate)
+    if exported.ensemble is not None and arguments.seed is not None and not arguments.alone:
+        raise UserError(
+            f"{arguments.file} holds a combination of {len(exported.ensemble.members)} models, each with its own seed: "
+            "add --alone to train the winner alone with another one"
+        )
     seal = exported.about.get("seal")
     consent.allow(exported.task, exported.objective, seal, str(arguments.file), yes=arguments.yes)
     if exported.edited:
@@ -77,11 +86,16 @@ def main(arguments: argparse.Namespace) -> int:
     recipe = dict(exported.recipe)
     if arguments.seed is not None:
         recipe["seed"] = arguments.seed
+    same = arguments.data is None and arguments.seed is None
     with _objectives_own(exported.objective, "the recipe cannot be trained"):
-        curve, scored, fitted = _train(exported.task, recipe, exported.goals)
-    if arguments.data is None and arguments.seed is None and not exported.edited:
-        _compare(exported, curve)
-    metrics: dict[str, Any] = {"recipe": recipe, "curve": curve, "validation": scored}
+        if exported.ensemble is not None and not arguments.alone:
+            scored, fitted = _train_members(exported, exported.ensemble, same=same)
+            metrics: dict[str, Any] = {"ensemble": exported.ensemble.plain(), "validation": scored}
+        else:
+            curve, scored, fitted = _train(exported.task, recipe, exported.goals)
+            if same and not exported.edited:
+                _compare(exported, curve)
+            metrics = {"recipe": recipe, "curve": curve, "validation": scored}
     try:
         with _objectives_own(exported.objective, "the model cannot be tested"):
             if hasattr(fitted, "test"):
@@ -191,6 +205,21 @@ def _train(
         step = next(step for step, point in points if point is scored)
         say(f"keeping the model as it was at step {step}, its best point")
     return curve, scored, fitted
+
+
+def _train_members(exported: RecipeFile, ensemble: Ensemble, *, same: bool) -> tuple[Mapping[str, float], Any]:
+    """Train every model of a combination; gives what they score together on the validation part, and all as one."""
+    models = []
+    for place, member in enumerate(ensemble.members, 1):
+        say(f"model {place} of {len(ensemble.members)}, trial {member.trial}:", flush=True)
+        models.append(_train(exported.task, dict(member.recipe), exported.goals)[2])
+    fitted = registry.part("ensembles").Combined(ensemble.combination, models)
+    scored = fitted.validated()
+    now, recorded = scored.get(ensemble.metric), ensemble.value
+    if same and now is not None:
+        like = "as recorded" if now == recorded else f"recorded was {text.short(recorded)}"
+        say(f"combined, on the validation part that chose the weights: {ensemble.metric} {text.short(now)}, {like}")
+    return scored, fitted
 
 
 def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:

@@ -107,32 +107,42 @@ def drop_logs(store: Store, name: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def predictions_of(store: Store, name: str) -> Path | None:
+    """The folder for what a study's models predict: beside the store; None for a store that keeps no files."""
+    return _beside(store, name, "predictions")
+
+
 def _logs(store: Store, name: str) -> Path | None:
-    """``logs/NAME-DIGEST`` beside the store; the digest is of the whole name."""
+    return _beside(store, name, "logs")
+
+
+def _beside(store: Store, name: str, kind: str) -> Path | None:
+    """``KIND/NAME-DIGEST`` beside the store; the digest is of the whole name."""
     if not store.keeps_files:
         return None
     shown = re.sub(r"[^\w=,+-]", "-", name).encode()[:60].decode(errors="ignore")
     whole = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
-    return store.beside / "logs" / f"{shown}-{whole}"
+    return store.beside / kind / f"{shown}-{whole}"
 
 
 def copy_files(source: Store, study: Snapshot, target: Store, copy: Snapshot) -> None:
-    """Copy what a study keeps beside its store, checkpoints and logs, to where a copy of it will keep that.
+    """Copy what a study keeps beside its store (checkpoints, logs, predictions) to where a copy of it will keep that.
 
     Raises:
         StoreError: there is no room, or no right to write or read.
     """
     old, new = _root(source, study.system_attrs), _root(target, copy.system_attrs)
-    printed, kept = _logs(source, study.name), _logs(target, copy.name)
+    files = [(read(source, study.name), read(target, copy.name)) for read in (_logs, predictions_of)]
     try:
         if new is not None:
             place_of(new).clear()
             if old is not None:
                 _bring(old, new, _numbers(old, study), move=False)
-        if kept is not None:
-            shutil.rmtree(kept, ignore_errors=True)
-            if printed is not None and printed.is_dir():
-                shutil.copytree(printed, kept, symlinks=True)
+        for printed, kept in files:
+            if kept is not None:
+                shutil.rmtree(kept, ignore_errors=True)
+                if printed is not None and printed.is_dir():
+                    shutil.copytree(printed, kept, symlinks=True)
     except (OSError, ValueError, HpoError, shutil.Error) as error:
         listed = error.args[0] if isinstance(error, shutil.Error) else []  # one of several, which end in a reason
         reason = str(listed[0][2]) if listed else in_words(error) if isinstance(error, OSError) else str(error)
@@ -153,6 +163,8 @@ def drop_files(store: Store, study: Snapshot) -> None:
     """Remove what a study keeps beside its store."""
     drop_folders(store, study.system_attrs)
     drop_logs(store, study.name)
+    if (predictions := predictions_of(store, study.name)) is not None:
+        shutil.rmtree(predictions, ignore_errors=True)
 
 
 def drop_folders(store: Store, facts: Mapping[str, Any]) -> None:

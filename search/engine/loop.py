@@ -142,7 +142,8 @@ class Loop:
     def _admit(self, entry: Entry) -> None:
         self._running[entry.number] = entry
         folder, log = self.rules.folders(entry.number), self.rules.log(entry.number)
-        self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping))
+        wanted = self.rules.predictions.goals
+        self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping, wanted))
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------
@@ -158,6 +159,8 @@ class Loop:
             self._point(entry, event)
         elif isinstance(event, Finished):
             if entry.curve:
+                if event.predicted is not None:
+                    self.rules.predictions.keep(entry.recipe, event.predicted)
                 self._end(entry, "complete")
             else:
                 wanted = " and ".join(goal.metric for goal in self.study.goals)

@@ -32,9 +32,10 @@ class Reserve:
         self, study: Study, ledger: Ledger, executor: Executor, horizon: Callable[[Mapping[str, Any]], int | None],
         *, tested: bool,
     ) -> None:  # fmt: skip
-        """``tested`` says that the winner is trained once more and measured on the test split."""
+        """``tested`` says that the winner, and what is combined, is trained once more and tested."""
         self.runs = study.confirm.top * study.confirm.seeds if study.confirm is not None else 0
-        self._tested, self._ledger, self._horizon = tested, ledger, horizon
+        combined = study.confirm.ensemble if study.confirm is not None else 0
+        self._tested, self._ledger, self._horizon = (1 + combined) * tested, ledger, horizon
         self._most = None if study.budget.minutes is None else study.budget.minutes * 30
         self._lanes, self._together = executor.lanes, executor.lanes / max(1, executor.processes)
         self._looked = -math.inf
@@ -53,8 +54,8 @@ class Reserve:
         return math.ceil(self.runs / self._lanes) * self._together * self._each()
 
     def test(self) -> float:
-        """Seconds of the measurement on the test split, trained alone."""
-        return self._together * self._each() if self._tested else 0.0
+        """Seconds of the measurement on the test split, each model trained alone."""
+        return self._tested * self._together * self._each()
 
     def _each(self) -> float:
         if time.monotonic() - self._looked >= _LOOK:

@@ -12,6 +12,7 @@ from hpo.search.contracts.policy import Policy
 from hpo.search.contracts.pruner import Pruner
 from hpo.search.engine.checkpoints import Folders
 from hpo.search.engine.entry import Entry
+from hpo.search.engine.predictions import Predictions
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Rules:
         folders: where trials keep their checkpoints.
         reserve: seconds of the budget's minutes that are kept for what comes after the search.
         log: file for what a trial prints, None where there is none.
+        predictions: where those of trials' models are kept, if they are.
     """
 
     policy: Policy
@@ -35,6 +37,7 @@ class Rules:
     folders: Folders = field(default_factory=lambda: Folders(None))
     reserve: Callable[[], float] = field(default=lambda: 0.0)
     log: Callable[[int], str | None] = field(default=lambda number: None)
+    predictions: Predictions = field(default_factory=Predictions)
 
 
 class Observer(Protocol):

@@ -12,6 +12,7 @@ import optuna
 from hpo.search.contracts.pruner import PrunerContext
 from hpo.search.describe.horizon import horizon_of
 from hpo.search.engine.checkpoints import Folders, log_of
+from hpo.search.engine.combine import combined, tested
 from hpo.search.engine.confirm import FreshRuns, candidates, finalists, fresh_seeds
 from hpo.search.engine.context import Context
 from hpo.search.engine.costs import Costs
@@ -19,9 +20,10 @@ from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import build
+from hpo.search.engine.predictions import Predictions
 from hpo.search.engine.rules import Rules
 from hpo.search.report.text import short
-from hpo.search.running.training import scores_on_test
+from hpo.search.running.held_out import scores_on_test
 from hpo.search.store import attributes
 from hpo.search.store.names import CONFIRM
 from hpo.search.terms.budget import Budget
@@ -39,7 +41,9 @@ def decide(context: Context, ledger: Ledger, costs: Costs) -> None:
     if not finals:
         return
     seeds = fresh_seeds(study)
-    fresh = _fresh_runs(context, finals, seeds, ledger, costs) if seeds else []
+    wanted = study.goals if study.confirm is not None and study.confirm.ensemble else ()
+    kept = Predictions.beside(context.store, study.name + CONFIRM, wanted)
+    fresh = _fresh_runs(context, finals, seeds, ledger, costs, kept) if seeds else []
     seeds = _shared(context, finals, seeds, fresh)
     found = candidates(finals, seeds, fresh, ledger)
     leader = ledger[found[0].trial]
@@ -48,15 +52,19 @@ def decide(context: Context, ledger: Ledger, costs: Costs) -> None:
     winner = Winner(recipe, tuple(found))
     if old is not None and old.recipe == recipe and old.measured:
         winner = replace(winner, test=old.test, measured=True)
+    before = replace(winner, ensemble=old.ensemble if old is not None else None)
+    winner = replace(winner, ensemble=combined(context, ledger, before, seeds, fresh, kept, costs))
     costs.keep()
     _store(ledger, old, winner)
-    if context.objective.returns_model and context.executor.models is not False and not winner.measured:
-        try:
-            tested = _tested(context, winner, costs)
-        finally:
-            costs.keep()
-            ledger.session.commit()
-        _store(ledger, winner, tested)
+    if context.objective.returns_model and context.executor.models is not False:
+        for measure in (_tested, _tested_together):
+            before = winner
+            try:
+                winner = measure(context, winner, costs)
+            finally:
+                costs.keep()
+                ledger.session.commit()
+            _store(ledger, before, winner)
 
 
 def _store(ledger: Ledger, old: Winner | None, new: Winner) -> None:
@@ -66,7 +74,7 @@ def _store(ledger: Ledger, old: Winner | None, new: Winner) -> None:
 
 
 def _fresh_runs(
-    context: Context, finals: list[Entry], seeds: list[int], search: Ledger, costs: Costs
+    context: Context, finals: list[Entry], seeds: list[int], search: Ledger, costs: Costs, kept: Predictions
 ) -> Sequence[Entry]:
     study = context.study
     question = f"Fresh runs of the finalists of {study.name}"
@@ -78,8 +86,8 @@ def _fresh_runs(
         ledger = Ledger(again, session, plan.recipe)
         left = costs.left()
         if left is not None:
-            kept = min(context.reserve(search, horizon).test(), max(0.0, left) / 2)
-            ledger.study = replace(again, budget=Budget(minutes=(ledger.seconds + max(0.0, left - kept)) / 60))
+            after = min(context.reserve(search, horizon).test(), max(0.0, left) / 2)
+            ledger.study = replace(again, budget=Budget(minutes=(ledger.seconds + max(0.0, left - after)) / 60))
         plan.place(ledger)
         folders = Folders.of(study, context.objective, context.store, session)
         rules = Rules(
@@ -89,6 +97,7 @@ def _fresh_runs(
             horizon=horizon,
             folders=folders,
             log=log_of(context.store, again.name),
+            predictions=kept,
         )
         loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch)
         try:
@@ -132,7 +141,9 @@ def _no_sampler(number: int, attempt: int) -> optuna.samplers.BaseSampler:
 
 
 def _tested(context: Context, winner: Winner, costs: Costs) -> Winner:
-    """The winner with its scores on the test split, where they are to be had in time."""
+    """The winner with its scores on the test split, where they are to be had in time and were not before."""
+    if winner.measured:
+        return winner
     watch, left = context.watch, costs.left()
     began = time.monotonic()
     watch.deadline = None if left is None else began + left
@@ -152,3 +163,11 @@ def _tested(context: Context, winner: Winner, costs: Costs) -> Winner:
     if failed is not None:  # the search stands without it
         context.progress.say(f"the winner could not be tested: {failed.reason}")
     return replace(winner, test=scores, measured=True)
+
+
+def _tested_together(context: Context, winner: Winner, costs: Costs) -> Winner:
+    """The winner with what its combination with others scores on the test split, where one was taken."""
+    ensemble = winner.ensemble
+    if ensemble is None or not ensemble.taken or ensemble.test is not None:
+        return winner
+    return replace(winner, ensemble=tested(context, ensemble, costs))

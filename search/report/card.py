@@ -40,7 +40,12 @@ def compose(exported: RecipeFile, recipe: Mapping[str, Any], metrics: Mapping[st
         f"A model of {objective.label}, trained by `hpo train` to {goal.direction} {goal.metric}.",
     ]
     data = exported.task.data if exported.task.data is not None else objective.default_data
-    rows = [(f"`{name}`", f"`{_plain(value)}`") for name, value in sorted(recipe.items())]
+    ensemble = exported.ensemble if "ensemble" in metrics else None
+    recipes = [member.recipe for member in ensemble.members] if ensemble is not None else [recipe]
+    rows = [
+        (f"`{name}`", *(f"`{_plain(one.get(name))}`" for one in recipes))
+        for name in sorted({name for one in recipes for name in one})
+    ]
     scores = [
         (where, name, text.short(value))
         for where in ("validation", "test")
@@ -61,7 +66,14 @@ def compose(exported: RecipeFile, recipe: Mapping[str, Any], metrics: Mapping[st
         used = "a frame with the columns it was trained on, or an array"
         parts += ["## Use", _CODE.format(folder=folder, rows=used)]
         parts.append(f"Or `hpo predict {folder} --data new.csv --output predictions.csv`.")
-    parts += ["## Recipe", _table(("knob", "value"), rows)]
+    if ensemble is None:
+        parts += ["## Recipe", _table(("knob", "value"), rows)]
+        return "\n\n".join(parts) + "\n"
+    weights = ensemble.combination.get("weights") or ["-"] * len(recipes)
+    heads = [f"model {place}" for place in range(len(recipes))]
+    parts.append(f"## Recipes of the {len(recipes)} models that are combined ({ensemble.combination.get('kind')})")
+    shown = (weight if isinstance(weight, str) else text.short(weight) for weight in weights)
+    parts.append(_table(("knob", *heads), [("weight", *shown), *rows]))
     return "\n\n".join(parts) + "\n"
 
 

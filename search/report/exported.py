@@ -15,6 +15,7 @@ from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import check_recipe, read_data
 from hpo.search.studyfile.start import read_start
 from hpo.search.studyfile.yaml12 import Node, parse
+from hpo.search.terms.ensemble import Ensemble
 from hpo.search.terms.errors import HpoError, Mistake, StudyFileError, UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import digest
@@ -37,6 +38,7 @@ class RecipeFile:
         curve: (step, value) pairs recorded for this recipe and seed; empty when not known.
         about: everything that the file says of where the recipe comes from.
         origin: digest of the recipe that was exported; None in files of earlier versions.
+        ensemble: the combination that won over the recipe alone; None where none did, and for another than the first.
         edited: says how the recipe differs from that one; empty where it does not.
     """
 
@@ -49,6 +51,7 @@ class RecipeFile:
     about: Mapping[str, Any] = field(default_factory=dict)
     origin: str | None = None
     edited: str = ""
+    ensemble: Ensemble | None = None
 
     @property
     def folder(self) -> str:
@@ -108,6 +111,7 @@ class _Reading:
         curve = self._curve() if self.pick == 1 else ()
         values = check_recipe(self.about, recipe, objective, self.mistakes) if objective is not None else {}
         written, edited = self._edited()
+        ensemble = self._ensemble(objective) if self.pick == 1 and objective is not None else None
         spec = self._data(objective, folder, data)
         start = read_start(self._at("start_from"), objective, folder, self.mistakes)
         for key in ("versions", "machine"):
@@ -122,7 +126,7 @@ class _Reading:
         )  # fmt: skip
         values = {"seed": 0, **values}
         about = self.about.plain()
-        return RecipeFile(values, task, objective, study, tuple(goals), curve, about, written, edited)
+        return RecipeFile(values, task, objective, study, tuple(goals), curve, about, written, edited, ensemble)
 
     def _at(self, key: str) -> Node | None:
         assert isinstance(self.about.value, dict)
@@ -182,6 +186,23 @@ class _Reading:
             + (f": {told}" if told else "")
             + "; the recorded curve and scores are those of the exported one"
         )
+
+    def _ensemble(self, objective: Objective) -> Ensemble | None:
+        assert isinstance(self.root.value, dict)
+        node = self.root.value.get("ensemble")
+        if node is None or node.value is None:
+            return None
+        try:
+            found = Ensemble.read({"options": (), **node.plain()})
+        except (KeyError, TypeError, ValueError, AttributeError):
+            found = None
+        if found is None or not found.members or found.combination.get("models") != len(found.members):
+            self._wrong(node, "this is no combination of models as hpo export writes it", "export the study again")
+            return None
+        members: Any = node.value
+        for member in members["members"].value:
+            check_recipe(self.about, member.value["recipe"], objective, self.mistakes)
+        return found
 
     def _folder(self) -> Path:
         """The study's folder; where the file was taken to another machine, its own: the objective lies beside it."""

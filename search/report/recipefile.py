@@ -70,6 +70,10 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
                 }
                 recipe = {**_fixed(found), **trial.point, "seed": trial.seed}
                 others.append(_other(trial.number, values, recipe))
+    if found.winner.ensemble is not None and found.winner.ensemble.taken:
+        content["ensemble"] = {
+            key: value for key, value in found.winner.ensemble.plain().items() if key != "options" and value is not None
+        }
     if others:
         content["front" if several else "others"] = others
     title = f"# {found.question or found.name}: the winner; train it with: hpo train THIS_FILE\n"

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from hpo.search.report import out, text
+from hpo.search.report import combined, out, text
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.trial import Trial
 from hpo.search.terms.winner import Candidate
@@ -98,6 +98,9 @@ def verdict(found: StudyReport) -> list[str]:
         lines += _runners_up(leaders)
     if found.winner.test:
         lines.append(f"  test split, measured once: {escape(text.scores(found.winner.test))}")
+    if found.winner.ensemble is not None:
+        first, *rest = combined.lines(found.winner.ensemble)
+        lines += [f"  {escape(first)}", *(f"    {escape(line)}" for line in rest)]
     return lines
 
 

@@ -13,7 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +23,12 @@ from hpo.search.running import ranks
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.running.forks import stay
-from hpo.search.running.scratch import fresh_scratch
 from hpo.search.running.suggesting import suggesting
 from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
-from hpo.search.terms.errors import DISK_FAILS, Advice, DataError, OutOfTime, OutputError, UserError
+from hpo.search.terms.errors import DISK_FAILS, DataError, OutOfTime, OutputError, UserError
 from hpo.search.terms.job import Failed, Finished, Job, Point, Task
+from hpo.search.terms.predicted import PartName, Predicted
 from hpo.search.terms.study import Goal
 
 VALUE = "value"
@@ -44,6 +44,7 @@ class Run:
     Attributes:
         step: the last point's: what it says itself under ``step``, else its place in the curve, from 1 on.
         fitted: what the objective returned at its end, if anything.
+        points: (step, metrics) of its curve so far, where its job asks for predictions.
         checkpoints: its own, None where it keeps none.
     """
 
@@ -52,6 +53,7 @@ class Run:
         self.checkpoints = checkpoints
         self.step = 0
         self.fitted: Any = None
+        self.points: list[tuple[int, Mapping[str, float]]] = []
 
     def __iter__(self) -> Run:
         return self
@@ -153,10 +155,10 @@ def as_metrics(point: Any) -> dict[str, float]:
         UserError: it is neither.
     """
     if isinstance(point, Mapping):
-        found = {str(name): number for name, value in point.items() if (number := _number(value)) is not None}
+        found = {str(name): number for name, value in point.items() if (number := number_of(value)) is not None}
         if found:
             return found
-    elif (number := _number(point)) is not None:
+    elif (number := number_of(point)) is not None:
         return {VALUE: number}
     raise UserError(f"the objective must yield a number or a dict of numbers, got {str(point)[:80]!r}")
 
@@ -178,7 +180,8 @@ def _real(value: Any) -> int | float | None:
         return -math.inf if value < 0 else math.inf
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """A number of any kind, infinite where it is too large; None for what is none."""
     real = _real(value)
     try:
         return None if real is None else float(real)
@@ -219,11 +222,13 @@ class Trainer:
             while True:
                 began = time.perf_counter()
                 metrics = stay(next, run)
+                if job.predict_for:
+                    run.points.append((run.step, dict(metrics)))
                 if run.step > job.done:
                     metrics.pop("step", None)
                     return Point(job.number, run.step, metrics, time.perf_counter() - began)
         except StopIteration:
-            return Finished(job.number, hasattr(run.fitted, "test"))
+            return self._finished(run, job)
         except (KeyboardInterrupt, OutOfTime):
             raise
         except BaseException as error:  # sys.exit() in an objective must not end the search
@@ -235,35 +240,27 @@ class Trainer:
                 )
             return failure(job.number, error, self.objective)
 
-
-def scores_on_test(
-    task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]
-) -> tuple[dict[str, float] | None, Failed | None]:
-    """Train once and measure the model on the test split: its scores, or why there are none.
-
-    Both are None where the objective gives no model that can be tested.
-    """
-    trainer = Trainer(task)
-    try:
-        with fresh_scratch() as scratch:
-            run = trainer.start(Job(0, recipe, checkpoints=scratch))
-            scores = stay(_test_scores, run, goals)
-    except (KeyboardInterrupt, OutOfTime):
-        raise
-    except BaseException as error:  # the objective's own
-        return None, failure(0, error, trainer.objective)
-    if scores is None:
-        return None, None
-    numbers = {name: _number(score) for name, score in scores.items()}
-    return {name: score for name, score in numbers.items() if score is not None and math.isfinite(score)}, None
+    def _finished(self, run: Run, job: Job) -> Finished | Failed:
+        predicted = None
+        try:
+            if job.predict_for:
+                predicted = stay(predictions, kept(run.fitted, job.predict_for, run.points)[0], "validation")
+        except (KeyboardInterrupt, OutOfTime):
+            raise
+        except BaseException as error:
+            return failure(job.number, error, self.objective)
+        return Finished(job.number, hasattr(run.fitted, "test"), predicted)
 
 
-def _test_scores(run: Run, goals: Sequence[Goal]) -> Mapping[str, Any] | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Advice)  # the search has told it
-        points = [(run.step, point) for point in run]
-    model, _ = kept(run.fitted, goals, points)
-    return dict(model.test()) if hasattr(model, "test") else None
+def predictions(model: Any, part: PartName) -> Predicted | None:
+    """Those of a fitted model; with what they cost, where they are on the validation part."""
+    if not hasattr(model, "predicted"):
+        return None
+    found: Predicted = model.predicted(part)
+    if part == "validation":
+        milliseconds, kilobytes = model.cost()
+        found = replace(found, milliseconds=milliseconds, kilobytes=kilobytes)
+    return found
 
 
 def _imported(objective: Objective) -> Any:

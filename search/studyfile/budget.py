@@ -19,6 +19,8 @@ LIMITS = ("trials", "steps", "minutes", "target")
 TRIALS = 50
 """Trials of a study that sets no limit and whose space holds as many recipes."""
 
+_CONFIRM = ("top", "seeds", "ensemble")
+
 LARGEST = 1_000_000_000
 """Most trials or steps that a budget may name."""
 
@@ -100,8 +102,13 @@ def budget_of(limits: Mapping[str, Node], default: int | None) -> Budget:
     return Budget(**values)
 
 
-def read_confirm(node: Node | None, mistakes: list[Mistake]) -> Confirm | None:
-    """How the winner is chosen; None for ``confirm: none``."""
+def read_confirm(
+    node: Node | None, objective: Objective | None, goals: Sequence[Goal], mistakes: list[Mistake]
+) -> Confirm | None:
+    """How the winner is chosen; None for ``confirm: none``.
+
+    Where models are combined and nothing else is said, as many recipes are trained again as may be combined.
+    """
     if node is None:
         return Confirm()
     if node.value is None or node.value is False or node.value == "none":
@@ -111,17 +118,41 @@ def read_confirm(node: Node | None, mistakes: list[Mistake]) -> Confirm | None:
             node.mistake(f"confirm is none or {{top: 3, seeds: 2}}, got {_shown(node)}", "leave it out for that")
         )
         return None
-    values = {}
+    values: dict[str, int] = {}
     for name, item in node.value.items():
-        if name not in ("top", "seeds"):
-            hint = did_you_mean(name, ("top", "seeds"))
+        if name not in _CONFIRM:
+            hint = did_you_mean(name, _CONFIRM)
             mistakes.append(node.keys[name].mistake(f"confirm has no setting {name!r}", hint))
         elif isinstance(item.value, bool) or not isinstance(item.value, int) or not 1 <= item.value <= 1000:
             hint = "confirm: none chooses by the search alone" if item.value == 0 else ""
             mistakes.append(item.mistake(f"{name} must be a whole number from 1 to 1000, got {_shown(item)}", hint))
+        elif name == "ensemble" and (refused := _uncombined(item.value, objective, goals)):
+            mistakes.append(item.mistake(*refused))
         else:
             values[name] = item.value
-    return Confirm(**values)
+    if "ensemble" in values:
+        values.setdefault("top", max(Confirm.top, values["ensemble"]))
+    confirm = Confirm(**values)
+    if confirm.ensemble > confirm.top * confirm.seeds:
+        runs = f"{confirm.top * confirm.seeds} fresh runs, {confirm.top} recipes with {confirm.seeds} seeds each"
+        problem = f"ensemble: {confirm.ensemble} models cannot be combined out of {runs}"
+        mistakes.append(node.mistake(problem, f"raise top to {-(-confirm.ensemble // confirm.seeds)}"))
+    return confirm
+
+
+def _uncombined(most: int, objective: Objective | None, goals: Sequence[Goal]) -> tuple[str, str] | None:
+    """Why models cannot be combined, and what to do."""
+    if most < 2:
+        return f"ensemble: {most} model is not combined", "name how many may be, from 2 on, or leave it out"
+    if len(goals) > 1:
+        return "ensemble: models are combined for one goal, and this study has several", "leave ensemble out"
+    if objective is None or (not objective.text and (objective.trained_by_suite or objective.kind == "builtin")):
+        return None
+    what = "models of text predict tokens" if objective.text else f"{objective.label} trains by itself"
+    return (
+        f"ensemble: {what}, so there are no predictions that the suite can combine",
+        "leave ensemble out; it is for mlp, cnn, sklearn, and files with build and data",
+    )
 
 
 def _shown(item: Node) -> str:

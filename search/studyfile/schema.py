@@ -128,6 +128,7 @@ def _confirm() -> Schema:
     properties = {
         "top": _say({**count, "default": 3}, "Recipes that are trained again."),
         "seeds": _say({**count, "default": 2}, "Fresh seeds for each."),
+        "ensemble": _say({**count, "minimum": 2}, "Models of these that may be combined; none without it."),
     }
     choices = [{"enum": ["none", False, None]}, _object(properties)]
     return _say({"anyOf": choices}, "How the winner is chosen: the best recipes are trained again with fresh seeds.")

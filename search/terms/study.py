@@ -87,10 +87,15 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Confirm:
-    """How the winner is chosen: the ``top`` recipes are retrained with ``seeds`` fresh seeds each."""
+    """How the winner is chosen: the ``top`` recipes are retrained with ``seeds`` fresh seeds each.
+
+    Attributes:
+        ensemble: models of these fresh runs that may be combined; 0 where none are.
+    """
 
     top: int = 3
     seeds: int = 2
+    ensemble: int = 0
 
 
 @dataclass(frozen=True)

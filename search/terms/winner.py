@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpo.search.terms.ensemble import Ensemble
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -69,12 +71,14 @@ class Winner:
         candidates: best first; of several goals the Pareto front.
         test: scores on the test split, measured once; None where the objective has none.
         measured: whether that was tried, so that it is not tried again.
+        ensemble: what came of combining the fresh runs' models; None where that was not asked for.
     """
 
     recipe: Mapping[str, Any]
     candidates: tuple[Candidate, ...]
     test: Mapping[str, float] | None = None
     measured: bool = False
+    ensemble: Ensemble | None = None
 
     @property
     def first(self) -> Candidate:
@@ -87,9 +91,15 @@ class Winner:
         if not plain:
             return None
         candidates = tuple(Candidate.read(candidate) for candidate in plain["candidates"])
-        return cls(dict(plain["recipe"]), candidates, plain.get("test"), "test" in plain)
+        ensemble = Ensemble.read(plain.get("ensemble"))
+        return cls(dict(plain["recipe"]), candidates, plain.get("test"), "test" in plain, ensemble)
 
     def plain(self) -> dict[str, Any]:
         """As stored and reported."""
         candidates = [candidate.plain() for candidate in self.candidates]
-        return {"recipe": dict(self.recipe), "candidates": candidates} | ({"test": self.test} if self.measured else {})
+        found: dict[str, Any] = {"recipe": dict(self.recipe), "candidates": candidates}
+        if self.measured:
+            found["test"] = self.test
+        if self.ensemble is not None:
+            found["ensemble"] = self.ensemble.plain()
+        return found

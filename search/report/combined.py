@@ -1,0 +1,47 @@
+"""What combining the models of the fresh runs gave, in words."""
+
+from __future__ import annotations
+
+from hpo.search.report import text
+from hpo.search.terms.ensemble import SINGLE, Ensemble, Option
+
+HEAD = ("models combined", "how many", "ms for 64 rows", "kB")
+"""Columns of ``rows``, before them the metric."""
+
+
+def lines(found: Ensemble) -> list[str]:
+    """The verdict, in a line or two."""
+    alone, best = found.option(SINGLE), found.options[0]
+    if not found.taken:
+        others = [option for option in found.options if option.kind != SINGLE]
+        beaten = f"; {_short(others[0], found.metric)}" if others else ""
+        return [
+            f"not combined: no combination beats the best model alone, {found.metric} {text.short(alone.value)}{beaten}"
+        ]
+    told = [
+        f"combined ({best.kind} of {best.models} models): {found.metric} {text.short(best.value)} on validation rows "
+        f"that it was not fitted on, the best model alone {text.short(alone.value)}",
+        f"it takes {text.short(best.milliseconds)} ms for 64 rows and {text.short(best.kilobytes)} kB, one model "
+        f"{text.short(alone.milliseconds)} ms and {text.short(alone.kilobytes)} kB",
+    ]
+    if found.test:
+        told.append(f"test split, measured once: {text.scores(found.test)}")
+    return told
+
+
+def rows(found: Ensemble) -> list[tuple[str, ...]]:
+    """Every way to combine, the best first: its value, name, models, latency, size."""
+    return [
+        (
+            text.short(option.value),
+            f"{option.kind}, taken" if found.taken and option is found.options[0] else option.kind,
+            str(option.models),
+            text.short(option.milliseconds),
+            text.short(option.kilobytes),
+        )
+        for option in found.options
+    ]
+
+
+def _short(option: Option, metric: str) -> str:
+    return f"{option.kind} of {option.models} models has {text.short(option.value)}"
