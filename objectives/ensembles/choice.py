@@ -15,8 +15,8 @@ import numpy as np
 
 from hpo.objectives.data import scores
 from hpo.objectives.ensembles.combinations import KINDS, Combination, fit, one_hot
+from hpo.search.contracts.predicted import Predicted
 from hpo.search.terms.ensemble import SINGLE, Option
-from hpo.search.terms.predicted import Predicted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

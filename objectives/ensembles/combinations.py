@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hpo.search.contracts.predicted import Predicted
 from hpo.search.terms.ensemble import SINGLE
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.predicted import Predicted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ from typing import Any
 
 from hpo.objectives.data import scores
 from hpo.objectives.ensembles.combinations import Combination
+from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.predicted import PartName, Predicted
 
 MEMBERS = "members"
 """Folder of the members' own folders, called 0, 1, ..."""

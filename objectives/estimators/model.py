@@ -14,8 +14,8 @@ from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.ensembles.cost import ROWS, milliseconds
 from hpo.objectives.estimators.curves import quiet
 from hpo.objectives.estimators.scorers import metric
+from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.terms.errors import UserError, did_you_mean
-from hpo.search.terms.predicted import PartName, Predicted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,9 +18,9 @@ from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.tensors import Data
 from hpo.objectives.trainer.together import Cohort
+from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.terms.errors import Advice, UserError
 from hpo.search.terms.job import Task
-from hpo.search.terms.predicted import PartName, Predicted
 from hpo.search.terms.recipe import canonical
 
 

@@ -14,10 +14,11 @@ from hpo.objectives.trainer.paused import Paused
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.together import Cohort
 from hpo.search.contracts.executor import Executor
+from hpo.search.contracts.predicted import Predicted
 from hpo.search.describe.objective import Objective
 from hpo.search.running.training import failure, value_of
 from hpo.search.terms.job import Event, Failed, Finished, Job, Point, Task
-from hpo.search.terms.predicted import Predicted
+from hpo.search.terms.study import Goal
 
 
 class CohortExecutor(Executor):
@@ -123,7 +124,7 @@ class CohortExecutor(Executor):
         """Keep the predictions of lanes whose value is their best point's while they are there."""
         jobs = {job.number: job for lane, job in self._busy()}
         for lane in lanes:
-            goals = jobs[lane.number].predict_for
+            goals = [Goal.read(goal) for goal in jobs[lane.number].predict_for]
             if not goals or lane.failure or goals[0].aggregate not in (None, "best"):
                 continue
             value = value_of(lane.metrics, goals[0].metric, math.nan) * (-1.0 if goals[0].maximize else 1.0)

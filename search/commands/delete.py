@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Ask, then delete."""
-    from hpo.search.engine.checkpoints import drop_folders, drop_logs
+    from hpo.search.engine.checkpoints import drop_folders, drop_kept
     from hpo.search.report.study import report
     from hpo.search.store.names import CONFIRM
 
@@ -37,6 +37,6 @@ def main(arguments: argparse.Namespace) -> int:
         if (stored := store.read(each)) is not None:
             store.delete(each)
             drop_folders(store, stored.system_attrs)
-            drop_logs(store, each)
+            drop_kept(store, each)
     say(f"deleted {name!r} from {store.display}")
     return 0

@@ -100,11 +100,11 @@ def log_of(store: Store, name: str) -> Callable[[int | str], str | None]:
     return lambda number: None if folder is None else str(folder / f"{number}.log")
 
 
-def drop_logs(store: Store, name: str) -> None:
-    """Remove a study's logs."""
-    folder = _logs(store, name)
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+def drop_kept(store: Store, name: str) -> None:
+    """Remove a study's logs, and what its models predict."""
+    for folder in (_logs(store, name), predictions_of(store, name)):
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def predictions_of(store: Store, name: str) -> Path | None:
@@ -162,9 +162,7 @@ def _numbers(root: str, study: Snapshot) -> list[int]:
 def drop_files(store: Store, study: Snapshot) -> None:
     """Remove what a study keeps beside its store."""
     drop_folders(store, study.system_attrs)
-    drop_logs(store, study.name)
-    if (predictions := predictions_of(store, study.name)) is not None:
-        shutil.rmtree(predictions, ignore_errors=True)
+    drop_kept(store, study.name)
 
 
 def drop_folders(store: Store, facts: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.engine.context import Context
 from hpo.search.engine.costs import Costs
 from hpo.search.engine.entry import Entry
@@ -17,7 +18,6 @@ from hpo.search.terms import registry
 from hpo.search.terms.ensemble import SINGLE, Ensemble, Member
 from hpo.search.terms.errors import OutOfTime
 from hpo.search.terms.job import Failed
-from hpo.search.terms.predicted import PartName, Predicted
 from hpo.search.terms.recipe import canonical, derive_seed
 from hpo.search.terms.winner import Winner
 
@@ -98,13 +98,14 @@ def _pool(
     costs: Costs,
 ) -> list[_Run] | None:  # fmt: skip
     """Complete fresh runs of the finalists with what they predict; None where that is not to be had."""
-    ended = {(run.key, run.recipe["seed"]): run for run in fresh if run.state == "complete"}
+    ended = {(run.key, run.recipe["seed"]) for run in fresh if run.state == "complete"}
     pool = []
     for candidate in winner.candidates:
-        runs = [ended.get((search[candidate.trial].key, seed)) for seed in seeds]
-        for run in filter(None, runs):
-            member = Member(candidate.trial, canonical(run.recipe))
-            predicted = kept.of(run.recipe)
+        leader = search[candidate.trial]
+        for seed in [seed for seed in seeds if (leader.key, seed) in ended]:
+            recipe = {**leader.recipe, "seed": seed}
+            member = Member(candidate.trial, canonical(recipe))
+            predicted = kept.of(recipe)
             if predicted is None:
                 found = _trained(context, member, "validation", costs)
                 if found is None:
@@ -112,7 +113,7 @@ def _pool(
                 if isinstance(found, Failed):
                     context.progress.say(f"nothing is combined: {found.reason}")
                     return None
-                kept.keep(run.recipe, predicted := found)
+                kept.keep(recipe, predicted := found)
             pool.append(_Run(member, predicted))
     return pool
 

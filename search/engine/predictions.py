@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hpo.search.contracts.predicted import Predicted
 from hpo.search.engine.checkpoints import predictions_of
 from hpo.search.report import files
 from hpo.search.store import Store
-from hpo.search.terms.predicted import Predicted
 from hpo.search.terms.recipe import digest
 from hpo.search.terms.study import Goal
 
@@ -18,11 +18,12 @@ class Predictions:
     """Predictions by recipe, seed included: in files beside the store, in memory where that keeps none.
 
     Attributes:
-        goals: of the study, by which a run's model is chosen from its curve; empty where nothing is to be kept.
+        goals: of the study, as it writes them, by which a run's model is chosen from its curve; empty where nothing is
+            to be kept.
     """
 
     def __init__(self, folder: Path | None = None, goals: tuple[Goal, ...] = ()) -> None:
-        self.goals = goals
+        self.goals = tuple(map(str, goals))
         self._folder = folder
         self._held: dict[str, Predicted] = {}
 

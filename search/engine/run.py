@@ -19,7 +19,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
-from hpo.search.engine.checkpoints import Folders, drop_folders, drop_logs, log_of, require_place
+from hpo.search.engine.checkpoints import Folders, drop_folders, drop_kept, log_of, require_place
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.costs import Costs
 from hpo.search.engine.ledger import Ledger
@@ -116,7 +116,7 @@ def _optunas_warnings() -> Iterator[None]:
 def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Progress, watch: Watch) -> Store:
     for name in (study.name, study.name + CONFIRM):
         if fresh or name not in store.names():
-            drop_logs(store, name)  # of an earlier store in this place
+            drop_kept(store, name)  # of an earlier store in this place
     objective = describe(study.objective, study.folder)
     with _executor(study, objective, store, progress, watch) as executor:  # first, as its processes take time to start
         for note in (*study.notes, *_data_notes(study, objective)):

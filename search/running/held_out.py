@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.running.forks import stay
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.running.training import Run, Trainer, failure, kept, number_of, predictions
 from hpo.search.terms.errors import Advice, OutOfTime
 from hpo.search.terms.job import Failed, Job, Task
-from hpo.search.terms.predicted import PartName, Predicted
 from hpo.search.terms.study import Goal
 
 T = TypeVar("T")

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.describe.objective import FILLED, Objective, describe, import_module
 from hpo.search.running import ranks
 from hpo.search.running.checkpoints import Checkpoints
@@ -28,7 +29,6 @@ from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DISK_FAILS, DataError, OutOfTime, OutputError, UserError
 from hpo.search.terms.job import Failed, Finished, Job, Point, Task
-from hpo.search.terms.predicted import PartName, Predicted
 from hpo.search.terms.study import Goal
 
 VALUE = "value"
@@ -244,7 +244,9 @@ class Trainer:
         predicted = None
         try:
             if job.predict_for:
-                predicted = stay(predictions, kept(run.fitted, job.predict_for, run.points)[0], "validation")
+                predicted = stay(
+                    predictions, kept(run.fitted, list(map(Goal.read, job.predict_for)), run.points)[0], "validation"
+                )
         except (KeyboardInterrupt, OutOfTime):
             raise
         except BaseException as error:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from hpo.search.terms.errors import HpoError
 from hpo.search.terms.keeping import Keeping
-
-if TYPE_CHECKING:
-    from hpo.search.terms.predicted import Predicted
-    from hpo.search.terms.study import Goal
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Job:
         checkpoints: folder or location for the trial's checkpoints, see ``running.places``; None where it has none.
         keeping: how often they are kept, and up to which size.
         log: file that takes what the trial prints; None leaves it on the screen.
-        predict_for: goals of the study, where what its model predicts on the validation part is wanted at its end.
+        predict_for: goals as a study file has them, where what its model predicts on the validation part is wanted.
     """
 
     number: int
@@ -63,7 +59,7 @@ class Job:
     checkpoints: str | None = None
     log: str | None = None
     keeping: Keeping = field(default_factory=Keeping)
-    predict_for: tuple[Goal, ...] = ()
+    predict_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,13 +78,13 @@ class Finished:
 
     Attributes:
         model: whether it left a model that can be tested, None if unknown.
-        predicted: of the model that its value stands for, on the validation part, where the job asked for it and there
-            is any.
+        predicted: ``contracts.predicted.Predicted`` of the model that its value stands for, on the validation part,
+            where the job asked for it and there is any.
     """
 
     number: int
     model: bool | None = field(default=None, compare=False)
-    predicted: Predicted | None = field(default=None, compare=False)
+    predicted: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
