@@ -39,6 +39,7 @@ from hpo.objectives.data.bundled import NAMES
 from hpo.objectives.data.dataset import Dataset, Part, Source, Task
 from hpo.objectives.data.fitted import Fitted
 from hpo.objectives.data.options import shares
+from hpo.objectives.data.scores import picture
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, did_you_mean
 
@@ -61,6 +62,7 @@ __all__ = [
     "load",
     "notes",
     "objectives_of",
+    "picture",
     "resolve",
 ]
 

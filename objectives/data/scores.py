@@ -37,6 +37,35 @@ def report(targets: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
     return found | {"confusion_matrix": confusion_matrix(targets, chosen, classes).tolist()}
 
 
+BINS = 10
+"""Of probabilities, or of predicted values, in ``picture``."""
+
+
+def picture(targets: NDArray[Any], predicted: NDArray[Any]) -> dict[str, Any]:
+    """Small tables that show where predictions err, as plain data; predictions as ``report`` takes them.
+
+    ``calibration`` has a row (mean prediction, what was true, rows) for each bin. Of two classes the prediction is the
+    probability of the second and what was true its share; of more it is the largest probability and the share that was
+    right, as in the reliability diagrams of Guo et al. (2017), in bins of equal width. Of values both are means, in
+    bins of equal size. Classes have their ``confusion_matrix`` beside it.
+    """
+    import numpy as np
+
+    if predicted.ndim == 1:
+        order = np.argsort(predicted, kind="stable")
+        parts = [part for part in np.array_split(order, BINS) if len(part)]
+        return {"calibration": [[float(predicted[p].mean()), float(targets[p].mean()), len(p)] for p in parts]}
+    classes, chosen = predicted.shape[1], predicted.argmax(axis=1)
+    told = predicted[:, 1] if classes == 2 else predicted.max(axis=1)
+    true = targets == 1 if classes == 2 else targets == chosen
+    bins = np.minimum((told * BINS).astype(np.int64), BINS - 1)
+    parts = [part for part in (np.flatnonzero(bins == i) for i in range(BINS)) if len(part)]
+    return {
+        "confusion_matrix": confusion_matrix(targets, chosen, classes).tolist(),
+        "calibration": [[float(told[p].mean()), float(true[p].mean()), len(p)] for p in parts],
+    }
+
+
 def confusion_matrix(y: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[Any]:
     """Counts [true class, predicted class]."""
     import numpy as np

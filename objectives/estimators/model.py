@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,8 @@ class Model:
             return Predicted(np.concatenate(values), np.concatenate(targets), probable)
         held_out: Part = getattr(self.dataset, part) if isinstance(part, str) else part
         prepare, estimator = self.fitted
-        return predicted(estimator, prepare.transform(held_out.X), held_out.y, len(self.dataset.classes))
+        found = predicted(estimator, prepare.transform(held_out.X), held_out.y, len(self.dataset.classes))
+        return replace(found, labels=self.dataset.classes)
 
     def cost(self) -> tuple[float, float]:
         """Milliseconds to predict ``ensembles.cost.ROWS`` rows, and kilobytes of the estimator."""

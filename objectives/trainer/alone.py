@@ -128,7 +128,8 @@ class Fitted:
         if not isinstance(data, Data) or data.per_token:
             return None
         held_out = data.test() if part == "test" else data.validation if part == "validation" else data.given(part)
-        return Predicted(self.predictor.predict(held_out.inputs).numpy(), data.in_units(held_out.targets))
+        values = self.predictor.predict(held_out.inputs).numpy()
+        return Predicted(values, data.in_units(held_out.targets), labels=data.splits.labels)
 
     def cost(self) -> tuple[float, float]:
         """Milliseconds to predict ``ensembles.cost.ROWS`` rows, and kilobytes of the weights."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from numpy.typing import NDArray
 
 PartName: TypeAlias = Literal["validation", "test"]
@@ -25,6 +23,7 @@ class Predicted:
         probable: whether these are probabilities; False for 1 at the predicted class and 0 else.
         milliseconds: that the model takes for 64 rows, 0 where not measured.
         kilobytes: of its weights.
+        labels: of the classes, where they are known; they are not kept.
     """
 
     values: NDArray[Any]
@@ -32,6 +31,7 @@ class Predicted:
     probable: bool = True
     milliseconds: float = 0.0
     kilobytes: float = 0.0
+    labels: tuple[Any, ...] = ()
 
     @property
     def classes(self) -> int:

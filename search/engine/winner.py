@@ -51,7 +51,7 @@ def decide(context: Context, ledger: Ledger, costs: Costs) -> None:
     old = Winner.read(ledger.facts().get(attributes.WINNER))
     winner = Winner(recipe, tuple(found))
     if old is not None and old.recipe == recipe and old.measured:
-        winner = replace(winner, test=old.test, measured=True)
+        winner = replace(winner, test=old.test, picture=old.picture, measured=True)
     before = replace(winner, ensemble=old.ensemble if old is not None else None)
     winner = replace(winner, ensemble=combined(context, ledger, before, seeds, fresh, kept, costs))
     costs.keep()
@@ -151,7 +151,7 @@ def _tested(context: Context, winner: Winner, costs: Costs) -> Winner:
         context.progress.say("measuring the winner once on the test split")
     task, goals = context.study.task, context.study.goals
     try:
-        scores, failed = context.executor.call(scores_on_test, task, winner.recipe, goals)
+        found, failed = context.executor.call(scores_on_test, task, winner.recipe, goals)
     except OutOfTime:
         watch.check()
         context.progress.say("time was up before the winner was measured on the test split: raise --minutes for that")
@@ -162,7 +162,9 @@ def _tested(context: Context, winner: Winner, costs: Costs) -> Winner:
         raise failed.fatal(f"the winner could not be tested: {failed.reason}")  # the next run does it
     if failed is not None:  # the search stands without it
         context.progress.say(f"the winner could not be tested: {failed.reason}")
-    return replace(winner, test=scores, measured=True)
+    if found is None:
+        return replace(winner, measured=True)
+    return replace(winner, test=found.scores, picture=canonical(found.picture), measured=True)
 
 
 def _tested_together(context: Context, winner: Winner, costs: Costs) -> Winner:

@@ -118,7 +118,9 @@ def summarize(snapshot: Snapshot, running: str | None = None) -> StudyReport:
     attrs = snapshot.user_attrs
     definition = fact(attrs, attributes.DEFINITION, Mapping, {})
     winner = fact(attrs, attributes.WINNER, Mapping, {})
-    names = snapshot.system_attrs.get("study:metric_names") or ["value"] * len(snapshot.directions)
+    several = len(snapshot.directions) > 1  # Optuna's own names where it was given none
+    unnamed = [f"values_{i}" if several else "value" for i in range(len(snapshot.directions))]
+    names = snapshot.system_attrs.get("study:metric_names") or unnamed
     goals = definition.get("goals") or [f"{way} {name}" for way, name in zip(snapshot.directions, names, strict=False)]
     known = [Goal.read(goal) for goal in definition.get("goals", ())]
     judged = next((i for i, goal in enumerate(known) if goal.metric == definition.get("judged")), 0)

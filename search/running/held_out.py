@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.running.forks import stay
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.running.training import Run, Trainer, failure, kept, number_of, predictions
+from hpo.search.terms import registry
 from hpo.search.terms.errors import Advice, OutOfTime
 from hpo.search.terms.job import Failed, Job, Task
 from hpo.search.terms.study import Goal
@@ -18,22 +19,39 @@ from hpo.search.terms.study import Goal
 T = TypeVar("T")
 
 
-def scores_on_test(
-    task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]
-) -> tuple[dict[str, float] | None, Failed | None]:
+class Tested(NamedTuple):
+    """What a model gave on the test split.
+
+    Attributes:
+        scores: its metrics, finite numbers.
+        picture: where it errs, see ``terms.winner.Winner``; empty where its predictions are not to be had.
+    """
+
+    scores: dict[str, float]
+    picture: dict[str, Any]
+
+
+def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]) -> tuple[Tested | None, Failed | None]:
     """Train once and measure the model on the test split: its scores, or why there are none.
 
     Both are None where the objective gives no model that can be tested.
     """
 
-    def test(model: Any) -> Mapping[str, Any] | None:
-        return dict(model.test()) if hasattr(model, "test") else None
+    def test(model: Any) -> tuple[Mapping[str, Any], dict[str, Any]] | None:
+        if not hasattr(model, "test"):
+            return None
+        scores, predicted = dict(model.test()), predictions(model, "test")
+        if predicted is None:
+            return scores, {}
+        picture = registry.part("data").picture(predicted.targets, predicted.values)
+        return scores, {**picture, "labels": [str(label) for label in predicted.labels]}
 
-    scores, failed = _trained_once(task, recipe, goals, test)
-    if scores is None:
+    found, failed = _trained_once(task, recipe, goals, test)
+    if found is None:
         return None, failed
-    numbers = {name: number_of(score) for name, score in scores.items()}
-    return {name: score for name, score in numbers.items() if score is not None and math.isfinite(score)}, None
+    numbers = {name: number_of(score) for name, score in found[0].items()}
+    scores = {name: score for name, score in numbers.items() if score is not None and math.isfinite(score)}
+    return Tested(scores, found[1]), None
 
 
 def predictions_on(

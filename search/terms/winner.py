@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.search.terms.ensemble import Ensemble
@@ -71,6 +71,8 @@ class Winner:
         candidates: best first; of several goals the Pareto front.
         test: scores on the test split, measured once; None where the objective has none.
         measured: whether that was tried, so that it is not tried again.
+        picture: where it errs on the test split, small tables of plain data: ``calibration``, rows of mean prediction,
+            what was true, and how many; of classes ``confusion_matrix``, counts [true, predicted], and ``labels``.
         ensemble: what came of combining the fresh runs' models; None where that was not asked for.
     """
 
@@ -78,6 +80,7 @@ class Winner:
     candidates: tuple[Candidate, ...]
     test: Mapping[str, float] | None = None
     measured: bool = False
+    picture: Mapping[str, Any] = field(default_factory=dict)
     ensemble: Ensemble | None = None
 
     @property
@@ -92,7 +95,8 @@ class Winner:
             return None
         candidates = tuple(Candidate.read(candidate) for candidate in plain["candidates"])
         ensemble = Ensemble.read(plain.get("ensemble"))
-        return cls(dict(plain["recipe"]), candidates, plain.get("test"), "test" in plain, ensemble)
+        picture = dict(plain.get("picture", {}))
+        return cls(dict(plain["recipe"]), candidates, plain.get("test"), "test" in plain, picture, ensemble)
 
     def plain(self) -> dict[str, Any]:
         """As stored and reported."""
@@ -100,6 +104,8 @@ class Winner:
         found: dict[str, Any] = {"recipe": dict(self.recipe), "candidates": candidates}
         if self.measured:
             found["test"] = self.test
+        if self.picture:
+            found["picture"] = dict(self.picture)
         if self.ensemble is not None:
             found["ensemble"] = self.ensemble.plain()
         return found

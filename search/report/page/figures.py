@@ -238,6 +238,20 @@ def heat(cells: Mapping[str, Any]) -> str | None:
     return str(figure)
 
 
+def calibration(bins: Sequence[tuple[float, float, int]], *, values: bool) -> str:
+    """Predictions against what was true, a dot for each bin of rows; ``values`` are in the target's own units."""
+    side = 360
+    both = [value for told, true, _ in bins for value in (told, true)] if values else [0.0, 1.0]
+    x = numbers("predicted", both, LEFT, side - RIGHT, log=False)
+    y = numbers("true", both, side - BOTTOM, TOP, log=False)
+    figure = Figure(side, side, "calibration: predictions against what was true")
+    figure.frame(x, y)
+    figure.line([(x(min(both)), y(min(both))), (x(max(both)), y(max(both)))], "ideal")
+    figure.line([(x(told), y(true)) for told, true, _ in bins], "interval", ", ".join(f"{n} rows" for *_, n in bins))
+    figure.dots([(x(told), y(true)) for told, true, _ in bins], "complete")
+    return str(figure)
+
+
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
     """Counts of true classes (rows) and predicted ones (columns)."""
     count = len(matrix)

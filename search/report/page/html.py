@@ -7,16 +7,19 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from hpo.search.report import batch, plots, show, text
+from hpo.search.report import batch, combined, plots, show, text
 from hpo.search.report.importance import importance
 from hpo.search.report.out import clean
 from hpo.search.report.page import figures
 from hpo.search.report.page.style import STYLE
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.plain_space import space_from
+from hpo.search.terms.winner import Winner
 
 ROWS = 20
 """Trials in the table of the best."""
+MOST_CLASSES = 40
+"""Classes whose confusion can still be looked at."""
 
 
 def page(found: StudyReport) -> str:
@@ -54,7 +57,7 @@ def _sections(found: StudyReport) -> Iterable[str]:
         ("Search", figures.history(found), "Each trial's value in its order, pruned ones faint, and the best so far."),
         ("Learning rate and batch", _heat(found), "Best value of each cell, in parentheses where all were pruned."),
         ("Which knobs matter", bars, known.note or "Share of the variance over the space that each knob explains."),
-        ("Recipes", figures.parallel(found), "Complete trials, the better the stronger; the winner in colour."),
+        ("Recipes", figures.parallel(found), f"Complete trials, the better the stronger{_in_colour(found)}."),
     ]  # fmt: skip
     for title, figure, note in drawn:
         if figure is not None:
@@ -71,8 +74,11 @@ def _sections(found: StudyReport) -> Iterable[str]:
         )
     if told := batch.lines(found):
         yield "<h2>Batch size</h2>" + _list(told)
-    if matrix := _confusion(found):
-        yield _figure("Confusion", matrix, "True classes in rows, predicted ones in columns, on the test part.")
+    yield from _picture(found.winner) if found.winner else ()
+    if found.winner and found.winner.ensemble is not None:
+        ensemble = found.winner.ensemble
+        yield "<h2>Models combined</h2>" + _list(combined.lines(ensemble))
+        yield _table([ensemble.metric, *combined.HEAD], combined.rows(ensemble))
     yield _best(found)
     for state, title in (("pruned", "Why trials were stopped"), ("failed", "Why trials failed")):
         if told := show.endings(found, state, 12):
@@ -109,7 +115,11 @@ def _cost(found: StudyReport) -> str:
 def _curves_note(found: StudyReport) -> str:
     long = sum(len(trial.curve) > 1 for trial in found.trials)
     cut = f" {figures.CURVES} of {long} are drawn." if long > figures.CURVES else ""
-    return f"The winner in colour, complete trials dark, pruned ones faint; hover for why each ended.{cut}"
+    return f"Complete trials are dark, pruned ones faint{_in_colour(found)}; hover for why each ended.{cut}"
+
+
+def _in_colour(found: StudyReport) -> str:
+    return ", the winner in colour" if found.winner else ""
 
 
 def _heat(found: StudyReport) -> str | None:
@@ -129,10 +139,17 @@ def _heat(found: StudyReport) -> str | None:
     return figures.heat(cells) if cells is not None else None
 
 
-def _confusion(found: StudyReport) -> str | None:
-    test: Any = found.winner.test if found.winner else None
-    matrix = (test or {}).get("confusion_matrix")
-    return figures.confusion(matrix, [str(i) for i in range(len(matrix))]) if matrix else None
+def _picture(winner: Winner) -> Iterable[str]:
+    """Where the winner errs on the test part."""
+    matrix, bins = winner.picture.get("confusion_matrix"), winner.picture.get("calibration")
+    if bins:
+        of = "of values" if not matrix else "of the second class" if len(matrix) == 2 else "of the class predicted"
+        told = f"Predictions {of} against what was true on the test part; on the line they say what is so."
+        yield _figure("Calibration", figures.calibration(bins, values=not matrix), told)
+    if matrix and len(matrix) <= MOST_CLASSES:
+        labels = winner.picture.get("labels") or [str(i) for i in range(len(matrix))]
+        note = "True classes in rows, predicted ones in columns, on the test part."
+        yield _figure("Confusion", figures.confusion(matrix, labels), note)
 
 
 def _numbers(scores: Any) -> dict[str, float]:

@@ -15,7 +15,7 @@ dl{display:grid;grid-template-columns:minmax(120px,max-content) 1fr;gap:2px 16px
 dt{color:var(--faint)}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 dl.answer{background:var(--soft);border-radius:8px;padding:12px 16px}
 figure{margin:8px 0}figcaption,.note{color:var(--faint);font-size:.86rem}
-svg{display:block;width:100%;height:auto}
+svg{display:block;width:100%;height:auto}.narrow{max-width:420px}
 .grid2{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:8px}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}
@@ -31,6 +31,7 @@ path{fill:none}.axis{stroke:var(--faint)}.grid{stroke:var(--rule);stroke-width:.
 .curve.failed{stroke:var(--failed);opacity:.5}.curve.winner{stroke:var(--winner);stroke-width:2.4}
 .curve:hover{stroke-width:3;opacity:1}
 .best{stroke:var(--winner);stroke-width:1.8}.interval{stroke:var(--complete);stroke-width:2}
+.ideal{stroke:var(--faint);stroke-dasharray:4 4}
 .searched{stroke:var(--faint);stroke-width:1.6}
 .dot{stroke-linecap:round;stroke-width:6}.dot.complete{stroke:var(--complete)}
 .dot.pruned{stroke:var(--pruned);stroke-width:4.5;opacity:.8}.dot.winner{stroke:var(--winner);stroke-width:9}
