@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 _PRINTED = 10
 """Lines of a trial's log that are shown with it."""
+_WIDE = 110
+"""Columns of a figure at most."""
+_STYLES = {
+    "winner": "dark_orange3", "best": "dark_orange3", "complete": "blue", "interval": "blue", "bar": "blue",
+    "pruned": "bright_black", "failed": "red", "wrong": "red", "cell": "cyan", "axis": "bright_black",
+}  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_store(parser)
     parser.add_argument("--log", action="store_true", help="all that the trial has printed")
     parser.add_argument("--top", type=int, default=10, metavar="K", help="how many of the best trials (default: 10)")
+    parser.add_argument(
+        "--plot", nargs="?", const="", metavar="FILE.png", help="its figures: here, or as a picture (hpo-suite[png])"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
 
 
@@ -47,6 +58,10 @@ def main(arguments: argparse.Namespace) -> int:
         out.say(to_json(found.plain(), indent=2))
         return 0
     console = out.console()
+    if arguments.plot is not None:
+        if number is not None:
+            raise UserError("--plot draws a study: leave the number of the trial out")
+        return _plot(console, found, Path(arguments.plot) if arguments.plot else None, force=arguments.force)
     if number is not None:
         trial = options.trial_of(found, number)
         place = log_of(store, found.name)(number)
@@ -111,6 +126,40 @@ def main(arguments: argparse.Namespace) -> int:
     extra = [trial for trial in found.trials if trial.seconds]
     if extra:
         console.print(f"training took {text.duration(sum(trial.seconds for trial in extra))} in all")
+    return 0
+
+
+def _plot(console: Console, found: StudyReport, output: Path | None, *, force: bool) -> int:
+    """Draw the study's figures, in the terminal or as a picture."""
+    from rich.text import Text
+
+    from hpo.search.report import files
+    from hpo.search.report.importance import importance
+    from hpo.search.report.page import braille, png
+    from hpo.search.report.page.drawn import drawn
+
+    if output is not None:
+        if output.suffix.lower() != ".png":
+            raise UserError(f"{output}: a picture is a PNG, name it so: --plot {output.stem}.png")
+        if os.path.lexists(output) and not force:
+            raise UserError(f"{output} exists; --force replaces it")
+    made = list(drawn(found, importance(found)))
+    if not made:
+        raise UserError(f"there is nothing to see yet of {found.name}: no trial has a curve or a value")
+    if output is not None:
+        files.probe(output)
+        files.write(output, png.picture(made))
+        out.say(f"wrote {output}")
+        return 0
+    for one in made:
+        console.print(Text(one.title, "bold"))
+        for row in braille.cells(one.figure, min(console.width, _WIDE)):
+            line = Text(no_wrap=True)
+            for letter, kind in row:
+                line.append(letter, next((_STYLES[word] for word in kind.split()[::-1] if word in _STYLES), None))
+            line.rstrip()
+            console.print(line)
+        console.print(Text(one.note, "dim"), end="\n\n")
     return 0
 
 

@@ -29,7 +29,7 @@ def _values(found: StudyReport, values: Sequence[float], start: float, end: floa
     return numbers(title, finite[: max(2, math.ceil(len(finite) * 0.9))], start, end)
 
 
-def curves(found: StudyReport) -> str | None:
+def curves(found: StudyReport) -> Figure | None:
     """Learning curves of the trials, the winner's on top."""
     with_curves = [trial for trial in found.trials if len(trial.curve) > 1]
     if not with_curves:
@@ -50,7 +50,7 @@ def curves(found: StudyReport) -> str | None:
         points = [(x(step), y(value)) for step, value in _thinned(trial.curve) if math.isfinite(value)]
         why = trial.reason.partition("\n")[0] or trial.state
         figure.line(points, f"curve {kind}", f"trial {trial.number}: {why}")
-    return str(figure)
+    return figure
 
 
 def _thinned(curve: Sequence[tuple[int, float]], most: int = 80) -> Sequence[tuple[int, float]]:
@@ -59,7 +59,7 @@ def _thinned(curve: Sequence[tuple[int, float]], most: int = 80) -> Sequence[tup
     return [curve[round(i * (len(curve) - 1) / (most - 1))] for i in range(most)]
 
 
-def history(found: StudyReport) -> str | None:
+def history(found: StudyReport) -> Figure | None:
     """Values of the trials in their order, and the best so far."""
     valued = [trial for trial in found.trials if trial.values and math.isfinite(trial.values[0])]
     complete = [trial for trial in valued if trial.state == "complete"]
@@ -80,10 +80,10 @@ def history(found: StudyReport) -> str | None:
             best = sign * trial.values[0]
             line.append((x(trial.number), y(trial.values[0])))
     figure.line([*line, (float(WIDTH - RIGHT), line[-1][1])], "best")
-    return str(figure)
+    return figure
 
 
-def finalists(found: StudyReport) -> str | None:
+def finalists(found: StudyReport) -> Figure | None:
     """Means and intervals of the finalists' fresh runs, each run, and what the search had promised."""
     if not found.winner or len(found.goals) > 1 or not any(c.runs for c in found.winner.candidates):
         return None
@@ -102,10 +102,10 @@ def finalists(found: StudyReport) -> str | None:
         figure.dots([(x(run[0]), at) for run in leader.runs if run and math.isfinite(run[0])], "run")
         figure.dots([(x(leader.mean[0]), at)], "winner" if place == 0 else "complete")
         figure.line([(x(leader.searched[0]), at - 8), (x(leader.searched[0]), at + 8)], "searched")
-    return str(figure)
+    return figure
 
 
-def slices(found: StudyReport) -> list[tuple[str, str]]:
+def slices(found: StudyReport) -> list[tuple[str, Figure]]:
     """A figure for each searched knob: value over the knob, trials that were trained to the end apart from others."""
     names = list(dict.fromkeys(name for trial in found.trials for name in trial.point))
     made = []
@@ -126,7 +126,7 @@ def knob_axis(
     return categories(title, names, start, end), {name: float(i) for i, name in enumerate(names)}
 
 
-def _slice(found: StudyReport, name: str, trials: Sequence[Trial]) -> str:
+def _slice(found: StudyReport, name: str, trials: Sequence[Trial]) -> Figure:
     width, height = 340, 220
     x, places = knob_axis(name, [trial.point[name] for trial in trials], LEFT, width - RIGHT)
     y = _values(found, [trial.values[0] for trial in trials], height - BOTTOM, TOP, found.metrics[0])
@@ -141,10 +141,10 @@ def _slice(found: StudyReport, name: str, trials: Sequence[Trial]) -> str:
     for state in ("pruned", "complete"):
         figure.dots([at(trial) for trial in trials if trial.state == state and trial.number != winner], state)
     figure.dots([at(trial) for trial in trials if trial.number == winner], "winner")
-    return str(figure)
+    return figure
 
 
-def parallel(found: StudyReport, most: int = 300) -> str | None:
+def parallel(found: StudyReport, most: int = 300) -> Figure | None:
     """Recipes as lines over one axis a knob, the better the stronger; the last axis is the value."""
     trials = [trial for trial in found.ranked() if math.isfinite(trial.values[0])][:most]
     names = [name for name in dict.fromkeys(n for t in trials for n in t.point) if all(name in t.point for t in trials)]
@@ -172,10 +172,10 @@ def parallel(found: StudyReport, most: int = 300) -> str | None:
         ends = axis.ticks() if axis.names else [(axis.low, text.short(axis.low)), (axis.high, text.short(axis.high))]
         for value, label in ends:
             figure.text(column + 4, axis(value) + 4, label, "tick")
-    return str(figure)
+    return figure
 
 
-def front(found: StudyReport) -> str | None:
+def front(found: StudyReport) -> Figure | None:
     """Two goals against each other, the front that no trial beats apart."""
     if len(found.metrics) != 2:
         return None
@@ -190,10 +190,10 @@ def front(found: StudyReport) -> str | None:
     best = sorted(found.front(), key=lambda trial: trial.values[0])
     figure.line([(x(t.values[0]), y(t.values[1])) for t in best], "best")
     figure.dots([(x(t.values[0]), y(t.values[1])) for t in best], "winner")
-    return str(figure)
+    return figure
 
 
-def bars(rows: Sequence[tuple[str, float]], label: str) -> str:
+def bars(rows: Sequence[tuple[str, float]], label: str) -> Figure:
     """Shares of 1 as bars."""
     height = 22 * len(rows) + 12
     figure = Figure(WIDTH, height, label)
@@ -202,10 +202,10 @@ def bars(rows: Sequence[tuple[str, float]], label: str) -> str:
         figure.text(178, top + 13, name, "tick end")
         figure.bar(186, top + 2, share * (WIDTH - 260), 14, "bar")
         figure.text(192 + share * (WIDTH - 260), top + 13, f"{share:.0%}", "tick")
-    return str(figure)
+    return figure
 
 
-def heat(cells: Mapping[str, Any]) -> str | None:
+def heat(cells: Mapping[str, Any]) -> Figure | None:
     """The heat map of ``plots.rate_and_batch``: best value by learning rate and batch, the better the stronger."""
     data = cells["data"][0]
     rows, columns = [str(tick) for tick in data["y"]], len(data["z"][0]) if data["z"] else 0
@@ -232,13 +232,13 @@ def heat(cells: Mapping[str, Any]) -> str | None:
                     24,
                     "cell",
                     data["hovertext"][i][j].replace("<br>", ", "),
-                    f"fill-opacity:{0.08 + 0.72 * strength:.2f}",
+                    0.08 + 0.72 * strength,
                 )
                 figure.text(x(j), top + 16, data["text"][i][j], "on mid")
-    return str(figure)
+    return figure
 
 
-def calibration(bins: Sequence[tuple[float, float, int]], *, values: bool) -> str:
+def calibration(bins: Sequence[tuple[float, float, int]], *, values: bool) -> Figure:
     """Predictions against what was true, a dot for each bin of rows; ``values`` are in the target's own units."""
     side = 360
     both = [value for told, true, _ in bins for value in (told, true)] if values else [0.0, 1.0]
@@ -249,10 +249,10 @@ def calibration(bins: Sequence[tuple[float, float, int]], *, values: bool) -> st
     figure.line([(x(min(both)), y(min(both))), (x(max(both)), y(max(both)))], "ideal")
     figure.line([(x(told), y(true)) for told, true, _ in bins], "interval", ", ".join(f"{n} rows" for *_, n in bins))
     figure.dots([(x(told), y(true)) for told, true, _ in bins], "complete")
-    return str(figure)
+    return figure
 
 
-def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> Figure:
     """Counts of true classes (rows) and predicted ones (columns)."""
     count = len(matrix)
     side = min(44, max(18, 520 // max(1, count)))
@@ -272,8 +272,8 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
                 side - 1,
                 kind,
                 f"{classes[i]} taken for {classes[j]}: {number}",
-                f"fill-opacity:{0.05 + 0.75 * share:.2f}",
+                0.05 + 0.75 * share,
             )
             if number and side >= 22:
                 figure.text(left + side * (j + 0.5), top + side * (i + 0.5) + 4, str(number), "on mid")
-    return str(figure)
+    return figure

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from hpo.search.report import batch, combined, plots, show, text
+from hpo.search.report import batch, combined, show, text
 from hpo.search.report.importance import importance
 from hpo.search.report.out import clean
 from hpo.search.report.page import figures
+from hpo.search.report.page.drawn import drawn
 from hpo.search.report.page.style import STYLE
 from hpo.search.report.study import StudyReport
-from hpo.search.terms.plain_space import space_from
 from hpo.search.terms.winner import Winner
 
 ROWS = 20
@@ -48,20 +48,8 @@ def page(found: StudyReport) -> str:
 
 def _sections(found: StudyReport) -> Iterable[str]:
     known = importance(found)
-    bars = figures.bars(list(known.shares.items()), "importance of the knobs") if known.shares else None
-    drawn = [
-        ("Finalists", figures.finalists(found), "Mean (large dot), 95 % interval and each fresh run; the upright mark "
-         "is the value in the search, the best of many and so rather optimistic."),
-        ("Front", figures.front(found), "Trials on the line are beaten by no other in both goals."),
-        ("Learning curves", figures.curves(found), _curves_note(found)),
-        ("Search", figures.history(found), "Each trial's value in its order, pruned ones faint, and the best so far."),
-        ("Learning rate and batch", _heat(found), "Best value of each cell, in parentheses where all were pruned."),
-        ("Which knobs matter", bars, known.note or "Share of the variance over the space that each knob explains."),
-        ("Recipes", figures.parallel(found), f"Complete trials, the better the stronger{_in_colour(found)}."),
-    ]  # fmt: skip
-    for title, figure, note in drawn:
-        if figure is not None:
-            yield _figure(title, figure, note)
+    for title, figure, note in drawn(found, known):
+        yield _figure(title, str(figure), note)
     if not known.shares and found.trials:
         yield f"<h2>Which knobs matter</h2><p>{escape(known.note)}</p>"
     slices = figures.slices(found)
@@ -112,44 +100,17 @@ def _cost(found: StudyReport) -> str:
     return "<h2>What it cost</h2>" + _pairs(rows, "cost")
 
 
-def _curves_note(found: StudyReport) -> str:
-    long = sum(len(trial.curve) > 1 for trial in found.trials)
-    cut = f" {figures.CURVES} of {long} are drawn." if long > figures.CURVES else ""
-    return f"Complete trials are dark, pruned ones faint{_in_colour(found)}; hover for why each ended.{cut}"
-
-
-def _in_colour(found: StudyReport) -> str:
-    return ", the winner in colour" if found.winner else ""
-
-
-def _heat(found: StudyReport) -> str | None:
-    space = space_from(found.definition.get("space") or {})
-    fixed = found.definition.get("fixed") or {}
-    if len(found.goals) != 1:
-        return None
-    tried = [
-        plots.Tried(trial.number, {**fixed, **trial.point}, trial.values[0], trial.state == "complete")
-        for trial in found.trials
-        if trial.values and trial.state in ("complete", "pruned")
-    ]
-    cells = plots.rate_and_batch(
-        space, fixed, tried, metric=found.metrics[0], maximize=figures.sign_of(found) < 0,
-        winner=found.winner.first.trial if found.winner else None,
-    )  # fmt: skip
-    return figures.heat(cells) if cells is not None else None
-
-
 def _picture(winner: Winner) -> Iterable[str]:
     """Where the winner errs on the test part."""
     matrix, bins = winner.picture.get("confusion_matrix"), winner.picture.get("calibration")
     if bins:
         of = "of values" if not matrix else "of the second class" if len(matrix) == 2 else "of the class predicted"
         told = f"Predictions {of} against what was true on the test part; on the line they say what is so."
-        yield _figure("Calibration", figures.calibration(bins, values=not matrix), told)
+        yield _figure("Calibration", str(figures.calibration(bins, values=not matrix)), told)
     if matrix and len(matrix) <= MOST_CLASSES:
         labels = winner.picture.get("labels") or [str(i) for i in range(len(matrix))]
         note = "True classes in rows, predicted ones in columns, on the test part."
-        yield _figure("Confusion", figures.confusion(matrix, labels), note)
+        yield _figure("Confusion", str(figures.confusion(matrix, labels)), note)
 
 
 def _numbers(scores: Any) -> dict[str, float]:

@@ -10,6 +10,7 @@ import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from hpo.search.report.out import clean
 
@@ -100,65 +101,103 @@ def _powers(low: float, high: float, most: int) -> list[float]:
     return found[:: -(-len(found) // most)] or [low, high]
 
 
+@dataclass(frozen=True)
+class Mark:
+    """One thing in a figure.
+
+    Attributes:
+        shape: ``line`` through its points, ``dots`` at them, ``bar`` from its first point, as wide and high as the
+            second says, or ``text`` at its point.
+        kind: how it looks, classes of the style sheet.
+        points: in pixels.
+        words: of a text; of others what a reader sees who points at it.
+        opacity: of a bar, 0 to 1.
+        turned: whether a text goes upwards.
+    """
+
+    shape: Literal["line", "dots", "bar", "text"]
+    kind: str
+    points: tuple[tuple[float, float], ...]
+    words: str = ""
+    opacity: float = 1.0
+    turned: bool = False
+
+
 class Figure:
-    """A figure under construction."""
+    """A figure under construction; its text is SVG, ``braille`` and ``png`` draw the same marks.
+
+    Attributes:
+        marks: what is on it, in the order in which it is drawn.
+    """
 
     def __init__(self, width: int, height: int, label: str) -> None:
         """``label`` says in words what is seen, for those who cannot see it."""
         self.width, self.height, self.label = width, height, label
-        self._parts: list[str] = []
+        self.marks: list[Mark] = []
 
     def frame(self, x: Axis, y: Axis) -> None:
         """Draw axes with marks and titles."""
+        right, bottom = self.width - RIGHT, self.height - BOTTOM
         for value, label in y.ticks():
-            at = _px(y(value))
-            self._parts.append(f'<path class="grid" d="M{LEFT} {at}H{self.width - RIGHT}"/>')
+            self.line([(LEFT, y(value)), (right, y(value))], "grid")
             self.text(LEFT - 6, y(value) + 4, label, "tick end")
         for value, label in x.ticks():
-            self.text(x(value), self.height - BOTTOM + 18, label, "tick mid")
-        bottom = self.height - BOTTOM
-        self._parts.append(f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{self.width - RIGHT}"/>')
-        self.text((LEFT + self.width - RIGHT) / 2, self.height - 8, x.title, "title mid")
-        middle = _px((TOP + bottom) / 2)
-        self._parts.append(
-            f'<text class="title mid" transform="translate(13 {middle}) rotate(-90)">{_words(y.title)}</text>'
-        )
+            self.text(x(value), bottom + 18, label, "tick mid")
+        self.line([(LEFT, TOP), (LEFT, bottom), (right, bottom)], "axis")
+        self.text((LEFT + right) / 2, self.height - 8, x.title, "title mid")
+        self.marks.append(Mark("text", "title mid", ((13, (TOP + bottom) / 2),), y.title, turned=True))
 
     def line(self, points: Iterable[tuple[float, float]], kind: str, title: str = "") -> None:
         """A line through pixels, in the style of its kind."""
-        path = "L".join(f"{_px(x)} {_px(y)}" for x, y in points)
-        if path:
-            told = f"<title>{_words(title)}</title>" if title else ""
-            self._parts.append(
-                f'<path class="{kind}" d="M{path}">{told}</path>' if told else f'<path class="{kind}" d="M{path}"/>'
-            )
+        self._add(Mark("line", kind, tuple(points), title))
 
     def dots(self, points: Iterable[tuple[float, float]], kind: str) -> None:
         """Dots at pixels, all of a kind in one element."""
-        path = "".join(f"M{_px(x)} {_px(y)}h0" for x, y in points)
-        if path:
-            self._parts.append(f'<path class="dot {kind}" d="{path}"/>')
+        self._add(Mark("dots", kind, tuple(points)))
 
-    def bar(self, x: float, y: float, width: float, height: float, kind: str, title: str = "", style: str = "") -> None:
+    def bar(
+        self, x: float, y: float, width: float, height: float, kind: str, title: str = "", opacity: float = 1.0
+    ) -> None:
         """A rectangle."""
-        look = f' style="{style}"' if style else ""
-        told = f"<title>{_words(title)}</title>" if title else ""
-        self._parts.append(
-            f'<rect class="{kind}" x="{_px(x)}" y="{_px(y)}" width="{_px(max(width, 0))}" height="{_px(height)}"{look}>'
-            f"{told}</rect>"
-        )
+        self._add(Mark("bar", kind, ((x, y), (max(width, 0), height)), title, opacity))
 
     def text(self, x: float, y: float, words: str, kind: str = "tick") -> None:
         """Words at a place."""
-        self._parts.append(f'<text class="{kind}" x="{_px(x)}" y="{_px(y)}">{_words(words)}</text>')
+        self._add(Mark("text", kind, ((x, y),), words))
+
+    def _add(self, mark: Mark) -> None:
+        if mark.points:
+            self.marks.append(mark)
 
     def __str__(self) -> str:
         """The figure as an element of a page."""
         return (
             f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{_words(self.label)}">'
-            + "".join(self._parts)
+            + "".join(map(_element, self.marks))
             + "</svg>"
         )
+
+
+def _element(mark: Mark) -> str:
+    told = f"<title>{_words(mark.words)}</title>" if mark.words else ""
+    if mark.shape == "line":
+        path = "L".join(f"{_px(x)} {_px(y)}" for x, y in mark.points)
+        return (
+            f'<path class="{mark.kind}" d="M{path}">{told}</path>'
+            if told
+            else f'<path class="{mark.kind}" d="M{path}"/>'
+        )
+    if mark.shape == "dots":
+        path = "".join(f"M{_px(x)} {_px(y)}h0" for x, y in mark.points)
+        return f'<path class="dot {mark.kind}" d="{path}"/>'
+    x, y = mark.points[0]
+    if mark.shape == "text":
+        place = f'transform="translate({_px(x)} {_px(y)}) rotate(-90)"' if mark.turned else f'x="{_px(x)}" y="{_px(y)}"'
+        return f'<text class="{mark.kind}" {place}>{_words(mark.words)}</text>'
+    width, height = mark.points[1]
+    look = f' style="fill-opacity:{mark.opacity:.2f}"' if mark.opacity < 1 else ""
+    size = f'x="{_px(x)}" y="{_px(y)}" width="{_px(width)}" height="{_px(height)}"'
+    return f'<rect class="{mark.kind}" {size}{look}>{told}</rect>'
 
 
 def _words(text: str) -> str:
