@@ -118,6 +118,15 @@ class Preparation:
             return made
         return np.ascontiguousarray(np.clip(made, -LARGEST, LARGEST), dtype=np.float32)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of each prepared column of a table the feature that it comes of."""
+        if self.scaling == "none" and not self.encodings:
+            return self.features
+        flags = [self.numbers[place] for place in self.flagged]
+        kept = [each.name for each in self.encodings for _ in range(len(each.kept) + bool(each.rare))]
+        return (*self.numbers, *flags, *kept)
+
     def plain(self) -> dict[str, Any]:
         """As JSON has it; ``from_plain`` reads it."""
         return asdict(self)

@@ -3,6 +3,9 @@
 The best model alone is scored on all rows, by which it is chosen, so it is flattered a little. To choose it on four
 fifths too would do the opposite: of nearly equal models the one that is best on some rows is the one that has its bad
 ones among the others.
+
+A combination costs the latency of all its models, so it is taken only where it is better by more than one standard
+error of the mean difference over rows (the rule of Breiman et al. 1984 for the simpler of two models).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hpo.objectives.data import scores
-from hpo.objectives.ensembles.combinations import KINDS, Combination, fit, one_hot
+from hpo.objectives.ensembles.combinations import KINDS, Combination, fit, losses, one_hot
 from hpo.search.contracts.predicted import Predicted
 from hpo.search.terms.ensemble import SINGLE, Option
 
@@ -32,7 +35,7 @@ class Choice(NamedTuple):
     """What was chosen.
 
     Attributes:
-        combination: fitted on all rows; of kind ``single`` where no other is better.
+        combination: fitted on all rows; of kind ``single`` where no other is better for certain.
         options: every way, the best first.
         metric: by which they were compared.
         value: of that on all rows, those fitted on.
@@ -72,13 +75,17 @@ def choose(pool: Sequence[Predicted], metric: str, most: int, seed: int) -> Choi
     alone = [sign * measured(targets, one.values, probable=one.probable)[name] for one in pool]
     place = int(np.argmax(alone))
     found = {SINGLE: (sign * alone[place], Combination(SINGLE, (place,), (1.0,)))}
+    certain = [SINGLE]
     for kind in KINDS:
         whole = fit(kind, pool, most)
         crossed = _crossed(kind, pool, most, folds)
         if whole is not None and crossed is not None:
             found[kind] = measured(targets, crossed, probable=pool[0].probable)[name], whole
+            gained = losses(pool[place]) - losses(replace(pool[place], values=crossed))
+            if gained.mean() > gained.std(ddof=1) / len(gained) ** 0.5:
+                certain.append(kind)
     order = sorted(found, key=lambda kind: (-sign * found[kind][0], len(found[kind][1].members)))
-    best = order[0] if sign * found[order[0]][0] > sign * found[SINGLE][0] else SINGLE
+    best = next(kind for kind in order if kind in certain)
     taken = found[best][1]
     value = measured(targets, taken.of([pool[i].values for i in taken.members]), probable=pool[0].probable)[name]
     return Choice(taken, tuple(_option(kind, *found[kind], pool) for kind in order), name, value)

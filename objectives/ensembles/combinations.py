@@ -151,10 +151,20 @@ def fit(kind: str, pool: Sequence[Predicted], most: int, rows: NDArray[Any] | No
 
 def loss(one: Predicted) -> float:
     """What combinations are fitted by: log loss, squared error, or share of errors where there are no probabilities."""
+    return float(losses(one).mean())
+
+
+def losses(one: Predicted) -> NDArray[Any]:
+    """The same of each row, [n]."""
     if not one.classes:
-        return float(np.square(one.values - one.targets).mean())
+        squares: NDArray[Any] = np.square(one.values.astype(float) - one.targets)
+        return squares
+    if not one.probable:
+        wrong: NDArray[Any] = one.values.argmax(axis=1) != one.targets
+        return wrong.astype(float)
     own = one.values[np.arange(len(one.targets)), one.targets].astype(float)
-    return float(-np.log(np.maximum(own, _TINY)).mean()) if one.probable else float((own < 1).mean())
+    logs: NDArray[Any] = -np.log(np.maximum(own, _TINY))
+    return logs
 
 
 def _mean(pool: Sequence[Predicted], best: Sequence[int], most: int) -> Combination | None:

@@ -118,6 +118,10 @@ class Model(abc.ABC):
     def probabilities(self, X: Any) -> NDArray[Any] | None:
         """Probabilities [n, classes] of such rows; None where there are none."""
 
+    def attributions(self, X: Any) -> NDArray[Any] | None:
+        """What each prepared input [n, ...] adds to what the model says of a row; None where it has no gradients."""
+        return None
+
     @abc.abstractmethod
     def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
         """Metrics on such rows and class numbers or values [n]."""

@@ -26,6 +26,8 @@ ROWS = 2000
 """Rows that importance is measured on at most, and a quarter of it for dependence."""
 PLACES = 21
 """Places of a column at which dependence is measured."""
+ALIKE = 0.8
+"""Rank correlation from which on two columns share their importance."""
 FEWEST = 30
 """Rows below which an interval says nothing."""
 
@@ -40,12 +42,17 @@ class Column:
         half: half the width of its 95 % interval over rows.
         dependence: (value of the column, mean prediction) pairs where all else is as it is; of classes the probability
             of ``Explanation.shown``. Empty for dates.
+        attribution: of networks how far the column moves the output on average, by integrated gradients, in log odds of
+            the predicted class or in the target's units; None for other models.
+        alike: other columns of numbers that it goes with, a rank correlation of more than ``ALIKE``.
     """
 
     name: str
     importance: float
     half: float
     dependence: tuple[tuple[Any, float], ...] = ()
+    attribution: float | None = None
+    alike: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ def explain(model: Model, X: Any, targets: NDArray[Any], seed: int = 0) -> Expla
         chosen = np.sort(random.choice(len(targets), ROWS, replace=False))
         X, targets = _taken(X, chosen), targets[chosen]
     name, before = _losses(model, X, targets)
+    added, alike = _attributions(model, X), _alike(model, X)
     columns = []
     for source, parts in _sources(model, X).items():
         grown = np.zeros(len(targets))
@@ -102,7 +110,8 @@ def explain(model: Model, X: Any, targets: NDArray[Any], seed: int = 0) -> Expla
         grown /= REPEATS
         half = 1.96 * float(grown.std(ddof=1)) / math.sqrt(len(grown))
         dependence = _dependence(model, X, source, parts)
-        columns.append(Column(source, float(grown.mean()), half, dependence))
+        share = added.get(source) if added else None
+        columns.append(Column(source, float(grown.mean()), half, dependence, share, alike.get(source, ())))
     columns.sort(key=lambda column: -column.importance)
     shown = model.classes[-1] if model.classes and model.probabilities(_taken(X, np.arange(2))) is not None else None
     return Explanation(len(targets), name, float(before.mean()), shown, tuple(columns))
@@ -119,6 +128,37 @@ def _losses(model: Model, X: Any, targets: NDArray[Any]) -> tuple[str, NDArray[A
         return "error", (model.numbers(X) != targets).astype(float)
     chosen = probabilities[np.arange(len(targets)), targets].astype(float)
     return "log loss", -np.log(np.clip(chosen, 1e-15, 1.0))
+
+
+def _attributions(model: Model, X: Any) -> Mapping[str, float]:
+    """Mean absolute attribution of each source column; empty for models without gradients."""
+    import numpy as np
+
+    values = model.attributions(_taken(X, np.arange(min(len(X), ROWS // 4))))
+    if values is None or model.preparation is None:
+        return {}
+    found = {}
+    for source, parts in _sources(model, X).items():
+        features = {str(part) for part in parts} if hasattr(X, "columns") else {source}
+        places = [place for place, name in enumerate(model.preparation.sources) if name in features]
+        found[source] = float(np.abs(values[:, places].sum(axis=1)).mean())
+    return found
+
+
+def _alike(model: Model, X: Any) -> Mapping[str, tuple[str, ...]]:
+    """For each column of numbers those whose ranks go with its own, up or down."""
+    import numpy as np
+    import pandas as pd
+
+    if model.schema.columns:
+        numbers = X[[column.name for column in model.schema.columns if column.kind == "number"]]
+    else:
+        numbers = pd.DataFrame(np.asarray(X), columns=list(model.schema.features))
+    correlated = numbers.astype(float).corr("spearman").abs() > ALIKE
+    return {
+        str(name): tuple(str(other) for other in correlated.index[correlated[name]] if other != name)
+        for name in correlated.columns
+    }
 
 
 def _sources(model: Model, X: Any) -> Mapping[str, Sequence[Any]]:

@@ -17,6 +17,7 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
 from hpo.objectives.models.base import Model
+from hpo.objectives.models.gradients import integrated
 from hpo.objectives.trainer.predictor import Predictor, Report
 from hpo.objectives.trainer.problem import Shapes, network_of
 from hpo.objectives.trainer.start import weights_of
@@ -82,7 +83,7 @@ class NetworkModel(Built, Model):
         Raises:
             DataError: columns are missing, or rows have another shape.
         """
-        found: NDArray[Any] = self._inputs(self.rows(rows)).numpy()
+        found: NDArray[Any] = self.inputs(self.rows(rows)).numpy()
         return found
 
     def rows(self, raw: Any) -> Any:
@@ -98,19 +99,25 @@ class NetworkModel(Built, Model):
 
     def numbers(self, X: Any) -> NDArray[Any]:
         """See ``Model``."""
-        found: NDArray[Any] = self.predictor.predict(self._inputs(X)).numpy()
+        found: NDArray[Any] = self.predictor.predict(self.inputs(X)).numpy()
         return found.argmax(axis=-1) if self.schema.task == "classification" else found
 
     def probabilities(self, X: Any) -> NDArray[Any] | None:
         """See ``Model``."""
-        found: NDArray[Any] = self.predictor.predict(self._inputs(X)).numpy()
+        found: NDArray[Any] = self.predictor.predict(self.inputs(X)).numpy()
         return found
+
+    def attributions(self, X: Any) -> NDArray[Any] | None:
+        """See ``Model``: integrated gradients; None of whole numbers."""
+        inputs = self.inputs(X)
+        return integrated(self.predictor, inputs).values if inputs.is_floating_point() else None
 
     def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
         """See ``Model``."""
         return self.predictor.scores(self._data.part("given", self._prepared(X), targets))
 
-    def _inputs(self, X: Any) -> Tensor:
+    def inputs(self, X: Any) -> Tensor:
+        """Rows as ``rows`` gives them, prepared, [n, ...]."""
         return self._data.inputs("given", self._prepared(X))
 
     def _prepared(self, X: Any) -> Any:

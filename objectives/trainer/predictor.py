@@ -34,14 +34,14 @@ class Predictor:
         """Take them."""
         self.network, self.weights, self.data, self.rows, self.report = network, weights, data, rows, report
 
-    def forward(self) -> Callable[[Tensor], Tensor]:
-        """The model as it is used, inputs [1, B, ...] to outputs."""
+    def forward(self, *, differentiable: bool = False) -> Callable[[Tensor], Tensor]:
+        """The model as it is used, inputs [1, B, ...] to outputs; ``differentiable`` where gradients are wanted."""
         network = self.network
         values = network.views(self.weights.unsqueeze(0))
 
         def forward(inputs: Tensor) -> Tensor:
             network.mode(training=False)
-            with torch.no_grad():
+            with torch.set_grad_enabled(differentiable):
                 return network.forward(values, inputs, None)
 
         return forward

@@ -7,6 +7,7 @@ test part of its own data, or on the rows of --data. Of a study: how much each k
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,15 @@ def _print(console: Console, found: Any, where: str) -> None:
         bar = "nothing to tell" if silent else _bar(column.importance / largest)
         told = text.interval(column.importance, column.half)
         console.print(f"  {column.name:<{width}} {told:>20} {bar}", markup=False)
+    for told in _alike(found.columns):
+        console.print(told, markup=False)
+    if found.columns and found.columns[0].attribution is not None:
+        unit = "the log odds of the class it predicts" if found.shown is not None else "the prediction"
+        console.print(f"how much a column moves {unit}, on average (integrated gradients):", markup=False)
+        most = max(column.attribution for column in found.columns) or 1.0
+        for column in sorted(found.columns, key=lambda column: -column.attribution):
+            bar = _bar(column.attribution / most)
+            console.print(f"  {column.name:<{width}} {text.short(column.attribution):>20} {bar}", markup=False)
     of = f"the probability of {found.shown!r}" if found.shown is not None else "the prediction"
     drawn = [column for column in found.columns if column.dependence and column.importance > column.half][:5]
     if drawn:
@@ -116,6 +126,15 @@ def _print(console: Console, found: Any, where: str) -> None:
             curve = text.sparkline([mean for _, mean in column.dependence])
             shown = f"{text.short(low)} at {text.short(first)} {curve} {text.short(high)} at {text.short(last)}"
         console.print(f"  {column.name:<{width}} {shown}", markup=False)
+
+
+def _alike(columns: Sequence[Any]) -> list[str]:
+    """Which columns share their importance, each pair once."""
+    pairs = {tuple(sorted((column.name, other))) for column in columns for other in column.alike}
+    shown = ", ".join(" and ".join(pair) for pair in sorted(pairs)[:5])
+    more = f" and {len(pairs) - 5} more pairs" if len(pairs) > 5 else ""
+    told = f"{shown}{more} go together (rank correlation above 0.8): each looks less important than they are together"
+    return [told] if pairs else []
 
 
 def _bar(share: float) -> str:

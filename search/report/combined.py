@@ -11,13 +11,15 @@ HEAD = ("models combined", "how many", "ms for 64 rows", "kB")
 
 def lines(found: Ensemble) -> list[str]:
     """The verdict, in a line or two."""
-    alone, best = found.option(SINGLE), found.options[0]
+    alone = found.option(SINGLE)
     if not found.taken:
         others = [option for option in found.options if option.kind != SINGLE]
         beaten = f"; {_short(others[0], found.metric)}" if others else ""
         return [
-            f"not combined: no combination beats the best model alone, {found.metric} {text.short(alone.value)}{beaten}"
+            "not combined: no combination is better for certain than the best model alone, "
+            f"{found.metric} {text.short(alone.value)}{beaten}"
         ]
+    best = found.option(str(found.combination["kind"]))
     told = [
         f"combined ({best.kind} of {best.models} models): {found.metric} {text.short(best.value)} on validation rows "
         f"that it was not fitted on, the best model alone {text.short(alone.value)}",
@@ -34,7 +36,7 @@ def rows(found: Ensemble) -> list[tuple[str, ...]]:
     return [
         (
             text.short(option.value),
-            f"{option.kind}, taken" if found.taken and option is found.options[0] else option.kind,
+            f"{option.kind}, taken" if found.combination.get("kind") == option.kind else option.kind,
             str(option.models),
             text.short(option.milliseconds),
             text.short(option.kilobytes),

@@ -29,7 +29,7 @@ STUDIES: dict[str, dict[str, Any]] = {
     },
     "forest": {
         "objective": "sklearn", "data": {"table": {"path": "rows.csv", "target": "kind"}},
-        "goal": "maximize val_accuracy", "fixed": {"n_estimators": 4, "epochs": 2, "estimator": "ExtraTreesClassifier"},
+        "goal": "minimize val_log_loss", "fixed": {"n_estimators": 2, "epochs": 2, "estimator": "ExtraTreesClassifier"},
         "search": {"max_depth": {"int": [2, 9]}},
     },
     "ridge": {

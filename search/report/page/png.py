@@ -82,7 +82,8 @@ def _write(
 ) -> None:
     from PIL import Image, ImageDraw, ImageFont
 
-    font, words, kinds = ImageFont.load_default(11 * SCALE), clean(mark.words), mark.kind.split()
+    words = clean(mark.words).replace("★", "*")  # which the font has not
+    font, kinds = ImageFont.load_default(11 * SCALE), mark.kind.split()
     if mark.turned:
         _, _, right, bottom = font.getbbox(words)
         turned = Image.new("RGB", (int(right) + 2, int(bottom) + 2), "white")
