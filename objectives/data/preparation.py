@@ -162,6 +162,8 @@ class Preparation:
         """What contradicts what, or nothing."""
         if self.scaling not in ("deviation", "range", "channel", "none"):
             return f"there is no scaling {self.scaling!r}"
+        if self.image is not None and (len(self.image) != 3 or min(self.image) < 1):
+            return "an image has channels, height and width"
         if self.scaling == "channel":
             whole = self.image is not None and len(self.shift) == len(self.scale) == self.image[0]
             return "" if whole else "shift and scale are not one for each channel"

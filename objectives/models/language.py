@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hpo.objectives.models.base import MASK, TEMPERATURE, TextModel
-from hpo.objectives.models.network import Built, schema_of
+from hpo.objectives.models.built import Built, schema_of
 from hpo.objectives.text.tokenizers import Tokenizer
 from hpo.objectives.trainer.text_task import TextTask
 from hpo.objectives.trainer.writing import continued

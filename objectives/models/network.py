@@ -11,18 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hpo.objectives.compression.structure import rebuilt
-from hpo.objectives.compression.weights import unpacked
 from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
-from hpo.objectives.data.schema import Schema
 from hpo.objectives.models.base import Model
+from hpo.objectives.models.built import Built, check_shapes, schema_of, shapes_of
 from hpo.objectives.models.gradients import integrated
-from hpo.objectives.trainer.predictor import Predictor, Report
-from hpo.objectives.trainer.problem import Shapes, network_of
-from hpo.objectives.trainer.start import weights_of
 from hpo.objectives.trainer.tensors import TaskData, as_tensor
-from hpo.objectives.trainer.text_task import TextTask
 from hpo.search.terms.errors import Advice, DataError
 
 if TYPE_CHECKING:
@@ -31,30 +25,6 @@ if TYPE_CHECKING:
 _CPU = torch.device("cpu")
 _FAR = 3.0
 """Mean of prepared pixels, which is 0 for those trained on, from which on the user is told that something is amiss."""
-
-
-class Built:
-    """A saved network, built again.
-
-    Attributes:
-        predictor: the network with its weights.
-        module: the objective's, which built it.
-        knobs: the recipe that it was built and trained by.
-        shape, outputs, symbols, documents: of the network; see ``Shapes``.
-    """
-
-    predictor: Predictor
-
-    def build(
-        self, folder: Path, about: Mapping[str, Any], module: ModuleType, data: TaskData | TextTask,
-        report: Report | None,
-    ) -> None:  # fmt: skip
-        """Build the network of a saved recipe and give it its weights; see ``predictor_of``."""
-        shapes = shapes_of(about)
-        self.shape, self.outputs = shapes.inputs, shapes.outputs
-        self.symbols, self.documents = shapes.symbols, shapes.documents
-        self.module, self.knobs = module, dict(about["recipe"])
-        self.predictor = predictor_of(folder, about, module, data, report)
 
 
 class NetworkModel(Built, Model):
@@ -71,6 +41,7 @@ class NetworkModel(Built, Model):
         preparation = Preparation.from_plain(made["preparation"]) if "preparation" in made else None
         super().__init__(schema_of(about, preparation), preparation)
         shapes = shapes_of(about)
+        check_shapes(self.schema, preparation, shapes)
         number = shapes.outputs[-1] if self.schema.task == "classification" else 0
         units = about["target"]
         data = TaskData(self.schema.task, number, shapes.symbols, _CPU, units["mean"], units["deviation"])
@@ -132,45 +103,3 @@ class NetworkModel(Built, Model):
                 stacklevel=4,
             )
         return made
-
-
-def predictor_of(
-    folder: Path, about: Mapping[str, Any], module: ModuleType, data: TaskData | TextTask, report: Report | None
-) -> Predictor:
-    """The network of a saved recipe with its weights.
-
-    Args:
-        folder: with the weights.
-        about: ``model.json``.
-        module: the objective's, which builds the network.
-        data: what the network does.
-        report: see ``Predictor``.
-
-    Raises:
-        UserError: weights are missing or do not fit.
-    """
-    shapes, made = shapes_of(about), about["preprocessing"]
-    knobs = {"data": made.get("data"), "split_seed": made.get("split_seed", 0), "seed": 0, **about["recipe"]}
-    kind = torch.int64 if shapes.symbols else torch.float32
-    network = network_of(module, knobs, shapes, torch.zeros((2, *shapes.inputs), dtype=kind), {})
-    state = weights_of(folder / "weights.safetensors")
-    if "compression" in about:
-        network = rebuilt(network, about["compression"]["layers"])
-        state = unpacked(network, state)
-    return Predictor(network, network.row(state), data, about["network"]["rows"], report)
-
-
-def schema_of(about: Mapping[str, Any], preparation: Preparation | None) -> Schema:
-    """What a saved network reads and gives."""
-    if preparation is not None:
-        plain = about["preprocessing"]["schema"]
-        return Schema.from_plain(plain, preparation.columns, preparation.features)
-    outputs = about["network"]["outputs"][-1]
-    numbers = range(outputs) if about["task"] == "classification" else ()
-    return Schema(about["task"], "target", tuple(about["labels"] or numbers))
-
-
-def shapes_of(about: Mapping[str, Any]) -> Shapes:
-    """What a saved network was bound to."""
-    network = about["network"]
-    return Shapes(tuple(network["inputs"]), tuple(network["outputs"]), network["symbols"], network["documents"])

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hpo.objectives.models.network import Built
+from hpo.objectives.models.built import Built
 from hpo.objectives.trainer.problem import Problem
 from hpo.search.terms.errors import HpoError, UserError
 from hpo.search.terms.job import Task

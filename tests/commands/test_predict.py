@@ -297,6 +297,35 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_overwritten(
     assert "--force replaces it" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("network.inputs", [3]), ("network.inputs", [-1]), ("network.outputs", []), ("network.outputs", [3]),
+        ("network.rows", "x"), ("network.rows", 2.5), ("preprocessing.schema.classes", ["yes"]),
+        ("preprocessing.preparation.image", []), ("preprocessing.preparation.flagged", [0, 1, 2]),
+    ],
+)  # fmt: skip
+def test_a_description_that_does_not_fit_the_weights_is_one_message_although_it_is_sealed(
+    here: Path, capsys: pytest.CaptureFixture[str], path: str, value: Any
+) -> None:
+    from hpo.search.report import modelfolder
+
+    about = json.loads(Path("classes", "model.json").read_text())
+    *outer, last = path.split(".")
+    part = about
+    for key in outer:
+        part = part[key]
+    part[last] = value
+    Path("classes", "model.json").write_text(json.dumps(about))
+    manifest = json.loads(Path("classes", "manifest.json").read_text())
+    manifest["files"]["model.json"] = modelfolder._digest(Path("classes", "model.json"))
+    Path("classes", "manifest.json").write_text(json.dumps(manifest))
+    capsys.readouterr()
+    assert main(["predict", "classes", "--data", "customers.csv", "--output", "out.csv"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not Path("out.csv").exists()
+
+
 def test_types_of_other_packages_are_not_loaded(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import skops.io
 

@@ -15,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpo.search.cli import main
+from hpo.search.report.importance import importance
+from hpo.search.report.page import braille
+from hpo.search.report.page.drawn import drawn
 from hpo.search.report.page.html import page
 from hpo.search.report.page.svg import numbers
 from hpo.search.report.study import StudyReport, report
@@ -72,7 +75,9 @@ def trial(number: int, state: str, values: tuple[float, ...], **point: object) -
     return Trial(number, point, curve, state, values, reason="place 3 of 9 at step 2")  # type: ignore[arg-type]
 
 
-def test_the_page_of_a_study_says_what_the_command_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_of_a_study_says_what_the_command_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     study = "lr-batch"
     fast = ["--set", "epochs=2", "--trials", "24", "--pruner", "none", "--quiet", "--confirm", "{seeds: 2}"]
@@ -84,12 +89,21 @@ def test_the_page_of_a_study_says_what_the_command_said(tmp_path: Path, monkeypa
     for told in (
         "Which learning rate suits which batch size", f"trial {found.winner.first.trial}", "mean of 2 fresh runs",
         "Finalists", "Learning curves", "Learning rate and batch", "Which knobs matter", "Recipes", "Each knob",
-        "Best trials", "hpo export --study lr-batch", "test part, measured once",
+        "Best trials", "hpo export --study lr-batch", "test part, measured once", "Calibration", "Confusion",
     ):  # fmt: skip
         assert told in words, told
     assert main(["report", study]) == 2
     assert main(["report", study, "--force", "--output", "lr-batch.html"]) == 0
     assert main(["report", "lr-bach"]) == 2
+    assert main(["show", study, "--plot"]) == 0
+    told = capsys.readouterr().out
+    assert "Learning curves" in told
+    assert any("\u2801" <= letter <= "\u28ff" for letter in told)
+    assert main(["show", study, "--plot", "a.png"]) == 0
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["show", study, "--plot", "a.png"]) == 2
+    assert main(["show", study, "--plot", "a.jpg"]) == 2
+    assert main(["show", study, "3", "--plot"]) == 2
 
 
 @given(
@@ -108,7 +122,12 @@ def test_any_trials_give_a_whole_page(
     name: str, rows: list[tuple[str, tuple[float, ...], object]], goals: tuple[str]
 ) -> None:
     trials = [trial(i, state, values, knob=knob, other=i) for i, (state, values, knob) in enumerate(rows)]
-    checked(page(made(trials, goals, name=name)))
+    found = made(trials, goals, name=name)
+    checked(page(found))
+    for one in drawn(found, importance(found)):
+        rows_of_cells = braille.cells(one.figure, 80)
+        assert {len(row) for row in rows_of_cells} == {80}
+        assert all(len(letter) == 1 and letter.isprintable() for row in rows_of_cells for letter, _ in row)
 
 
 def test_names_that_are_markup_are_text() -> None:

@@ -30,7 +30,7 @@ STUDIES: dict[str, dict[str, Any]] = {
     "forest": {
         "objective": "sklearn", "data": {"table": {"path": "rows.csv", "target": "kind"}},
         "goal": "minimize val_log_loss", "fixed": {"n_estimators": 2, "epochs": 2, "estimator": "ExtraTreesClassifier"},
-        "search": {"max_depth": {"int": [2, 9]}},
+        "search": {"max_depth": {"int": [5, 7]}},
     },
     "ridge": {
         "objective": "sklearn", "data": "diabetes", "goal": "minimize val_rmse", "fixed": {"folds": 2},
@@ -42,7 +42,7 @@ STUDIES: dict[str, dict[str, Any]] = {
 def plain(name: str) -> dict[str, Any]:
     return {
         "name": name, "sampler": "random", "pruner": "none", "budget": {"trials": 3}, "seed": 4,
-        "confirm": {"top": 3, "seeds": 2, "ensemble": 3}, **STUDIES[name],
+        "confirm": {"top": 3, "seeds": 2, "ensemble": 6}, **STUDIES[name],
     }  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         rng = np.random.default_rng(0)
-        x = rng.normal(size=(600, 3))
-        kind = np.where(x[:, 0] + 0.5 * x[:, 1] ** 2 + rng.normal(size=600) > 0.5, "yes", "no")
+        x = rng.normal(size=(1200, 3))
+        kind = np.where(x[:, 0] + 0.5 * x[:, 1] ** 2 + rng.normal(size=1200) > 0.5, "yes", "no")
         pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "kind": kind}).to_csv("rows.csv", index=False)
         for name in STUDIES:
             Path(f"{name}.yaml").write_text(json.dumps(plain(name)))
