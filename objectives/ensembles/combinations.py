@@ -9,7 +9,8 @@ something for runs from one start only.
   by least squares with weights of at least 0 for values.
 - ``greedy``: models are added one at a time, with replacement, whichever helps most, and the best prefix is kept
   (Caruana et al. 2004).
-- ``stacking``: a logistic regression on log odds (Wolpert 1992), a ridge regression on values.
+- ``stacking``: a logistic regression on log odds (Wolpert 1992), a ridge regression on values; where there are enough
+  rows.
 
 Cost: fitting takes milliseconds; predicting takes every member.
 """
@@ -35,6 +36,8 @@ ROUNDS = 200
 """Of expectation maximization."""
 LEAST = 0.01
 """Weights below this are left out: a model costs its whole latency, whatever its weight."""
+ROWS_EACH = 10
+"""Rows that stacking needs for each of its coefficients (Peduzzi et al. 1996); with fewer it fits the rows' noise."""
 _TIE = 1e-3
 """Share of the mean in a vote: it breaks ties, and no probability is 0."""
 _TINY = 1e-6
@@ -215,6 +218,9 @@ def _stacking(pool: Sequence[Predicted], best: Sequence[int], most: int) -> Comb
     from sklearn.linear_model import LogisticRegression, Ridge
 
     targets, features = pool[0].targets, _features([pool[place].values for place in best])
+    outputs = pool[0].classes if pool[0].classes > 2 else 1
+    if len(targets) < ROWS_EACH * outputs * features.shape[1]:
+        return None
     if pool[0].classes:
         if len(np.unique(targets)) < pool[0].classes:
             return None  # a class without a row has no coefficients
