@@ -146,14 +146,21 @@ def _attributions(model: Model, X: Any) -> Mapping[str, float]:
 
 
 def _alike(model: Model, X: Any) -> Mapping[str, tuple[str, ...]]:
-    """For each column of numbers those whose ranks go with its own, up or down."""
     import numpy as np
     import pandas as pd
 
     if model.schema.columns:
-        numbers = X[[column.name for column in model.schema.columns if column.kind == "number"]]
-    else:
-        numbers = pd.DataFrame(np.asarray(X), columns=list(model.schema.features))
+        return alike(X[[column.name for column in model.schema.columns if column.kind == "number"]])
+    return alike(pd.DataFrame(np.asarray(X), columns=list(model.schema.features)))
+
+
+def alike(numbers: Any) -> dict[str, tuple[str, ...]]:
+    """For each column of a frame of numbers the others whose ranks go with its own, up or down.
+
+    >>> import pandas
+    >>> alike(pandas.DataFrame({"a": [1, 2, 3, 4], "b": [9, 7, 6, 1], "c": [1, 9, 2, 8]}))
+    {'a': ('b',), 'b': ('a',), 'c': ()}
+    """
     correlated = numbers.astype(float).corr("spearman").abs() > ALIKE
     return {
         str(name): tuple(str(other) for other in correlated.index[correlated[name]] if other != name)

@@ -24,7 +24,6 @@ def rows(count: int, seed: int) -> pd.DataFrame:
         {
             "strong": strong,
             "noise": noise,
-            "echo": 2 * noise + 0.1 * rng.normal(size=count),
             "kind": kind,
             "day": day.strftime("%Y-%m-%d"),
             "target": target,
@@ -72,8 +71,6 @@ def test_columns_that_matter_do_and_noise_has_an_interval_around_zero(
     told = capsys.readouterr().out
     assert "rows of its test part" in told
     assert "how the p" in told
-    assert "echo and noise go together" in told
-    assert columns["noise"]["alike"] == ["echo"]
     assert ("integrated gradients" in told) == (model == "mlp")
     if model == "mlp":
         assert columns["strong"]["attribution"] > 3 * columns["noise"]["attribution"] > 0
