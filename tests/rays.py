@@ -11,8 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from hpo.search.running.lifeline import group_dies_with_us
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_prestart_worker_first_driver": "0",
@@ -35,11 +38,15 @@ class Cluster:
     nodes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._watches: dict[str, ExitStack] = {}
         self.address = f"127.0.0.1:{free_port()}"
         self.folder = Path(tempfile.mkdtemp(prefix="rays-", dir="/tmp"))  # short: sockets lie below it
 
-    def start(self, name: str, cpus: int = 4, **resources: float) -> None:
-        """Start a node that says it has so many CPUs, of which a worker takes one, and these resources."""
+    def start(self, name: str, cpus: int = 4, packages: Path | None = None, **resources: float) -> None:
+        """Start a node that says it has so many CPUs, of which a worker takes one, and these resources.
+
+        Its Python finds what is in ``packages`` first.
+        """
         head = ["--head", f"--port={self.address.split(':')[1]}", "--include-dashboard=false", "--disable-usage-stats"]
         where = ["--address", self.address] if self.nodes else head
         code = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
@@ -49,12 +56,16 @@ class Cluster:
             f"--resources={json.dumps(resources)}",
             f"--temp-dir={own}", "--object-store-memory=100000000", "--node-ip-address=127.0.0.1",
         ]  # fmt: skip
-        paths = os.pathsep.join(filter(None, [str(Path(__file__).parents[1] / "src"), os.environ.get("PYTHONPATH")]))
+        source = str(Path(__file__).parents[1] / "src")
+        found = [str(packages) if packages is not None else None, source, os.environ.get("PYTHONPATH")]
+        paths = os.pathsep.join(filter(None, found))
         with (self.folder / f"{name}.out").open("ab") as output:
             self.nodes[name] = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-c", code, *words], stdin=subprocess.DEVNULL, stdout=output,
                 stderr=output, env={**os.environ, **QUIET, "PYTHONPATH": paths}, start_new_session=True,
             )  # fmt: skip
+        self._watches[name] = ExitStack()  # however the tests end
+        self._watches[name].enter_context(group_dies_with_us(self.nodes[name].pid))
         until = time.monotonic() + 120
         while b"Ray runtime started" not in (told := (self.folder / f"{name}.out").read_bytes()):
             assert self.nodes[name].poll() is None, told.decode()
@@ -62,14 +73,14 @@ class Cluster:
             time.sleep(0.1)
 
     def members(self, name: str) -> list[int]:
-        """Processes of a node, its workers too."""
+        """Processes of a node that live, its workers too."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                session = int((folder / "stat").read_text().rpartition(")")[2].split()[3])
-            except (OSError, IndexError):
+                state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            except (OSError, ValueError):
                 continue
-            if session == self.nodes[name].pid:
+            if int(session) == self.nodes[name].pid and state != "Z":
                 found.append(int(folder.name))
         return found
 
@@ -86,12 +97,15 @@ class Cluster:
         return found
 
     def kill(self, name: str) -> None:
-        """The machine is gone."""
-        for pid in self.members(name):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        """The machine is gone, with what it was just about to start."""
+        while alive := self.members(name):
+            for pid in alive:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            self.nodes[name].poll()
+        self._watches.pop(name).close()
         self.nodes.pop(name).wait()
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Check a study file and say what it means; trains nothing.
 
-Where sources do not tell whether a model can be built or a table be learned from, a process of its own tries it.
+Where sources do not tell whether a model can be built or a table be learned from, a process of its own tries it. GPUs
+that it gives to its workers must be here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import COMMAND, describe
+from hpo.search.engine.plugins import check_devices
 from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import text
 from hpo.search.report.out import say
@@ -27,7 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Read the study; its mistakes end the command."""
     study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
-    rehearse_apart(study, describe(study.objective, study.folder))
+    objective = describe(study.objective, study.folder)
+    check_devices(study, trained_by_suite=objective.trained_by_suite)
+    rehearse_apart(study, objective)
     say(summary(study))
     return 0
 

@@ -52,6 +52,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
         "judged": study.goals[judged_of(study)].metric,
+        "processes_per_trial": study.processes_per_trial,
         **code_of(objective, study.folder),
         "versions": versions(),
         "machine": machine(study.device),
@@ -112,9 +113,9 @@ def compare(
         if before.get(name) != after.get(name):
             breaks.append(f"fixed {name}: {_show(before.get(name, 'default'))} -> {_show(after.get(name, 'default'))}")
     breaks += _space_breaks(old.get("space", {}), new["space"], trials)
-    for key in ("sampler", "prior", "warm_start", "pruner"):
+    for key in ("sampler", "prior", "warm_start", "pruner", "processes_per_trial"):
         before, after = _named(old.get(key)), _named(new.get(key))
-        if before != after:
+        if key in old and before != after:  # an older version may not have recorded it
             notes.append(f"{key}: {before} before, {after} from now on")
     return breaks, notes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -86,9 +87,29 @@ def build_executor(
     What the objective prints when it is imported goes to ``log``, what trials print to their own; ``devices`` are given
     out to the workers.
     """
+    options = _with_workers(plugin, workers)
+    task = replace(task, places=_places(options, devices, task.processes))
+    with captured(log):
+        return Logged(registry.load("executor", plugin.name).make(task, **options))
+
+
+def check_devices(study: Study, *, trained_by_suite: bool) -> None:
+    """See whether the GPUs that a study gives to its workers are here.
+
+    Raises:
+        UserError: one is not, or there are too few.
+    """
+    options = _with_workers(executor_of(study, trained_by_suite=trained_by_suite), study.workers)
+    _places(options, study.devices, study.processes_per_trial)
+
+
+def _with_workers(plugin: Plugin, workers: int) -> dict[str, Any]:
+    """An executor's options, the study's workers among them where it takes some."""
     options = dict(plugin.options)
     if "workers" in options_of("executor", plugin.name).knobs:
         options.setdefault("workers", workers)
-    task = replace(task, places=places_of(devices, task.processes, options.get("workers", 1)))
-    with captured(log):
-        return Logged(registry.load("executor", plugin.name).make(task, **options))
+    return options
+
+
+def _places(options: Mapping[str, Any], devices: Devices | None, processes: int) -> tuple[str, ...]:
+    return places_of(devices, processes, options.get("workers", 1))

@@ -20,10 +20,8 @@ import contextlib
 import logging
 import math
 import os
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,7 +30,7 @@ from typing import Annotated, Any, Literal
 from hpo.search.contracts.executor import Executor
 from hpo.search.describe.objective import describe
 from hpo.search.describe.source import Source
-from hpo.search.executors.common import shipped
+from hpo.search.executors.common import localray, shipped
 from hpo.search.executors.common.actors import Actors
 from hpo.search.executors.common.apart import Apart
 from hpo.search.executors.common.outpost import Start
@@ -113,6 +111,7 @@ def _connected(address: str | None, cpus: int) -> tuple[Any, Callable[[], None]]
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of what it will do one day
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # of a local Ray's: no other executor's workers give way
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "^")  # what raylets tell is told by this suite, or not at all
     try:
         import ray
     except ModuleNotFoundError:
@@ -126,28 +125,18 @@ def _connected(address: str | None, cpus: int) -> tuple[Any, Callable[[], None]]
         _reach(str(named))
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "namespace": "hpo"}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    own: str | None = None
+    end: Callable[[], None] = ray.shutdown
     try:
         if named == "local" or not _joined(
             ray, named or "auto", quiet, needed=address is not None or named is not None
         ):
-            own = tempfile.mkdtemp(prefix="hpo-ray-")
-            count = max(os.cpu_count() or 1, cpus)
-            ray.init(address="local", num_cpus=count, include_dashboard=False, _temp_dir=own, **quiet)
+            end = localray.start(ray, max(os.cpu_count() or 1, cpus), **quiet)
     except (ray.exceptions.RayError, RuntimeError, ValueError, OSError) as error:
-        if own is not None:
-            shutil.rmtree(own, ignore_errors=True)
         raise UserError(f"Ray does not start: {' '.join(str(error).split())[:300]}") from error
     finally:
         for number, handler in handlers.items():  # Ray puts its own in their place
             with contextlib.suppress(ValueError):  # not in the main thread, where it left them alone
                 signal.signal(number, handler)
-
-    def end() -> None:
-        ray.shutdown()
-        if own is not None:
-            shutil.rmtree(own, ignore_errors=True)
-
     _ours.end = end
     return ray, _ours.enter()
 

@@ -24,6 +24,7 @@ from hpo.search.running import ranks
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.running.forks import stay
+from hpo.search.running.shared import memory_full
 from hpo.search.running.suggesting import suggesting
 from hpo.search.running.told import printable, text_of, told
 from hpo.search.terms import registry
@@ -326,10 +327,11 @@ def failure(number: int, error: BaseException, objective: Objective) -> Failed:
         return Failed(number, text_of(error), fatal=type(error))
     if isinstance(error, (UserError, CommandFailed)):
         return Failed(number, text_of(error))
-    if isinstance(error, OSError) and error.errno in DISK_FAILS:  # no recipe's fault, and the next one's too
+    full = memory_full(error)
+    if full or (isinstance(error, OSError) and error.errno in DISK_FAILS):  # no recipe's fault, and the next one's too
         line = line_of(error, objective)
         place = f"{line} of {objective.label}" if line else ""
-        reason = f"{told(error)}{place}: make room there; the same command goes on from here"
+        reason = f"{told(error)}{place}: {full or 'make room there'}; the same command goes on from here"
         return Failed(number, reason, _frames(error, objective), fatal=OutputError)
     if isinstance(error, MemoryError):
         return Failed(number, "ran out of memory", _frames(error, objective))

@@ -9,8 +9,10 @@ import optuna
 import pytest
 
 from hpo.search import studyfile
+from hpo.search.describe.objective import describe
 from hpo.search.engine import run as engine
 from hpo.search.engine.context import Progress
+from hpo.search.engine.definition import compare, definition
 from hpo.search.store import open_store
 from hpo.search.terms.errors import UserError
 
@@ -158,3 +160,12 @@ def test_a_goal_that_no_trial_has_met_may_be_corrected(place: str) -> None:
         run(place, 4, goal="minimize los")
     trials, _ = run(place, 4)
     assert any(trial.value is not None for trial in trials)
+
+
+def test_another_number_of_processes_a_trial_is_worth_saying(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(MODEL)
+    plain = {"objective": str(tmp_path / "model.py"), "goal": "minimize loss", "search": SEARCH, "budget": {"trials": 1}}
+    before, after = (studyfile.read({**plain, "processes_per_trial": count}, []) for count in (1, 2))
+    objective = describe(before.objective, before.folder)
+    said = compare(definition(before, objective, {}), definition(after, objective, {}), [])
+    assert said == ([], ["processes_per_trial: 1 before, 2 from now on"])

@@ -95,10 +95,11 @@ def test_every_worker_sees_a_card_of_its_own_and_show_says_which(capfd: pytest.C
         ("{gpus: 2}", "2 workers of 2 GPU each, and devices has 3 GPUs: give workers: 1"),
     ],
 )
+@pytest.mark.parametrize("command", ["check", "run"])
 def test_what_cannot_be_given_is_one_message_before_anything_is_written(
-    devices: str, reason: str, study: Path, capfd: pytest.CaptureFixture[str]
+    command: str, devices: str, reason: str, study: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", "--study", str(study), "--devices", devices]) == 2
+    assert main([command, "--study", str(study), "--devices", devices]) == 2
     assert reason in capfd.readouterr().err
     assert not list(study.parent.glob("hpo.db*"))
 

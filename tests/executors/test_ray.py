@@ -23,7 +23,7 @@ from hpo.search.executors import ray
 from hpo.search.executors.common import shipped
 from hpo.search.report.study import report
 from hpo.search.store import open_store
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import Advice, UserError
 from hpo.search.terms.job import Event, Finished, Job, Lost, Point, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*wait for room:hpo.search.terms.errors.Advice")  # on a busy machine
@@ -174,6 +174,7 @@ def test_a_killed_actor_loses_its_trial_which_goes_on_from_its_checkpoint(home: 
     lost = next_of(worker)
     assert isinstance(lost, Lost)
     assert lost.fault
+    assert lost.reason.endswith("ended without an exit code that Ray saw (killed, out of memory, crashed, or os._exit)")
     worker.admit(job(home, done=3))
     later = rest(worker)
     assert [point.step for point in later] == [4, 5, 6]
@@ -186,13 +187,20 @@ def test_a_killed_actor_loses_its_trial_which_goes_on_from_its_checkpoint(home: 
 def test_lanes_come_and_go_with_nodes_and_a_lost_node_is_no_fault_of_its_trial(
     home: Path, task: Task, nodes: Cluster
 ) -> None:
+    (home.parent / "old" / "numpy-0.1.dist-info").mkdir(parents=True)
+    (home.parent / "old" / "numpy-0.1.dist-info" / "METADATA").write_text("Name: numpy\nVersion: 0.1\n")
     nodes.start("three", spot=1)
     with contextlib.ExitStack() as stack, closing(ray.make(task, workers=2, resources={"spot": 1})) as executor:
         assert executor.lanes == 1
         executor.admit(job(home, pause=0.5, epochs=100))
+        nodes.start("other", spot=1, packages=home.parent / "old")  # refused, and passed over from then on
+        stack.callback(nodes.kill, "other")
+        step = 0
+        with pytest.warns(Advice, match="node other differs from this machine: numpy is 0.1 there") as told:
+            while not any("nothing is trained there" in str(warning.message) for warning in told):
+                step += sum(isinstance(event, Point) for event in executor.advance())
         nodes.start("four", spot=1)
         stack.callback(nodes.kill, "four")
-        step = 0
         while executor.lanes == 1:
             step += sum(isinstance(event, Point) for event in executor.advance())
         assert [(node.name, node.lanes, node.trials) for node in executor.nodes()] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch
 
 from hpo.search.describe.live import live
 from hpo.search.running.training import Trainer, as_metrics, kept
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import OutputError, UserError
 from hpo.search.terms.job import Failed, Finished, Job, Point, Task
 from hpo.search.terms.study import Goal
 
@@ -234,3 +235,26 @@ def test_a_file_that_cannot_be_imported_is_the_users_mistake(tmp_path: Path, sou
     with pytest.raises(UserError) as caught:
         Trainer(Task(str(tmp_path / "bad.py"), folder=str(tmp_path)))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/dev/shm/psm_1"), "--shm-size"),
+        (RuntimeError("unable to allocate shared memory(shm) for file </torch_7>: No space left on device (28)"),
+         "--shm-size"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's "
+                      "workers are out of shared memory."), "--shm-size"),
+        (OSError(errno.ENOSPC, "No space left on device", "weights.pt"), "make room there"),
+    ],
+    ids=["named", "torch", "bus error", "disk"],
+)  # fmt: skip
+def test_full_shared_memory_is_told_from_a_full_disk_and_both_end_the_search(error: Exception, advice: str) -> None:
+    def train(*, x: float = 0.0) -> Iterator[float]:
+        raise error
+        yield x
+
+    (failed,) = events(train)
+    assert failed.fatal is OutputError
+    assert advice in failed.reason
+    assert ("--shm-size" in failed.reason) == (advice == "--shm-size")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import time
 import warnings
 from collections import deque
@@ -47,8 +48,17 @@ class Actor:
         self._logs: Path | None = None
         self._leaving: Any = None
         self._why: Exception | None = None  # it is dead
-        self.handle = crew.make()
-        crew.post(self, self.handle.hello.remote())
+        self._begin()
+
+    def elsewhere(self) -> None:
+        """Look for another place: the one that it has found will not do."""
+        self._crew.ray.kill(self.handle)
+        self.asked = time.monotonic()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.handle = self._crew.make()
+        self._crew.post(self, self.handle.hello.remote())
 
     def settle(self, node: str) -> None:
         """It has its place: what it trains is to be loaded."""
@@ -158,6 +168,12 @@ class Actor:
 
 
 def _reason(text: str) -> str:
-    """The telling part of what Ray says of a death."""
-    detail = text.partition("Worker exit detail:")[2] or text
-    return detail.strip()[:160]
+    """What Ray says of a death: the exit code where it knows that, else that it knows nothing, with likely causes.
+
+    >>> _reason("Worker exit type: SYSTEM_ERROR Worker exit detail: Worker exits with an exit code 4.")
+    'Worker exits with an exit code 4.'
+    """
+    detail = (text.partition("Worker exit detail:")[2] or text).strip()
+    if "End of file" in detail:  # of the line to the process; what follows is advice about Ray's own settings
+        return "the process ended without an exit code that Ray saw (killed, out of memory, crashed, or os._exit)"
+    return textwrap.shorten(detail, 400, placeholder=" ...")

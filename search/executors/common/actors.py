@@ -61,20 +61,23 @@ class Actors:
         self._start, self._wants, self._leave = start, wants, leave
         self._packed = None if packed is None else ray.put(packed)
         spread = {"scheduling_strategy": "SPREAD", "max_restarts": 0, "max_task_retries": 0}
-        self._remote = ray.remote(Outpost).options(**wants, **spread)
+        self._outpost, self._options = ray.remote(Outpost), {**wants, **spread}
         self._here = shipped.fingerprint(start.task, shipped=packed is not None)
         self._inbox: queue.SimpleQueue[tuple[Actor, Any]] = queue.SimpleQueue()
         self._open: list[Actor] = []
         self._doubtful: dict[Actor, float] = {}  # their line broke: Ray is asked why until it knows, or this moment
-        self._refused: set[str] = set()
+        self._refused: set[str] = set()  # ids of nodes
         self._names: dict[str, str] = {}
         self._looked = self._seen = self._asked = time.monotonic()
         self._told = False
         self._closed = False
 
     def make(self) -> Any:
-        """A new actor."""
-        return self._remote.remote(self._start, self._packed)
+        """A new actor, on none of the nodes that differ."""
+        options = dict(self._options)
+        if self._refused:
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(self._refused))})"}
+        return self._outpost.options(**options).remote(self._start, self._packed)
 
     def post(self, actor: Actor, reference: Any) -> None:
         """Have an answer put into the queue, under the actor that gives it."""
@@ -93,12 +96,11 @@ class Actors:
             UserError: a node differs from this one, or none can train.
         """
         until = time.monotonic() + _SETTLE
-        expected = min(self.size, self._room())
         while True:
             for actor in self.wait(self._open, 0.2):
                 actor.receive()
             placed = sum(actor.placed for actor in self._open)
-            if placed and (placed >= expected or time.monotonic() > until):
+            if placed and (placed >= min(self.size, self._room()) or time.monotonic() > until):
                 return
             self._look()
 
@@ -173,11 +175,11 @@ class Actors:
             actor.settle(node)
             return True
         error = UserError(f"node {node} {problem}")
-        if any(other.placed for other in self._open):  # the others go on
-            if node not in self._refused:
+        if any(other.placed for other in self._open):  # the others go on, and this one where another node has room
+            if facts.node not in self._refused:
                 warnings.warn(f"{error}; nothing is trained there", Advice, stacklevel=2)
-            self._refused.add(node)
-            self.ray.kill(actor.handle)
+            self._refused.add(facts.node)
+            actor.elsewhere()
             return False
         actor.heard.append(error)
         return True
@@ -199,7 +201,9 @@ class Actors:
         """Workers that fit into the nodes as they are, if nobody else is there."""
         wants = {"CPU": self._wants["num_cpus"], "GPU": self._wants["num_gpus"], **self._wants["resources"]}
         wants = {name: amount for name, amount in wants.items() if amount}
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        nodes = [
+            node["Resources"] for node in self.ray.nodes() if node["Alive"] and node["NodeID"] not in self._refused
+        ]
         fits = [min((int(own.get(name, 0) / some) for name, some in wants.items()), default=self.size) for own in nodes]
         return max(1, sum(fits))
 
