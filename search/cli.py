@@ -11,7 +11,6 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import NoReturn
 
 from hpo.search.report.out import say
@@ -66,7 +65,7 @@ def _main(words: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        with once(partial(say, file=sys.stderr)):
+        with once(lambda told: say(told, file=sys.stderr)):  # which a live view may have taken over by then
             code = _dispatch(words)
             sys.stdout.flush()
             return code

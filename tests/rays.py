@@ -59,7 +59,7 @@ class Cluster:
         source = str(Path(__file__).parents[1] / "src")
         found = [str(packages) if packages is not None else None, source, os.environ.get("PYTHONPATH")]
         paths = os.pathsep.join(filter(None, found))
-        with (self.folder / f"{name}.out").open("ab") as output:
+        with (self.folder / f"{name}.out").open("wb") as output:
             self.nodes[name] = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-c", code, *words], stdin=subprocess.DEVNULL, stdout=output,
                 stderr=output, env={**os.environ, **QUIET, "PYTHONPATH": paths}, start_new_session=True,
@@ -68,7 +68,11 @@ class Cluster:
         self._watches[name].enter_context(group_dies_with_us(self.nodes[name].pid))
         until = time.monotonic() + 120
         while b"Ray runtime started" not in (told := (self.folder / f"{name}.out").read_bytes()):
-            assert self.nodes[name].poll() is None, told.decode()
+            if self.nodes[name].poll() is not None:  # Ray gives it half a minute, which is short on a busy machine
+                assert b"timed out during startup" in told, told.decode()
+                self.kill(name)
+                self.start(name, cpus, packages, **resources)
+                return
             assert time.monotonic() < until, told.decode()
             time.sleep(0.1)
 

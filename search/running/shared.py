@@ -1,4 +1,4 @@
-"""Shared memory, through which processes of one trial hand data to one another: a disk to the system, memory to the user.
+"""Shared memory, through which processes of a trial hand data to one another: to the system a disk, to the user memory.
 
 Data loaders with workers fill it, and containers have little of it: 64 MiB under Docker and Kubernetes.
 """

@@ -164,7 +164,12 @@ def test_a_goal_that_no_trial_has_met_may_be_corrected(place: str) -> None:
 
 def test_another_number_of_processes_a_trial_is_worth_saying(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(MODEL)
-    plain = {"objective": str(tmp_path / "model.py"), "goal": "minimize loss", "search": SEARCH, "budget": {"trials": 1}}
+    plain = {
+        "objective": str(tmp_path / "model.py"),
+        "goal": "minimize loss",
+        "search": SEARCH,
+        "budget": {"trials": 1},
+    }
     before, after = (studyfile.read({**plain, "processes_per_trial": count}, []) for count in (1, 2))
     objective = describe(before.objective, before.folder)
     said = compare(definition(before, objective, {}), definition(after, objective, {}), [])

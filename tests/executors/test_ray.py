@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,10 @@ from typing import Any
 import optuna
 import pytest
 from rays import Cluster
+from stores import fresh_database
 
 import hpo
+from hpo.search.cli import main
 from hpo.search.contracts.executor import Executor
 from hpo.search.executors import ray
 from hpo.search.executors.common import shipped
@@ -152,6 +155,25 @@ def test_one_worker_gives_the_study_of_inline_and_the_command_tells_where_each_t
 
 
 @pytest.mark.ray
+@pytest.mark.postgres
+def test_a_study_begun_here_and_copied_to_a_server_goes_on_over_a_cluster_as_it_would_have_here(
+    home: Path, cluster: str
+) -> None:
+    (home / "s.yaml").write_text(json.dumps(STUDY))
+    run, server = ["run", "--study", "s.yaml", "--quiet"], fresh_database(cluster)
+    assert main([*run, "--storage", "whole.db"]) == 0
+    assert main([*run, "--storage", "begun.db", "--trials", "3"]) == 0
+    assert main(["copy", "s", "--storage", "begun.db", "--to", server]) == 0
+    assert main([*run, "--storage", server, "--executor", "ray", "--workers", "1"]) == 0
+    whole, moved = (
+        [(t.point, t.state, t.curve, t.reason) for t in report(open_store(place), "s").trials]
+        for place in ("whole.db", server)
+    )
+    assert moved == whole
+    assert [len(trial.nodes) for trial in report(open_store(server), "s").trials] == [0] * 3 + [1] * 5
+
+
+@pytest.mark.ray
 def test_a_cohort_on_two_workers_is_one_of_as_many_lanes(home: Path) -> None:
     search = {"learning_rate": {"float": [1e-3, 1e-1], "log": True}}
     fixed = {"epochs": 4, "width": 8}
@@ -196,9 +218,11 @@ def test_lanes_come_and_go_with_nodes_and_a_lost_node_is_no_fault_of_its_trial(
         nodes.start("other", spot=1, packages=home.parent / "old")  # refused, and passed over from then on
         stack.callback(nodes.kill, "other")
         step = 0
-        with pytest.warns(Advice, match="node other differs from this machine: numpy is 0.1 there") as told:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", Advice)
             while not any("nothing is trained there" in str(warning.message) for warning in told):
                 step += sum(isinstance(event, Point) for event in executor.advance())
+        assert "node other differs from this machine: numpy is 0.1 there" in str(told[-1].message)
         nodes.start("four", spot=1)
         stack.callback(nodes.kill, "four")
         while executor.lanes == 1:

@@ -23,8 +23,8 @@ from hpo.search.terms.errors import Advice, UserError
 _SETTLE = 15.0
 """Seconds that workers for which there is room have to appear, before the search begins with those that are there."""
 
-_TOLD = 10.0
-"""Seconds after which the user is told how many workers wait for room."""
+_TOLD, _STARTS = 10.0, 60.0
+"""Seconds after which the user is told how many workers wait for room: as many as do not fit, then all."""
 
 _LOOK = 5.0
 """Seconds between two looks at the head of the cluster."""
@@ -217,8 +217,10 @@ class Actors:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        without = sum(not actor.placed and not actor.dead and now - actor.asked > _TOLD for actor in self._open)
-        if without and not self._told:
+        waits = [now - actor.asked for actor in self._open if not actor.placed and not actor.dead]
+        beyond = self.size - self._room()  # the others may just be starting
+        without = max(sum(wait > _STARTS for wait in waits), min(beyond, sum(wait > _TOLD for wait in waits)))
+        if without > 0 and not self._told:
             self._told = True
             wants = ", ".join(f"{name} {some}" for name, some in self._wants.items() if some)
             warnings.warn(

@@ -42,7 +42,9 @@ def start(ray: Any, cpus: int, **options: Any) -> Callable[[], None]:
         os.close(owned)
 
     try:
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=os.path.join(folder, "r"), **options)
+        ray.init(
+            address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=os.path.join(folder, "r"), **options
+        )
     except BaseException:
         end()
         raise
