@@ -243,7 +243,7 @@ def _distances(mu: Floats, ends: Floats) -> Floats:
     distances = np.empty_like(farther)
     np.put_along_axis(distances, order, farther, axis=1)
     width = ends[1] - ends[0]
-    return np.clip(distances, width / min(100.0, mu.shape[1] + 2.0), width)
+    return np.asarray(np.clip(distances, width / min(100.0, mu.shape[1] + 2.0), width))
 
 
 def _log_mass(a: Floats, b: Floats) -> Floats:
