@@ -4,6 +4,7 @@ Each side trains the same recipes, drawn before, of a small MLP on digits for te
 workers of a CPU each: a head without room for workers and two nodes of two, on this machine, started anew for each
 side. Wall seconds are the command's from its start to its end; CPU seconds are those of the command and of all that
 runs on the cluster, Ray's own processes included, from before the command to after it.
+``best`` is the best point of the best trial here, and the last one with Ray Tune.
 
     pip install 'hpo-suite[ray]' 'ray[tune]'
     python benchmarks/ray_tune.py
