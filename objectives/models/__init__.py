@@ -48,7 +48,7 @@ def opened(folder: Path, module: ModuleType | None) -> Model | TextModel:
         if kind == "combination":
             from hpo.objectives.models.ensemble import EnsembleModel
 
-            return EnsembleModel(folder, about, lambda member: opened(member, module))
+            return EnsembleModel(folder, about, lambda member: _of_rows(opened(member, module)))
         if kind == "scikit-learn":
             from hpo.objectives.models.estimator import EstimatorModel
 
@@ -57,6 +57,12 @@ def opened(folder: Path, module: ModuleType | None) -> Model | TextModel:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(f"{folder / 'model.json'} does not describe a model: {what}; train it again") from error
     raise UserError(f"{folder / 'model.json'} describes no model of this suite: train it again with hpo train")
+
+
+def _of_rows(model: Model | TextModel) -> Model:
+    if not isinstance(model, Model):
+        raise ValueError("a language model is no member of a combination")
+    return model
 
 
 def predictions(

@@ -105,7 +105,8 @@ class _InUse(nn.Module):
             return outputs
         if self.classes:
             return outputs.softmax(dim=-1)
-        return outputs.squeeze(1).double() * self.deviation + self.mean
+        values: Tensor = outputs.squeeze(1).double() * self.deviation + self.mean
+        return values
 
 
 def _by_token(model: Any) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hpo.objectives.data import texts
 from hpo.objectives.text import cache, encoders
 from hpo.objectives.text.corpus import Corpus, PartName
-from hpo.search.terms.errors import DataError, UserError, did_you_mean
+from hpo.search.terms.errors import NoTestPart, UserError, did_you_mean
 
 TOKENIZERS = encoders.TOKENIZERS
 
@@ -164,7 +164,7 @@ class Tokenized(Tokenizer):
             DataError: the corpus has none.
         """
         if not self._corpus.documents["test"]:
-            raise DataError(f"{self._corpus.name} has no test part: leave out test: 0, or name a share")
+            raise NoTestPart(f"{self._corpus.name} has no test part: leave out test: 0, or name a share")
         whole = not 0 < most_bytes < self._corpus.bytes["test"]
         return self._part("test", 0 if whole else most_bytes)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from hpo.objectives.trainer import metrics
 from hpo.objectives.trainer.losses import Task
 from hpo.objectives.trainer.token_scores import IGNORED
-from hpo.search.terms.errors import DataError
+from hpo.search.terms.errors import DataError, NoTestPart
 
 Array: TypeAlias = NDArray[Any]
 
@@ -285,7 +285,7 @@ class Data(TaskData):
             DataError: there is none.
         """
         if self.splits.test is None:
-            raise DataError("the data has no test part")
+            raise NoTestPart("the data has no test part")
         return self.part("test", *self.splits.test())
 
     def given(self, rows: Any) -> Part:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import files, modelfolder, text
 from hpo.search.report.out import data, say
+from hpo.search.store.names import safe_name
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.threads import set_environment
@@ -102,7 +103,7 @@ def _onnx(arguments: argparse.Namespace) -> int:
     if given:
         raise UserError(f"--onnx names the file itself, and takes no --{given[0]}")
     if not folder.is_dir():
-        recipe = files.safe_name(folder.name)
+        recipe = safe_name(folder.name)
         raise UserError(
             f"there is no folder {folder}: --onnx takes a trained model; of a study's winner: hpo export --study "
             f"{shlex.quote(str(folder))} --output {recipe}.yaml, then hpo train {recipe}.yaml --output {recipe}-model"

@@ -12,7 +12,7 @@ from hpo.search.running.forks import stay
 from hpo.search.running.scratch import fresh_scratch
 from hpo.search.running.training import Run, Trainer, failure, kept, number_of, predictions
 from hpo.search.terms import registry
-from hpo.search.terms.errors import Advice, OutOfTime
+from hpo.search.terms.errors import Advice, NoTestPart, OutOfTime
 from hpo.search.terms.job import Failed, Job, Task
 from hpo.search.terms.study import Goal
 
@@ -34,13 +34,16 @@ class Tested(NamedTuple):
 def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal]) -> tuple[Tested | None, Failed | None]:
     """Train once and measure the model on the test split: its scores, or why there are none.
 
-    Both are None where the objective gives no model that can be tested.
+    Both are None where the objective gives no model that can be tested, or the data keep no test part.
     """
 
     def test(model: Any) -> tuple[Mapping[str, Any], dict[str, Any]] | None:
         if not hasattr(model, "test"):
             return None
-        scores, predicted = dict(model.test()), predictions(model, "test")
+        try:
+            scores, predicted = dict(model.test()), predictions(model, "test")
+        except NoTestPart:  # as its data says: there is nothing to measure
+            return None
         if predicted is None:
             return scores, {}
         picture = registry.part("data").picture(predicted.targets, predicted.values)

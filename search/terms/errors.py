@@ -86,6 +86,10 @@ class DataError(HpoError):
     """A data set that cannot be trained on."""
 
 
+class NoTestPart(DataError):
+    """The data keeps no test part, as its options may say: there is nothing to measure a winner on."""
+
+
 class EverythingFailed(HpoError):
     """No trial of the study succeeded."""
 

@@ -237,6 +237,20 @@ def test_points_count_the_tokens_trained_on(text: Any, knobs: Any, told: bool) -
         assert counted[-1] < size(recipe)["tokens"]
 
 
+def test_a_text_without_a_test_part_has_a_winner_that_is_not_tested(text: Any, told: Callable[..., str]) -> None:
+    data = {"text": {**text["text"], "test": 0}}
+    Path("mine.yaml").write_text(
+        f"objective: gpt\ndata: {json.dumps(data)}\ngoal: minimize val_bpb\n"
+        "search: {learning_rate: {float: [1.0e-3, 3.0e-2], log: true}}\n"
+        "fixed: {max_steps: 4, eval_every: 4, width: 16, depth: 1, heads: 2, context: 16, score_bytes: 500}\n"
+        "budget: {trials: 2}\nconfirm: none\n"
+    )
+    ran = told("run", "mine.yaml")
+    assert "winner trial" in ran
+    assert "measured once" not in ran
+    assert "could not be tested" not in ran
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
