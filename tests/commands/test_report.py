@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.search.cli import main
@@ -106,6 +106,7 @@ def test_the_page_of_a_study_says_what_the_command_said(
     assert main(["show", study, "3", "--plot"]) == 2
 
 
+@settings(max_examples=20)  # each computes importances and draws a page
 @given(
     st.text(max_size=30),
     st.lists(
