@@ -18,6 +18,10 @@ from hpo.search.terms.plain_space import space_from
 
 FEWEST = 20
 """Complete trials below which a forest says more about its seed than about the knobs."""
+MOST = 200
+"""Complete trials that are looked at, evenly from the first to the last: the cost grows with their square, to 100
+seconds for 1,000 of ten knobs, and the shares do not change by more than some hundredths beyond that."""
+_TREES = 32
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,10 @@ def importance(found: StudyReport) -> Importance:
         few = len(complete) < FEWEST
         why = f"{len(complete)} complete trials are too few, {FEWEST} are needed" if few else "no knob varies in all"
         return Importance({}, f"not identified: {why}")
-    shares = _fanova(found, {name: to_distribution(space[name]) for name in names}, complete)
+    looked = [complete[place * len(complete) // MOST] for place in range(MOST)] if len(complete) > MOST else complete
+    shares = _fanova(found, {name: to_distribution(space[name]) for name in names}, looked)
     left = [name for name in space if name not in names]
-    notes = []
+    notes = [f"from {MOST} of {len(complete):,} complete trials"] if len(complete) > MOST else []
     pruned = found.counts.get("pruned", 0)
     if pruned > len(complete):
         notes.append(
@@ -93,7 +98,7 @@ def _fanova(found: StudyReport, distributions: Mapping[str, object], complete: l
                     for trial in complete
                 ]
             )
-            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=_TREES, seed=0)
             return dict(optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(distributions)))
         finally:
             optuna.logging.set_verbosity(verbosity)
