@@ -19,7 +19,8 @@ from hpo.objectives.models.texts import TextScores
 from hpo.search.terms.errors import DataError, UserError
 
 __all__ = [
-    "Model", "Predictions", "TextModel", "explain", "held_out", "opened", "predictions", "rows_with_targets", "to_onnx",
+    "Model", "Predictions", "TextModel", "explain", "held_out", "opened", "predicted_csv", "rows_with_targets",
+    "to_onnx",
 ]  # fmt: skip
 
 
@@ -65,7 +66,7 @@ def _of_rows(model: Model | TextModel) -> Model:
     return model
 
 
-def predictions(
+def predicted_csv(
     model: Any, path: Path, *, keep: Sequence[str] | None = None, field: str | None = None
 ) -> Predictions | TextScores:
     """What a model gives for a file, as pieces of CSV: a row for each of its rows, or documents.

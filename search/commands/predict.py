@@ -64,7 +64,7 @@ def main(arguments: argparse.Namespace) -> int:
             raise UserError(f"{output} exists; --force replaces it")
         files.probe(output)
     model = modelfolder.load(arguments.model, trust=arguments.yes)
-    found = registry.part("models").predictions(
+    found = registry.part("models").predicted_csv(
         model, arguments.data.expanduser(), keep=arguments.keep, field=arguments.field
     )
     if output is None:

@@ -46,8 +46,8 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
             f"{folder} has format {manifest.get('format')}, this version of hpo reads {FORMAT}: "
             f"{'update hpo' if str(manifest.get('format')).isdigit() and int(manifest['format']) > FORMAT else AGAIN}"
         )
-    present = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name in _OURS)
-    unlisted = sorted(name for name in present if name not in files)
+    present = (path for pattern in ("*", "members/**/*") for path in folder.glob(pattern) if path.name in _OURS)
+    unlisted = sorted(name for path in present if (name := path.relative_to(folder).as_posix()) not in files)
     if unlisted or not files:
         raise UserError(f"{path} does not list {', '.join(unlisted) or 'its files'}: restore it, or {AGAIN}")
     for name, digest in files.items():

@@ -49,7 +49,7 @@ _ELSEWHERE = {
     "algorithm": "sampler", "database": "storage", "db": "storage", "n_trials": "trials", "timeout": "minutes",
     "asha": "successive-halving", "sha": "successive-halving", "bayesian": "tpe", "bayes": "tpe", "bohb": "tpe",
     "sobol": "qmc", "nsga-ii": "nsga2", "nsgaii": "nsga2", "cma-es": "cmaes", "gaussian-process": "gp",
-    "bs": "batch_size", "hidden": "width", "layers": "depth",
+    "lr": "learning_rate", "bs": "batch_size", "hidden": "width", "layers": "depth",
 }  # fmt: skip
 """What other tools call the same thing."""
 

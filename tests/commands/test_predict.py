@@ -18,6 +18,7 @@ from modelfolders import SUITE, TABLES, customers
 import hpo
 from hpo.objectives import data
 from hpo.search.cli import main
+from hpo.search.describe.trained import file_digest
 from hpo.search.terms.errors import DataError, UserError
 
 
@@ -308,7 +309,6 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_is_overwritten(
 def test_a_description_that_does_not_fit_the_weights_is_one_message_although_it_is_sealed(
     here: Path, capsys: pytest.CaptureFixture[str], path: str, value: Any
 ) -> None:
-    from hpo.search.report import modelfolder
 
     about = json.loads(Path("classes", "model.json").read_text())
     *outer, last = path.split(".")
@@ -318,7 +318,7 @@ def test_a_description_that_does_not_fit_the_weights_is_one_message_although_it_
     part[last] = value
     Path("classes", "model.json").write_text(json.dumps(about))
     manifest = json.loads(Path("classes", "manifest.json").read_text())
-    manifest["files"]["model.json"] = modelfolder._digest(Path("classes", "model.json"))
+    manifest["files"]["model.json"] = file_digest(Path("classes", "model.json"))
     Path("classes", "manifest.json").write_text(json.dumps(manifest))
     capsys.readouterr()
     assert main(["predict", "classes", "--data", "customers.csv", "--output", "out.csv"]) == 2
@@ -329,15 +329,13 @@ def test_a_description_that_does_not_fit_the_weights_is_one_message_although_it_
 def test_types_of_other_packages_are_not_loaded(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import skops.io
 
-    from hpo.search.report import modelfolder
-
     class Foreign:
         value = 1
 
     Foreign.__module__, Foreign.__qualname__ = "elsewhere", "Foreign"
     skops.io.dump(Foreign(), Path("forest", "model.skops"))
     manifest = json.loads(Path("forest", "manifest.json").read_text())
-    manifest["files"]["model.skops"] = modelfolder.file_digest(Path("forest", "model.skops"))
+    manifest["files"]["model.skops"] = file_digest(Path("forest", "model.skops"))
     Path("forest", "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match=r"elsewhere\.Foreign.* not scikit-learn's"):
         hpo.load("forest")

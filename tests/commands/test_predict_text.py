@@ -100,7 +100,7 @@ def test_filling_changes_masks_only_and_in_texts_longer_than_the_context_too(her
         return
     ids = model.tokenizer.encode(text.replace("[MASK]", "_"))
     filled = model._task.filled(
-        model._predictor.forward(), [model.tokenizer.mask if i == ord("_") else i for i in ids], None
+        model.predictor.forward(), [model.tokenizer.mask if i == ord("_") else i for i in ids], None
     )
     assert [int(a) == int(b) for a, b in zip(ids, filled, strict=True) if a != ord("_")].count(False) == 0
     assert model.tokenizer.decode(filled) == model.fill(text)

@@ -138,7 +138,7 @@ def test_a_language_model_goes_on_from_another(
     assert main(["train", "deeper.yaml", "--output", "deeper"]) == 0
     told = capsys.readouterr()
     assert (told.out + told.err).count("tensors are those of stream; new: ") == 1
-    before, after = (hpo.load(name)._predictor.network.state_dict(hpo.load(name)._predictor.weights) for name in
+    before, after = (hpo.load(name).predictor.network.state_dict(hpo.load(name).predictor.weights) for name in
                      ("stream", "deeper"))  # fmt: skip
     kept = [name for name in before if name.startswith(("0.", "1.", "3."))]
     assert len(kept) == 14

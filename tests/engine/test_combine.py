@@ -24,8 +24,9 @@ from hpo.search.terms.winner import Winner
 
 STUDIES: dict[str, dict[str, Any]] = {
     "mlp": {
-        "objective": "mlp", "data": "digits", "goal": "minimize val_loss", "fixed": {"epochs": 2, "width": 16},
-        "search": {"learning_rate": {"float": [0.01, 0.1], "log": True}},
+        "objective": "mlp", "data": "digits", "goal": "minimize val_loss",
+        "fixed": {"epochs": 5, "width": 8, "batch_size": 16},
+        "search": {"learning_rate": {"float": [0.02, 0.03], "log": True}},
     },
     "forest": {
         "objective": "sklearn", "data": {"table": {"path": "rows.csv", "target": "kind"}},

@@ -22,6 +22,7 @@ def test_a_shipped_study_fits_a_screen_and_opens_with_its_question(name):
 
 
 @pytest.mark.parametrize("name", registry.names("study"))
+@pytest.mark.filterwarnings("ignore::hpo.search.terms.errors.Advice")
 def test_one_trial_of_a_shipped_study_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = studyfile.read(name)

@@ -73,6 +73,11 @@ ACTIVE: dict[str, tuple[Any, dict[str, Any]]] = {
     "batch_size": (8, {}),
     "learning_rate": (0.01, {}),
     "seed": (1, {}),
+    "freeze": (1, {}),
+    "layer_decay": (0.5, {}),
+    "head_rate": (3.0, {}),
+    "lora_rank": (2, {}),
+    "lora_alpha": (1.0, {"lora_rank": 2}),
 }
 
 
