@@ -7,6 +7,7 @@
     |-- UserError             2  a name, path, flag or environment that cannot be used
     |   `-- Busy              2  a study that another process runs
     |-- DataError             2  a data set that cannot be trained on
+    |   `-- NoTestPart        2  one that keeps no test part, as it says
     |-- EverythingFailed      3  a study in which no trial succeeded
     |-- StoreError            4  the store cannot be read or written
     |   `-- Unreachable       4  its server does not answer, or has ended the connection

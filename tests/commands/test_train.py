@@ -239,7 +239,7 @@ def test_a_model_that_cannot_be_tested_is_saved_all_the_same(exported: Path) -> 
     assert Path("bowl-model/weights.txt").exists()
 
 
-@pytest.mark.parametrize("files", [300, pytest.param(5000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("files", [60, pytest.param(5000, marks=pytest.mark.slow)])
 def test_a_damaged_recipe_file_trains_or_is_refused_with_a_message(
     exported: Path, capsys: pytest.CaptureFixture[str], files: int
 ) -> None:

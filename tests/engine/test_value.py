@@ -81,7 +81,7 @@ finite = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1e308, -1e308, 5e-324])
     direction=st.sampled_from(["minimize", "maximize"]),
     aggregate=st.sampled_from([None, "best", "last", "mean"]),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_value_is_the_same_wherever_it_is_looked_at(
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
