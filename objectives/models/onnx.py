@@ -96,7 +96,8 @@ class _InUse(nn.Module):
         used = model.predictor
         self.network = used.network.as_module(used.weights)
         self.classes, self.by_token = bool(model.schema.classes), _by_token(model)
-        self.mean, self.deviation = (0.0, 1.0) if self.by_token else (used.data.mean, used.data.deviation)
+        self.mean: float = 0.0 if self.by_token else used.data.mean
+        self.deviation: float = 1.0 if self.by_token else used.data.deviation
 
     def forward(self, inputs: Tensor) -> Tensor:
         outputs: Tensor = self.network(inputs)
