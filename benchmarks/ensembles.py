@@ -3,7 +3,7 @@
 Each study searches the recipe of a network by random search, then trains the best four again with two seeds each and
 combines what of these eight models helps. Every way to combine is scored on the test part, which decided nothing.
 
-    python benchmarks/ensembles.py [--splits 5] [--table-splits 3] [--table online_shoppers.csv.gz:Revenue ...]
+    python benchmarks/ensembles.py [--first 10] [--splits 5] [--table-splits 3] [--table online_shoppers.csv.gz:Revenue ...]
         [--output benchmarks/results/ensembles.json]
 """
 
@@ -85,6 +85,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=5, help="study seeds, each with a split of its own")
+    parser.add_argument("--first", type=int, default=10, help="the first of them; the rule was chosen on 0 to 5")
     parser.add_argument("--table-splits", type=int, default=3, help="the same for tables")
     parser.add_argument("--table", action="append", default=[], metavar="FILE:TARGET[:DROP]", help="beside digits")
     parser.add_argument("--output", type=Path)
@@ -99,10 +100,10 @@ def main() -> None:
         splits = arguments.splits if name == "digits" else arguments.table_splits
         with tempfile.TemporaryDirectory() as folder:
             results[name] = []
-            for seed in range(splits):
+            for seed in range(arguments.first, arguments.first + splits):
                 results[name].append(scored(data, seed, Path(folder)))
                 print(name, seed, json.dumps(results[name][-1]), flush=True)
-        for seed, one in enumerate(results[name]):
+        for seed, one in enumerate(results[name], arguments.first):
             row = {"data": name, "split": seed, "chosen": one["chosen"]}
             row |= {key: f"{one[key]:.4f}" for key in ("winner alone", *KINDS, "what was chosen") if key in one}
             table.append(row | {"latency": f"{one['times the latency']:.1f}x"})
@@ -112,7 +113,7 @@ def main() -> None:
     if arguments.output is not None:
         about = {
             "command": "python benchmarks/ensembles.py "
-            f"--splits {arguments.splits} --table-splits {arguments.table_splits}",
+            f"--first {arguments.first} --splits {arguments.splits} --table-splits {arguments.table_splits}",
             "python": platform.python_version(),
             **{name: metadata.version(name) for name in ("numpy", "torch", "scikit-learn", "optuna")},
         }
