@@ -3,8 +3,8 @@
 Each study searches the recipe of a network by random search, then trains the best four again with two seeds each and
 combines what of these eight models helps. Every way to combine is scored on the test part, which decided nothing.
 
-    python benchmarks/ensembles.py [--first 10] [--splits 5] [--table-splits 3] [--table online_shoppers.csv.gz:Revenue ...]
-        [--output benchmarks/results/ensembles.json]
+    python benchmarks/ensembles.py [--first 10] [--splits 5] [--table-splits 3] [--output ...]
+        [--table online_shoppers.csv.gz:Revenue ...]
 """
 
 from __future__ import annotations
