@@ -20,7 +20,8 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -305,6 +306,16 @@ def import_module(objective: Objective) -> Any:
     return _import_file(objective.path, searches=objective.suggestions is not None)
 
 
+@contextmanager
+def _alone(script: Path) -> Iterator[None]:
+    """The words of a command that runs the script alone, for what parses them as it is imported."""
+    before, sys.argv = sys.argv, [str(script)]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
 def _import_file(path: Path, *, searches: bool) -> ModuleType:
     """Import a file; of one that holds a search of its own the definitions only."""
     name = f"_hpo_objective_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
@@ -320,7 +331,8 @@ def _import_file(path: Path, *, searches: bool) -> ModuleType:
     sys.modules[name] = module
     try:
         if searches:
-            exec(compile(definitions(Source(path).tree), str(path), "exec"), vars(module))
+            with _alone(path):
+                exec(compile(definitions(Source(path).tree), str(path), "exec"), vars(module))
         else:
             spec.loader.exec_module(module)
     except BaseException:

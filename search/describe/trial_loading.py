@@ -15,21 +15,29 @@ def definitions(tree: ast.Module) -> ast.Module:
     >>> ast.unparse(kept).splitlines()
     ['x = 1', 'import math']
     """
-    body, searched = list[ast.stmt](), False
+    body, searched, searching = list[ast.stmt](), False, _searching(tree)
     for node in tree.body:
         if isinstance(node, _DEFINES):
             body.append(node)
             continue
-        searched = searched or (not _guarded(node) and _searches(node))
+        searched = searched or (not _guarded(node) and not _called(node).isdisjoint(searching))
         if not searched:
             body.append(node)
     return ast.Module(body, tree.type_ignores)
 
 
-def _searches(node: ast.stmt) -> bool:
+def _searching(tree: ast.Module) -> set[str]:
+    """Names of what begins a search: Optuna's, and the file's own functions that call them, or one another."""
+    functions = {node.name: _called(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
+    found = set(_SEARCHES)
+    while more := {name for name, calls in functions.items() if name not in found and not calls.isdisjoint(found)}:
+        found |= more
+    return found
+
+
+def _called(node: ast.stmt) -> set[str]:
     calls = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
-    names = {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
-    return not names.isdisjoint(_SEARCHES)
+    return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
 
 
 def _guarded(node: ast.stmt) -> bool:

@@ -7,7 +7,7 @@ script runs, is told.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,11 @@ _PLACES = {
     "create_study": (),
     "PatientPruner": ("wrapped_pruner", "patience"),
     "GridSampler": ("search_space",),
+    "RandomSampler": ("seed",),
+    "BruteForceSampler": ("seed",),
+    "MedianPruner": ("n_startup_trials", "n_warmup_steps", "interval_steps"),
+    "SuccessiveHalvingPruner": ("min_resource", "reduction_factor"),
+    "HyperbandPruner": ("min_resource", "max_resource", "reduction_factor"),
     "PercentilePruner": ("percentile",),
     "enqueue_trial": ("params",),
 }
@@ -39,37 +44,77 @@ class Planned:
     """What is taken over.
 
     Attributes:
-        function: name of the function that ``optimize`` is given; empty where there is none.
-        directions: ``minimize`` or ``maximize``, one per goal.
+        function: name of the function that ``optimize`` is given; empty where there is none, or no name.
+        handed: (line, text) of what the first ``optimize`` is given.
+        others: names of further functions that are optimized.
+        directions: ``minimize`` or ``maximize``, one per goal; none where the text does not tell.
+        undirected: why it does not.
         keys: keys of a study file: name, sampler, pruner, budget, workers, seed, prior.
         grid: values of each knob that a grid lists.
         left: what has no counterpart here, or is no plain value, in words.
     """
 
     function: str = ""
+    handed: tuple[int, str] | None = None
+    others: list[str] = field(default_factory=list)
     directions: list[str] = field(default_factory=list)
+    undirected: str = "it creates no study"
     keys: dict[str, Any] = field(default_factory=dict)
     grid: dict[str, list[Any]] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
 
-def plan_of(source: Source) -> Planned:
-    """Read a script's plan."""
-    found = Planned()
-    for call in _calls(source.tree):
-        name = _name(call.func)
-        given = _given(name, call, source)
-        if name == "create_study":
-            _study(given, found, source)
-        elif name == "optimize" and isinstance(call.func, ast.Attribute):
-            _optimize(call, given, found)
-        elif name == "enqueue_trial":
-            params = given.get("params")
-            if isinstance(params, dict):
-                found.keys["prior"] = params
-            else:
-                found.left.append("enqueue_trial, whose values are worked out while it runs")
+def plan_of(source: Source, function: str = "") -> Planned:
+    """Read a script's plan: that of the study which optimizes a function, of the first where none is named."""
+    found, calls = Planned(), list(_calls(source.tree))
+    runs = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "optimize"]
+    names = [_optimized(call) for call in runs]
+    wanted = function or next((name for name in names if name), "")
+    chosen = next((call for call, name in zip(runs, names, strict=True) if name == wanted), runs[0] if runs else None)
+    found.others = sorted({name for name in names if name and name != wanted})
+    made = _made(calls, chosen)
+    if made is not None:
+        _study(made, _given("create_study", made, source), found, source)
+    if chosen is not None:
+        _optimize(chosen, _given("optimize", chosen, source), found)
+    for call in calls:
+        if _name(call.func) in ("enqueue_trial", "set_metric_names") and _owner(call) == _owner(chosen):
+            _told(call, _given(_name(call.func), call, source), found)
     return found
+
+
+def _optimized(call: ast.Call) -> str:
+    """Name of the function that an ``optimize`` is given."""
+    first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "func"), None)
+    return first.id if isinstance(first, ast.Name) else ""
+
+
+def _owner(call: ast.Call | None) -> str:
+    """What a method is called on, as text."""
+    return ast.unparse(call.func.value) if call is not None and isinstance(call.func, ast.Attribute) else ""
+
+
+def _made(calls: Sequence[ast.Call], chosen: ast.Call | None) -> ast.Call | None:
+    """The call that makes the study which is optimized: the last one before that."""
+    made = [call for call in calls if _name(call.func) in ("create_study", "load_study")]
+    if chosen is not None:
+        inside = next((call for call in made if call is getattr(chosen.func, "value", None)), None)
+        made = [inside] if inside is not None else [call for call in made if call.lineno <= chosen.lineno]
+    return made[-1] if made else None
+
+
+def _told(call: ast.Call, given: Mapping[str, Any], found: Planned) -> None:
+    """What else is said to the study."""
+    if _name(call.func) == "set_metric_names":
+        found.left.append("the metrics' names: they are value_0, value_1")
+        return
+    params = given.get("params")
+    if not isinstance(params, dict):
+        found.left.append("enqueue_trial, whose values are worked out while it runs")
+    elif "prior" in found.keys:
+        found.left.append("enqueue_trial beyond the first")
+    else:
+        found.keys["prior"] = params
 
 
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:
@@ -90,6 +135,8 @@ def _given(name: str, call: ast.Call, source: Source) -> dict[str, Any]:
 
 
 def _plain(node: ast.expr, source: Source) -> Any:
+    if isinstance(node, ast.Attribute) and node.attr in ("MINIMIZE", "MAXIMIZE"):  # StudyDirection's
+        return node.attr.lower()
     if isinstance(node, ast.Name):
         held = source.find(node)
         if held is not None and isinstance(held[1], ast.Assign) and isinstance(held[1].value, ast.Call):
@@ -105,13 +152,16 @@ def _plain(node: ast.expr, source: Source) -> Any:
     return node if isinstance(node, ast.Call) else value_of(node, source.find)
 
 
-def _study(given: Mapping[str, Any], found: Planned, source: Source) -> None:
-    direction = given.get("directions") or given.get("direction") or "minimize"
+def _study(call: ast.Call, given: Mapping[str, Any], found: Planned, source: Source) -> None:
+    packed = any(keyword.arg is None for keyword in call.keywords)
+    direction = given.get("directions") or given.get("direction") or (UNKNOWN if packed else "minimize")
     listed = [direction] if isinstance(direction, str) else direction
-    if isinstance(listed, (list, tuple)) and all(str(item) in ("minimize", "maximize") for item in listed):
+    if _name(call.func) == "load_study":
+        found.undirected = f"its study is loaded in line {call.lineno}"
+    elif isinstance(listed, (list, tuple)) and all(str(item) in ("minimize", "maximize") for item in listed):
         found.directions = [str(item) for item in listed]
     else:
-        found.left.append("the direction, which is worked out while it runs: give --set or a study file with goal")
+        found.undirected = f"the direction of its study is worked out while it runs (line {call.lineno})"
     if isinstance(given.get("study_name"), str):
         found.keys["name"] = given["study_name"]
     if "storage" in given and given["storage"] is not None:
@@ -129,6 +179,8 @@ def _plugin(call: Any, known: Mapping[str, str], found: Planned, source: Source,
         found.left.append(f"the {key}{f' {name}' if name else ''}, for which there is no counterpart")
         return None
     options, given = dict[str, Any](), _given(name, call, source)
+    if len(call.args) > len(_PLACES.get(name, ())) or any(keyword.arg is None for keyword in call.keywords):
+        found.left.append(f"some arguments of {name}")
     takes = _options(key, known[name])
     for option, value in given.items():
         if option == "seed" and isinstance(value, int):
@@ -155,10 +207,8 @@ def _options(kind: str, name: str) -> frozenset[str]:
 
 def _optimize(call: ast.Call, given: Mapping[str, Any], found: Planned) -> None:
     first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "func"), None)
-    if isinstance(first, ast.Name):
-        found.function = first.id
-    elif isinstance(first, ast.Lambda) and isinstance(first.body, ast.Call):
-        found.left.append(f"what {ast.unparse(first)} hands to {_name(first.body.func)}")
+    found.function = _optimized(call)
+    found.handed = None if first is None else (call.lineno, ast.unparse(first))
     budget: dict[str, float] = {}
     trials, seconds, jobs = given.get("n_trials"), given.get("timeout"), given.get("n_jobs")
     if isinstance(trials, int) and trials > 0:
@@ -169,6 +219,8 @@ def _optimize(call: ast.Call, given: Mapping[str, Any], found: Planned) -> None:
         found.keys["budget"] = budget
     if isinstance(jobs, int) and jobs > 1:
         found.keys["workers"] = jobs
+    elif jobs not in (None, 1):
+        found.left.append("n_jobs: choose with --workers")
     for name, value in (("n_trials", trials), ("timeout", seconds)):
         if value is UNKNOWN:
             found.left.append(f"{name}, which is worked out while it runs")

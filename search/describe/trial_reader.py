@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hpo.search.describe.source import Source
+from hpo.search.describe.trial_expressions import Expressions, joined
 from hpo.search.describe.trial_ranges import METHODS, Unclear, domain_of
 from hpo.search.describe.trial_values import (
     MOST,
     Function,
+    Instance,
     Suggested,
     Trial,
     When,
     combined,
+    computed,
     known,
-    split,
 )
 from hpo.search.terms.domain import Choice, Int
 from hpo.search.terms.knobs import UNKNOWN
@@ -69,7 +71,8 @@ def function_of_trial(source: Source, name: str) -> Function | None:
             return None
         where, methods = made[0], [item for item in made[1].body if isinstance(item, ast.FunctionDef)]
         method = next((item for item in methods if item.name == "__call__"), None)
-        return Function(method, {}, where) if method is not None and _takes_trial(method, skip=1) else None
+        fits = method is not None and _takes_trial(method, skip=1)
+        return Function(method, {}, where, Instance(made[1], where)) if fits and method is not None else None
     return Function(node, {}, where) if isinstance(node, ast.FunctionDef) and _takes_trial(node) else None
 
 
@@ -86,7 +89,7 @@ def suggestions(source: Source, name: str) -> Suggestions:
     """Read a function of a trial, found by name."""
     function, reader = function_of_trial(source, name), _Reader()
     if function is not None:
-        itself = [UNKNOWN] if function.node.name == "__call__" else []
+        itself = [] if function.owner is None else [function.owner]
         reader.follow(function, [*itself, _TRIAL], {}, (), 0)
         reader.found.values = _returned(function.node)
     return reader.found
@@ -97,10 +100,10 @@ def _returned(function: ast.FunctionDef) -> int:
     return max((len(value.elts) for value in values if isinstance(value, ast.Tuple)), default=1)
 
 
-class _Reader:
+class _Reader(Expressions):
     def __init__(self) -> None:
+        super().__init__()
         self.found = Suggestions()
-        self._source: Any = None
         self._depth = 0
 
     def follow(
@@ -131,11 +134,13 @@ class _Reader:
             elif isinstance(node, (ast.For, ast.AsyncFor)):
                 for turn, more in self._turns(node.iter, seen, when):
                     self._assign(node.target, turn, seen)
-                    self._body(node.body, seen, (*when, *more))
+                    self._body(node.body, seen, joined(when, more))
                 self._body(node.orelse, seen, when)
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 if isinstance(node, ast.FunctionDef):
                     seen[node.name] = Function(node, seen, self._source)
+            elif isinstance(node, ast.Match):
+                self._match(node, seen, when)
             elif isinstance(node, ast.ClassDef):
                 continue
             else:
@@ -171,34 +176,40 @@ class _Reader:
         if known(constant):
             self._body(node.body if constant else node.orelse, seen, when)
             return when
-        sides = split(node.test, lambda expression: self._value(expression, seen, when)) or ((), ())
+        sides = self._split(node.test, seen, when)
         branches = [dict(seen), dict(seen)]
         for body, side, own in zip((node.body, node.orelse), sides, branches, strict=True):
-            self._body(body, own, _joined(when, side))
+            self._body(body, own, joined(when, side))
         for name in {*branches[0], *branches[1]}:  # after it only what both say is known
             one, other = branches[0].get(name, UNKNOWN), branches[1].get(name, UNKNOWN)
             seen[name] = one if one is other or (known(one) and known(other) and one == other) else UNKNOWN
         ends = [_ends(node.body), _ends(node.orelse)]
         if ends == [True, False]:
             seen.update(branches[1])
-            return _joined(when, sides[1])
+            return joined(when, sides[1])
         if ends == [False, True]:
             seen.update(branches[0])
-            return _joined(when, sides[0])
+            return joined(when, sides[0])
         return when
+
+    def _match(self, node: ast.Match, seen: dict[str, Any], when: When) -> None:
+        """Read the cases of a ``match`` as a chain of ``if``."""
+        for case in node.cases:
+            values = [pattern.value for pattern in ast.walk(case.pattern) if isinstance(pattern, ast.MatchValue)]
+            plain = isinstance(case.pattern, (ast.MatchValue, ast.MatchOr)) and case.guard is None
+            test = ast.Compare(node.subject, [ast.In()], [ast.Tuple(list(values))])
+            sides = self._split(test, seen, when) if plain else ((), ())
+            self._body(case.body, dict(seen), joined(when, sides[0]))
+            when = joined(when, sides[1])
 
     def _turns(self, over: ast.expr, seen: dict[str, Any], when: When) -> Iterator[tuple[Any, When]]:
         """What a loop's variable is in each turn, with the condition under which there is that turn."""
         if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id == "range" and over.args:
             ends = [self._value(argument, seen, when) for argument in over.args]
-            first, last = (0, ends[0]) if len(ends) == 1 else (ends[0], ends[1])
-            if isinstance(first, int) and isinstance(last, Suggested) and len(ends) < 3:
-                values = last.values() if isinstance(last.domain, Int) else None
-                if values is not None:
-                    for turn in range(first, max(v for v in values if isinstance(v, int))):
-                        reached = tuple(v for v in values if isinstance(v, int) and v > turn)
-                        yield turn, () if len(reached) == len(values) else ((last.name, reached),)
-                    return
+            found = self._counted(over, seen, when)
+            if found is not None:
+                yield from found
+                return
             if all(isinstance(end, int) for end in ends) and 0 not in ends[2:]:
                 yield from ((turn, ()) for turn in range(*ends)[:MOST])
                 return
@@ -208,6 +219,27 @@ class _Reader:
                 yield from ((item, ()) for item in items[:MOST])
                 return
         yield UNKNOWN, ()
+
+    def _counted(self, over: ast.Call, seen: dict[str, Any], when: When) -> list[tuple[Any, When]] | None:
+        """Turns of a ``range`` whose ends follow from one knob; None where they do not."""
+        values: tuple[Any, ...] = ()
+        for argument in over.args:
+            for node in ast.walk(argument):
+                one = self._value(node, seen, when) if isinstance(node, (ast.Name, ast.Subscript, ast.Call)) else None
+                if isinstance(one, Suggested) and isinstance(one.domain, Int) and one.values() is not None:
+                    name, values = one.name, one.values() or ()
+        reached: dict[int, list[Any]] = {}
+        for value in values:
+            before, self._assumed = self._assumed, {**self._assumed, name: value}
+            ends = [self._value(argument, seen, when) for argument in over.args]
+            self._assumed = before
+            if not all(isinstance(end, int) for end in ends) or 0 in ends[2:]:
+                return None
+            for turn in range(*ends)[:MOST]:
+                reached.setdefault(turn, []).append(value)
+        if not values:
+            return None
+        return [(t, () if len(own) == len(values) else ((name, tuple(own)),)) for t, own in sorted(reached.items())]
 
     def _assign(self, target: ast.expr, value: Any, seen: dict[str, Any]) -> None:
         if isinstance(target, ast.Name):
@@ -221,102 +253,25 @@ class _Reader:
             if isinstance(held, dict) and isinstance(key, (str, int)):
                 held[key] = value
 
-    def _value(self, node: ast.expr, seen: dict[str, Any], when: When) -> Any:
-        """What an expression stands for; suggestions in it are noted once they are met."""
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, ast.Name):
-            return seen[node.id] if node.id in seen else self._global(node)
-        if isinstance(node, (ast.Tuple, ast.List)):
-            return [self._value(item, seen, when) for item in node.elts]
-        if isinstance(node, ast.Dict):
-            return self._dict(node, seen, when)
-        if isinstance(node, ast.Call):
-            return self._call(node, seen, when)
-        if isinstance(node, ast.JoinedStr):
-            return self._text(node, seen, when)
-        if isinstance(node, ast.BinOp):
-            left, right = self._value(node.left, seen, when), self._value(node.right, seen, when)
-            return combined(type(node.op), left, right)
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            left, right = self._value(node.left, seen, when), self._value(node.comparators[0], seen, when)
-            return combined(type(node.ops[0]), left, right)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            value = self._value(node.operand, seen, when)
-            return -value if isinstance(value, (int, float)) else UNKNOWN
-        if isinstance(node, ast.Subscript):
-            held, key = self._value(node.value, seen, when), self._value(node.slice, seen, when)
-            try:
-                return held[key] if isinstance(held, (dict, list)) and known(key) else UNKNOWN
-            except (KeyError, IndexError, TypeError):
-                return UNKNOWN
-        if isinstance(node, ast.IfExp):
-            self._value(node.test, seen, when)
-            sides = split(node.test, lambda expression: self._value(expression, seen, when)) or ((), ())
-            for branch, side in zip((node.body, node.orelse), sides, strict=True):
-                self._value(branch, seen, _joined(when, side))
-            return UNKNOWN
-        if isinstance(node, (ast.ListComp, ast.SetComp, ast.GeneratorExp)) and len(node.generators) == 1:
-            own, one = dict(seen), node.generators[0]
-            for turn, more in self._turns(one.iter, seen, when):
-                self._assign(one.target, turn, own)
-                self._value(node.elt, own, (*when, *more))
-            return UNKNOWN
-        if isinstance(node, ast.Lambda):
-            return UNKNOWN
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.expr):
-                self._value(child, seen, when)
-        return UNKNOWN
-
-    def _global(self, node: ast.Name) -> Any:
-        held = self._source.find(node)
-        if held is not None and isinstance(held[1], ast.FunctionDef):
-            return Function(held[1], {}, held[0])
-        return UNKNOWN if held is None else self._source.constant(node.id)
-
-    def _dict(self, node: ast.Dict, seen: dict[str, Any], when: When) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        for key, item in zip(node.keys, node.values, strict=True):
-            value = self._value(item, seen, when)
-            if isinstance(key, ast.Constant):
-                found[key.value] = value
-        return found
-
-    def _text(self, node: ast.JoinedStr, seen: dict[str, Any], when: When) -> Any:
-        parts = []
-        for part in node.values:
-            inner = part.value if isinstance(part, ast.FormattedValue) else part
-            value = self._value(inner, seen, when)
-            if not known(value) or (isinstance(part, ast.FormattedValue) and part.format_spec is not None):
-                return UNKNOWN
-            parts.append(str(value))
-        return "".join(parts)
-
     def _call(self, node: ast.Call, seen: dict[str, Any], when: When) -> Any:
         given = [self._value(argument, seen, when) for argument in node.args]
         named = {keyword.arg or "": self._value(keyword.value, seen, when) for keyword in node.keywords}
-        if isinstance(node.func, ast.Attribute):
-            owner = self._value(node.func.value, seen, when)
-            if isinstance(owner, Trial):
-                self.found.reports |= node.func.attr == "report"
-                return self._suggested(node, node.func.attr, given, named, when)
-            if node.func.attr == "format" and isinstance(owner, str) and known(given) and known(named):
-                return owner.format(*given, **named) if "" not in named else UNKNOWN
-            self.found.reports |= any(isinstance(value, Trial) for value in (*given, *named.values()))
-            return UNKNOWN
-        function = self._value(node.func, seen, when)
         handed = any(isinstance(value, Trial) for value in (*given, *named.values()))
+        owner = self._value(node.func.value, seen, when) if isinstance(node.func, ast.Attribute) else None
+        if isinstance(node.func, ast.Attribute) and isinstance(owner, Trial):
+            self.found.reports |= node.func.attr == "report"
+            return self._suggested(node, node.func.attr, given, named, when)
+        if isinstance(node.func, ast.Attribute) and isinstance(owner, str) and known(given) and known(named):
+            return self._of_text(owner, node.func.attr, given, named)
+        function = self._value(node.func, seen, when)
         if isinstance(function, Function) and (handed or any(isinstance(v, Trial) for v in function.seen.values())):
-            self.follow(function, given, named, when, self._depth + 1)
+            itself = [] if function.owner is None else [function.owner]
+            self.follow(function, [*itself, *given], named, when, self._depth + 1)
         elif handed:
             self.found.reports = True
-        if isinstance(node.func, ast.Name) and node.func.id in ("str", "int") and len(given) == 1 and known(given[0]):
-            try:
-                return {"str": str, "int": int}[node.func.id](given[0])
-            except (TypeError, ValueError):
-                return UNKNOWN
-        return UNKNOWN
+            if not isinstance(function, Instance) and self._source.find(node.func) is None and not _foreign(node.func):
+                self._unclear(node, ast.unparse(node)[:60], "it is handed the trial, and is not read")
+        return computed(node.func.id, given, named) if isinstance(node.func, ast.Name) else UNKNOWN
 
     def _suggested(
         self, node: ast.Call, method: str, given: Sequence[Any], named: Mapping[str, Any], when: When
@@ -344,18 +299,15 @@ class _Reader:
         self.found.parameters[name] = Parameter(name, domain, here)
         return Suggested(name, domain)
 
-    def _unclear(self, node: ast.Call, name: str, why: str) -> None:
+    def _unclear(self, node: ast.expr, name: str, why: str) -> None:
         if (node.lineno, name, why) not in self.found.unclear:
             self.found.unclear.append((node.lineno, name, why))
 
 
-def _joined(when: When, more: When) -> When:
-    """Both conditions; of one knob the values that both have."""
-    found = dict(when)
-    for name, values in more:
-        held = found.get(name)
-        found[name] = values if held is None else tuple(v for v in held if Choice(values).contains(v))
-    return tuple(found.items())
+def _foreign(function: ast.expr) -> bool:
+    """Whether a call is of a class, as callbacks that report are: by its name."""
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    return name[:1].isupper()
 
 
 def _united(before: Parameter, when: When) -> When:

@@ -38,17 +38,28 @@ class Suggested:
 
 
 @dataclass(frozen=True)
+class Instance:
+    """An object of a class of the script, whose methods are followed."""
+
+    node: ast.ClassDef
+    source: Any
+
+
+@dataclass(frozen=True)
 class Function:
     """A function of the script, with the names that it sees where it was defined."""
 
     node: ast.FunctionDef
     seen: Mapping[str, Any]
     source: Any
+    owner: Instance | None = None
 
 
 _OPERATORS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.Pow: lambda one, many: one**many if abs(many) < 1000 else UNKNOWN,
+    ast.LShift: lambda one, many: one << many if many < 1000 else UNKNOWN,
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge, ast.In: lambda one, many: one in many, ast.NotIn: lambda one, many: one not in many,
     ast.Is: lambda one, other: one is other, ast.IsNot: lambda one, other: one is not other,
@@ -62,7 +73,27 @@ def known(value: Any) -> bool:
         return all(map(known, value))
     if isinstance(value, dict):
         return all(map(known, value.values()))
-    return value is not UNKNOWN and not isinstance(value, (Trial, Suggested, Function))
+    return value is not UNKNOWN and not isinstance(value, (Trial, Suggested, Function, Instance))
+
+
+PLAIN: Mapping[str, Callable[..., Any]] = {
+    "str": str, "int": int, "float": float, "bool": bool, "len": len, "min": min, "max": max, "abs": abs,
+    "list": list, "tuple": list, "sorted": sorted, "set": list, "dict": dict,
+    "range": lambda *ends: list(range(*ends)),
+}  # fmt: skip
+"""Functions of Python that are computed where all that they are given is known."""
+
+
+def computed(name: str, given: list[Any], named: Mapping[str, Any]) -> Any:
+    """What one of ``PLAIN`` gives; ``UNKNOWN`` where it fails or could be long."""
+    if name not in PLAIN or not (known(given) and known(dict(named))):
+        return UNKNOWN
+    if name == "range" and any(not isinstance(end, int) or abs(end) > _LARGEST for end in given):
+        return UNKNOWN
+    try:
+        return PLAIN[name](*given, **named)
+    except Exception:  # the script's own fault, said when it runs
+        return UNKNOWN
 
 
 def combined(kind: type[ast.AST], left: Any, right: Any) -> Any:
@@ -77,36 +108,33 @@ def combined(kind: type[ast.AST], left: Any, right: Any) -> Any:
         return UNKNOWN
 
 
-def split(test: ast.expr, value: Callable[[ast.expr], Any]) -> tuple[When, When] | None:
+def split(test: ast.expr, value: Callable[[ast.expr, Mapping[str, Scalar]], Any]) -> tuple[When, When] | None:
     """Conditions on knobs under which a test holds, and under which it does not; None where they cannot be told.
+
+    A test of one knob with few values is worked out for each of them; of several joined by ``and`` each by itself.
 
     Args:
         test: of an ``if``.
-        value: what an expression in it stands for.
+        value: what an expression stands for where some knobs have some values.
     """
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        found = split(test.operand, value)
-        return None if found is None else (found[1], found[0])
+    knob = _only_knob(test, value)
+    if knob is not None:
+        values = knob.values() or ()
+        told = [value(test, {knob.name: one}) for one in values]
+        if not told or not all(known(truth) for truth in told):
+            return None
+        sides = [
+            tuple(v for v, truth in zip(values, told, strict=True) if bool(truth) == side) for side in (True, False)
+        ]
+        return ((knob.name, sides[0]),), ((knob.name, sides[1]),)
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
         parts = [split(part, value) for part in test.values]
-        return None if any(part is None for part in parts) else (sum((p[0] for p in parts if p), ()), ())
-    if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        left, right, kind = value(test.left), value(test.comparators[0]), type(test.ops[0])
-        if isinstance(left, Suggested) and known(right):
-            return _by(left, lambda one: combined(kind, one, right))
-        if isinstance(right, Suggested) and known(left):
-            return _by(right, lambda one: combined(kind, left, one))
-        return None
-    found_value = value(test)
-    return _by(found_value, bool) if isinstance(found_value, Suggested) else None
+        return (sum((p[0] for p in parts if p), ()), ()) if any(parts) else None
+    return None
 
 
-def _by(knob: Suggested, holds: Callable[[Scalar], Any]) -> tuple[When, When] | None:
-    values = knob.values()
-    if values is None:
-        return None
-    told = [holds(value) for value in values]
-    if any(truth is UNKNOWN for truth in told):
-        return None
-    sides = [tuple(v for v, truth in zip(values, told, strict=True) if bool(truth) == side) for side in (True, False)]
-    return ((knob.name, sides[0]),), ((knob.name, sides[1]),)
+def _only_knob(test: ast.expr, value: Callable[[ast.expr, Mapping[str, Scalar]], Any]) -> Suggested | None:
+    """The one knob that a test is about; None where it is about several or none."""
+    parts = [node for node in ast.walk(test) if isinstance(node, (ast.Name, ast.Subscript, ast.Call, ast.NamedExpr))]
+    found = {one.name: one for node in parts if isinstance(one := value(node, {}), Suggested)}
+    return next(iter(found.values())) if len(found) == 1 else None

@@ -18,7 +18,7 @@ from hpo.search.describe.trial_ranges import Unclear, domain_of
 from hpo.search.running.callback import from_callback
 from hpo.search.terms.domain import Choice
 from hpo.search.terms.errors import Advice, UserError
-from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.recipe import derive_seed, digest
 
 Metrics = Mapping[str, float]
 VALUE = "value"
@@ -45,8 +45,18 @@ class SuggestingTrial:
         self.relative_params: dict[str, Any] = {}
         self.datetime_start = datetime.datetime.now()
         self._recipe, self._report = dict(recipe), report
+        self._drawn_by = digest(recipe, without_seed=True)
         self._first: int | None = None
         self.last: tuple[int, float] | None = None
+
+    @property
+    def study(self) -> Any:
+        """Nothing.
+
+        Raises:
+            UserError: always: what a script reads of its own study has no place here.
+        """
+        raise UserError("the script reads trial.study, and there is none here: a trial knows nothing of the others")
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -91,8 +101,10 @@ class SuggestingTrial:
                 )
             value = domain.nearest(value) if not isinstance(domain, Choice) else domain.values[domain.index(value)]
         else:
-            draw = random.Random(derive_seed(int(self._recipe.get("seed", 0)), "suggested", name))
+            draw = random.Random(derive_seed(0, self._drawn_by, name))  # the same in every run of the recipe
             value = domain.from_unit(draw.random())
+            if isinstance(value, (int, float)):
+                self.user_attrs.setdefault(name, value)
         self.params[name] = value
         return value
 

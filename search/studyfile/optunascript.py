@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,10 @@ def study_of(path: Path, function: str) -> tuple[dict[str, Any], list[str]] | No
         source = Source(path)
     except (OSError, SyntaxError, ValueError):
         return None
-    plan = plan_of(source)
+    plan = plan_of(source, function)
     name = function or (plan.function if function_of_trial(source, plan.function) is not None else "objective")
     if function_of_trial(source, name) is None:
+        _refuse(source, function, plan)
         return None
     objective = describe(f"{path.resolve()}:{name}", Path())
     told = objective.suggestions
@@ -44,7 +46,13 @@ def study_of(path: Path, function: str) -> tuple[dict[str, Any], list[str]] | No
             f"{name} of {path.name} suggests no knob whose range its text tells{f' ({said})' if said else ''}: "
             f"write a study file with objective: ./{path.name}:{name} and its ranges under search"
         )
-    directions = plan.directions or ["minimize"] * told.values
+    if not plan.directions:
+        raise UserError(
+            f"{path.name} does not tell what is better: {plan.undirected}; say so in a study file:\n\n"
+            f"  objective: ./{path.name}:{name}\n  goal: minimize last value    # or maximize\n\n"
+            f"and run that: hpo run {path.stem}.yaml"
+        )
+    directions = plan.directions
     metrics = ["value"] if len(directions) == 1 else [f"value_{place}" for place in range(len(directions))]
     goals = [f"{direction} last {metric}" for direction, metric in zip(directions, metrics, strict=True)]
     goal: Any = goals[0] if len(goals) == 1 else goals
@@ -58,6 +66,24 @@ def study_of(path: Path, function: str) -> tuple[dict[str, Any], list[str]] | No
     return study, _notes(path, plan, told.unclear, len(ranges))
 
 
+def _refuse(source: Source, function: str, plan: Planned) -> None:
+    """Say of a script for Optuna why it does not run as it is; of others nothing.
+
+    Raises:
+        UserError: it hands something to ``optimize`` that is no function of a trial alone, or has none of that name.
+    """
+    imports = [ast.unparse(node) for node in ast.walk(source.tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    if plan.handed is None and not any("optuna" in text for text in imports):
+        return
+    name = source.path.name
+    what = f"{name} hands {plan.handed[1][:60]} to optimize in line {plan.handed[0]}" if plan.handed else name
+    raise UserError(
+        f"{what}: {function or 'objective'} is no function at the top level of the file that takes a trial alone; "
+        "write one that hands on what else yours needs, def objective(trial): return mine(trial, data), and run "
+        f"it with: hpo run {name}:objective"
+    )
+
+
 def _study_name(plan: Planned, path: Path) -> str:
     named = plan.keys.get("name")
     return named if isinstance(named, str) and problem_with(named) is None else path.stem
@@ -67,6 +93,9 @@ def _notes(path: Path, plan: Planned, unclear: list[tuple[int, str, str]], knobs
     taken = [f"{knobs} knobs", *plan.directions]
     taken += [key for key in ("sampler", "pruner", "budget", "workers", "seed", "prior") if key in plan.keys]
     notes = [f"taken from {path.name}: {', '.join(taken)}"]
+    if plan.others:
+        others = ", ".join(plan.others)
+        notes.append(f"{path.name} optimizes others too ({others}): name one, hpo run {path.name}:{plan.others[0]}")
     if plan.left:
         notes.append(f"not taken from {path.name}: {'; '.join(dict.fromkeys(plan.left))}")
     for line, name, why in unclear:
