@@ -45,6 +45,7 @@ class Predictions:
         self._odd, self._unseen = Counter[str](), Counter[str]()
         self._examples: dict[str, str] = {}
         self._scored: list[tuple[Any, Any, Any]] | None = []
+        self._unscored = ""
         self._copied: list[str] = []
 
     def csv(self) -> Iterator[str]:
@@ -142,8 +143,9 @@ class Predictions:
             return
         try:
             targets, here = targets_of(model.schema, piece, self._path.name)
-        except DataError:  # none, or others than the model knows: nothing to score
+        except DataError as error:  # none, or others than the model knows: nothing to score
             self._scored = None
+            self._unscored = "" if piece.labels is None else str(error)
             return
         self._scored.append((targets, numbers[here], None if probabilities is None else probabilities[here]))
         if self.count > SCORED:
@@ -153,7 +155,7 @@ class Predictions:
         import numpy as np
 
         if not self._scored or not isinstance(self._model, Model):
-            return []
+            return [f"no scores: {self._unscored}"] if self._unscored else []
         targets, numbers, probabilities = zip(*self._scored, strict=True)
         y, predicted = np.concatenate(targets), np.concatenate(numbers)
         if not self._model.classes:

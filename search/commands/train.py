@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search.commands.common import consent
 from hpo.search.describe.objective import describe
+from hpo.search.describe.trained import weights_digest
 from hpo.search.report import card, files, modelfolder, text
 from hpo.search.report.likeness import verdict
 from hpo.search.report.out import say
@@ -71,6 +72,8 @@ def main(arguments: argparse.Namespace) -> int:
     if os.path.lexists(folder) and not arguments.force:
         raise UserError(f"{folder} exists; choose another with --output, or write into it with --force")
     files.probe_folder(folder)
+    if exported.task.start_from is not None:  # weights that are not as they were are told before training
+        weights_digest(Path(exported.task.start_from))
     documents = None
     if arguments.evaluate is not None and exported.objective.text:  # what cannot be read is told before training
         documents = registry.load("data", "text").documents_of(exported.task.data, arguments.evaluate)
@@ -110,6 +113,7 @@ def main(arguments: argparse.Namespace) -> int:
     if hasattr(fitted, "look") and (lines := fitted.look()):
         say("a look at it:")
         say("\n".join(f"  | {line}" for line in lines.splitlines()[:_LINES]))
+    before = modelfolder.own_files(folder)
     with files.filled(folder) as made:
         saved = _save(exported.objective, fitted, made)
         files.write(made / "metrics.json", json.dumps(metrics, indent=2, default=str))
@@ -119,6 +123,7 @@ def main(arguments: argparse.Namespace) -> int:
             if task is not exported.task:  # a model that was opened to be trained on: its code has run here
                 seal = sealed(task, objective)
             modelfolder.seal_folder(made, task, objective, _origin(exported, seal))
+    modelfolder.drop(folder, before)
     if not saved:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]

@@ -46,8 +46,7 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
             f"{folder} has format {manifest.get('format')}, this version of hpo reads {FORMAT}: "
             f"{'update hpo' if str(manifest.get('format')).isdigit() and int(manifest['format']) > FORMAT else AGAIN}"
         )
-    present = (path for pattern in ("*", "members/**/*") for path in folder.glob(pattern) if path.name in _OURS)
-    unlisted = sorted(name for path in present if (name := path.relative_to(folder).as_posix()) not in files)
+    unlisted = sorted(set(opened_from(folder)) - set(files))
     if unlisted or not files:
         raise UserError(f"{path} does not list {', '.join(unlisted) or 'its files'}: restore it, or {AGAIN}")
     for name, digest in files.items():
@@ -59,6 +58,12 @@ def manifest_of(folder: Path) -> Mapping[str, Any]:
         if file_digest(file) != digest:
             raise UserError(f"{file} is not the one that was trained: restore it, or {AGAIN}")
     return dict(manifest)
+
+
+def opened_from(folder: Path) -> list[str]:
+    """Files in a folder that a model would be opened from, listed or not."""
+    present = (path for pattern in ("*", "members/**/*") for path in folder.glob(pattern) if path.name in _OURS)
+    return [path.relative_to(folder).as_posix() for path in present]
 
 
 def file_digest(path: Path) -> str:

@@ -224,11 +224,10 @@ def _executor(study: Study, objective: Objective, store: Store, progress: Progre
             f"{objective.label} was still being imported when its budget of {minutes:g} minutes was spent: raise "
             "minutes, or train in functions, not while importing"
         ) from None
-    watched = Watched(executor, watch)
+    watched = Watched(executor, watch, progress.say)
     try:
         yield watched
-        for note in executor.notes:
-            progress.say(note)
+        watched.tell()
     finally:
         if minutes is not None:
             watch.deadline = time.monotonic() + _CLOSING

@@ -16,12 +16,13 @@ T = TypeVar("T")
 
 
 class Watched(Executor):
-    """Does what ``executor`` does, for as long as ``watch`` lets it."""
+    """Does what ``executor`` does, for as long as ``watch`` lets it; what it notes is told with the news."""
 
-    def __init__(self, executor: Executor, watch: Watch) -> None:
+    def __init__(self, executor: Executor, watch: Watch, tell: Callable[[str], object]) -> None:
         self.expired = executor.expired = watch.expired
         self._executor, self._inside = executor, partial(watch.inside, here=not executor.processes)
-        self._watch = watch
+        self._watch, self._tell = watch, tell
+        self._told = set[str]()
 
     @property
     def lanes(self) -> int:  # type: ignore[override] # the other executor's
@@ -51,6 +52,14 @@ class Watched(Executor):
             return self._inside("advance", self._executor.advance)
         except OutOfTime:
             return []
+        finally:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell what the executor has noted since."""
+        for note in [note for note in self._executor.notes if note not in self._told]:
+            self._told.add(note)
+            self._tell(note)
 
     def evict(self, number: int, *, keep: bool = False) -> None:
         """Free the trial's lane."""

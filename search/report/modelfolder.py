@@ -16,6 +16,7 @@ directory, or says so.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -26,7 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from hpo.search.describe.objective import Objective, describe, import_module
-from hpo.search.describe.trained import AGAIN, CODE, FORMAT, MANIFEST, file_digest, manifest_of
+from hpo.search.describe.trained import AGAIN, CODE, FORMAT, MANIFEST, file_digest, manifest_of, opened_from
 from hpo.search.running.consent import code_of, may_run
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
@@ -57,6 +58,32 @@ def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[s
         "files": {path.relative_to(folder).as_posix(): file_digest(path) for path in files},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def own_files(folder: Path) -> set[str]:
+    """Files of the model that is in a folder, as its manifest lists them, and what another one left of its own."""
+    listed = _listed(folder)
+    names = listed | set(opened_from(folder)) if listed else set()  # else it is no model's folder
+    return {name for name in names if ".." not in Path(name).parts and not name.startswith("/")}
+
+
+def drop(folder: Path, before: set[str]) -> None:
+    """Remove the files of the model that was there before, unless the one that is there now has them too."""
+    if not before:
+        return
+    for name in before - _listed(folder) - {"metrics.json"}:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+    for member in sorted(folder.glob("members/**/"), reverse=True):
+        with contextlib.suppress(OSError):  # what holds somebody's own files stays
+            member.rmdir()
+
+
+def _listed(folder: Path) -> set[str]:
+    try:
+        return set(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
 
 
 def load(folder: str | Path, *, trust: bool = False) -> Any:

@@ -101,6 +101,12 @@ def test_scores_are_told_where_the_file_has_the_target(here: Path, capsys: pytes
     customers(60, 7).to_csv("new.csv", index=False)
     assert main(["predict", "ridge", "--data", "new.csv", "--output", "out.csv"]) == 0
     assert "scores on the 60 rows with a target: rmse" in capsys.readouterr().err
+    rows = customers(60, 7)
+    name = hpo.load("classes").schema.target
+    rows.loc[3, name] = "perhaps"
+    rows.to_csv("odd.csv", index=False)
+    assert main(["predict", "classes", "--data", "odd.csv", "--output", "odd.out.csv"]) == 0
+    assert "no scores: " in capsys.readouterr().err
 
 
 def test_images_are_predicted_from_arrays_and_other_scales_are_warned_about(here: Path) -> None:

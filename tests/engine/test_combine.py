@@ -218,3 +218,14 @@ def test_models_that_cannot_be_combined_are_refused_beforehand(
     Path("s.yaml").write_text(json.dumps({key: v for key, v in {**plain("mlp"), **changes}.items() if v is not None}))
     assert main(["check", "s.yaml"]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_folder_that_is_trained_into_again_holds_the_new_model_alone(here: Path) -> None:
+    both = "forest-best.yaml"
+    assert main(["train", both, "--output", "model", "--yes"]) == 0
+    Path("model", "notes.txt").write_text("mine")
+    for words in (["--alone"], [], ["--alone"]):
+        assert main(["train", both, "--output", "model", "--yes", "--force", *words]) == 0
+        assert len(hpo.load("model").predict(pd.read_csv("rows.csv"))) == 1200
+        assert Path("model", "members").exists() != bool(words)
+    assert Path("model", "notes.txt").read_text() == "mine"
