@@ -121,7 +121,10 @@ def test_a_changed_folder_is_refused_before_anything_is_written(here: Path, caps
     assert main(["run", "--study", "third.yaml", "--storage", "other.db"]) == 2
     assert "is not the one that was trained: restore it" in capsys.readouterr().err
     assert "third" not in open_store("other.db").names()
-    assert main(["train", "best.yaml", "--output", "fourth"]) == 2
+    exported = Path("best.yaml").read_text()
+    named = next(line for line in exported.splitlines() if "start_from:" in line)
+    Path("moved.yaml").write_text(exported.replace(named, f"  start_from: {here}/source-model"))
+    assert main(["train", "moved.yaml", "--output", "fourth"]) == 2
     told = capsys.readouterr()
     assert "is not the one that was trained: restore it" in told.err
     assert "step 1" not in told.out
