@@ -51,9 +51,10 @@ class Actor:
         self._begin()
 
     def elsewhere(self) -> None:
-        """Look for another place: the one that it has found will not do."""
+        """Look for another place: the one that it has found will not do, or is gone."""
         self._crew.ray.kill(self.handle)
-        self.asked = time.monotonic()
+        self.asked, self.placed, self.ready = time.monotonic(), False, False
+        self.dead, self._why = False, None
         self._begin()
 
     def _begin(self) -> None:

@@ -23,6 +23,9 @@ from hpo.search.terms.errors import Advice, UserError
 _SETTLE = 15.0
 """Seconds that workers for which there is room have to appear, before the search begins with those that are there."""
 
+_TRIES = 3
+"""Workers that may die before any has begun, which are placed anew."""
+
 _TOLD, _STARTS = 10.0, 60.0
 """Seconds after which the user is told how many workers wait for room: as many as do not fit, then all."""
 
@@ -95,10 +98,16 @@ class Actors:
         Raises:
             UserError: a node differs from this one, or none can train.
         """
-        until = time.monotonic() + _SETTLE
+        until, left = time.monotonic() + _SETTLE, _TRIES
         while True:
             for actor in self.wait(self._open, 0.2):
-                actor.receive()
+                try:
+                    actor.receive()
+                except WorkerDied:  # Ray places workers on nodes that are gone, until it knows
+                    left -= 1
+                    if left < 0:
+                        raise
+                    actor.elsewhere()
             placed = sum(actor.placed for actor in self._open)
             if placed and (placed >= min(self.size, self._room()) or time.monotonic() > until):
                 return
