@@ -100,7 +100,8 @@ class Actors:
         """
         until, left = time.monotonic() + _SETTLE, _TRIES
         while True:
-            for actor in self.wait(self._open, 0.2):
+            self.wait(self._open, 0.2)
+            for actor in [actor for actor in self._open if actor.heard]:
                 try:
                     actor.receive()
                 except WorkerDied:  # Ray places workers on nodes that are gone, until it knows
