@@ -22,6 +22,7 @@ from typing import Any
 from forked import Forked
 from optuna.trial import FrozenTrial
 
+from hpo.search.engine.context import Progress
 from hpo.search.store import open_store
 
 LOGGED = """
@@ -302,3 +303,22 @@ def children(pid: int) -> list[int]:
         return [child for child in found if b".served import main" in Path(f"/proc/{child}/cmdline").read_bytes()]
     except OSError:
         return []
+
+
+class Killed(BaseException):
+    """A death in the middle of confirming."""
+
+
+class Assassin(Progress):
+    """Kills after so many points of fresh runs."""
+
+    def __init__(self, after: int) -> None:
+        self.left, self.confirming = after, False
+
+    def opened(self, loop: Any, phase: str) -> None:
+        self.confirming = phase == "confirm"
+
+    def moved(self, entry: Any) -> None:
+        self.left -= self.confirming
+        if self.left < 0:
+            raise Killed

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from killing import Assassin, Killed
 
 import hpo
 from hpo.objectives import data
@@ -18,7 +19,6 @@ from hpo.search import studyfile
 from hpo.search.cli import main
 from hpo.search.engine import run as engine
 from hpo.search.engine.context import Progress
-from hpo.search.engine.entry import Entry
 from hpo.search.store import Store, open_store
 from hpo.search.terms.winner import Winner
 
@@ -146,25 +146,6 @@ def test_a_members_changed_weights_are_noticed_and_so_is_a_damaged_combination(
     assert main(["train", "mlp-best.yaml", "--output", "other"]) == 2
     assert "export the study again" in capsys.readouterr().err
     assert not Path("other").exists()
-
-
-class Killed(BaseException):
-    """A death in the middle of confirming."""
-
-
-class Assassin(Progress):
-    """Kills after so many points of fresh runs."""
-
-    def __init__(self, after: int) -> None:
-        self.left, self.confirming = after, False
-
-    def opened(self, loop: Any, phase: str) -> None:
-        self.confirming = phase == "confirm"
-
-    def moved(self, entry: Entry) -> None:
-        self.left -= self.confirming
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.mark.parametrize(("name", "after", "place"), [("mlp", 7, ":memory:"), ("forest", 5, "s.journal")])

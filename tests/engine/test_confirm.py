@@ -12,6 +12,7 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from killing import Assassin, Killed
 
 from hpo.search import studyfile
 from hpo.search.describe.live import live
@@ -123,23 +124,6 @@ def test_a_failing_fresh_run_is_tried_once_more_and_its_finalist_comes_last() ->
     before = fresh(store)
     assert run(store, search=search, budget={"trials": 14}, confirm={"top": 6, "seeds": 2}) == verdict
     assert fresh(store) == before
-
-
-class Killed(BaseException):
-    """A death in the middle of confirming."""
-
-
-class Assassin(Progress):
-    def __init__(self, after: int) -> None:
-        self.left, self.confirming = after, False
-
-    def opened(self, loop: Any, phase: str) -> None:
-        self.confirming = phase == "confirm"
-
-    def moved(self, entry: Entry) -> None:
-        self.left -= self.confirming
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.mark.parametrize("after", [0, 3, 9, 15])
