@@ -16,10 +16,17 @@ from hpo.objectives.trainer.order import Layout
 from hpo.objectives.trainer.plan import Place
 from hpo.objectives.trainer.schedules import rates
 from hpo.objectives.trainer.setup import Setup
+from hpo.search.terms.job import Judged
 from hpo.search.terms.recipe import derive_seed
 
 _SHORTEST = 1 / 8
 """Share of the context with which a growing length begins."""
+
+_POWER = 2
+"""Of the outlook's average: the weights of step t have the share t ** 2."""
+
+_SAMPLES = 16
+"""So often between two points the outlook's average takes in the weights."""
 
 
 @dataclass(eq=False)
@@ -29,8 +36,9 @@ class Lane:
     Attributes:
         number: the trial's number.
         setup: what is trained, and how.
-        rows: ``weights``, a view into the cohort's matrix while it runs; beside it the optimizer's memory, and as the
-            recipe asks the ``average`` and the ``best`` weights; each [size].
+        judged: at which points somebody decides on it, if anybody does.
+        rows: ``weights``, a view into the cohort's matrix while it runs; beside it the optimizer's memory, as the
+            recipe asks the ``average`` and the ``best`` weights, and the ``outlook``'s; each [size].
         epoch: epochs done.
         step: optimizer steps done.
         tokens: positions of sequences trained on so far, each time anew.
@@ -39,6 +47,7 @@ class Lane:
         lowest: lowest validation loss so far, and the epoch that reached it.
         best: what the network itself held then, such as running statistics, where the recipe is patient.
         averaged: how often weights were added to the average.
+        foreseen: the step whose weights the outlook has taken in last.
         noise: gradient noise of the run so far.
         growth: how far the effective batch has followed it, where the recipe asks for that.
         plan: how long the run is.
@@ -49,6 +58,7 @@ class Lane:
 
     number: int
     setup: Setup
+    judged: Judged | None = None
     rows: dict[str, Tensor] = field(default_factory=dict)
     epoch: int = 0
     step: int = 0
@@ -58,6 +68,7 @@ class Lane:
     lowest: tuple[float, int] = (math.inf, 0)
     best: Mapping[str, Tensor] = field(default_factory=dict)
     averaged: int = 0
+    foreseen: int = 0
     noise: NoiseRecord = field(default_factory=NoiseRecord)
     growth: Growth = field(default_factory=Growth)
 
@@ -65,12 +76,13 @@ class Lane:
         network, recipe, device = self.setup.network, self.setup.recipe, self.setup.data.device
         self.plan = self.setup.plan()
         self.place = Place()
-        self.batch, self.micro = self.setup.cut(self.window)
+        self._cut()
         weights = [value.reshape(-1).to(device) for value in network.begin(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
         kept = [*optimizers.memory(recipe)]
         kept += ["average"] if recipe.average != "none" else []
         kept += ["best"] if recipe.patience else []
+        kept += ["outlook"] if self.judged is not None and not self.setup.network.ragged else []
         for name in kept:
             self.rows[name] = torch.zeros_like(self.rows["weights"])
 
@@ -130,9 +142,22 @@ class Lane:
             found["tokens"] = float(self.tokens)
         return found
 
+    @property
+    def foresees(self) -> bool:
+        """Whether somebody decides at the coming point by where the run is heading.
+
+        At the run's end there is nothing left to foresee.
+        """
+        due = "outlook" in self.rows and self.judged is not None and self.epoch + 1 in self.judged.steps
+        return due and self.plan.share(self._next()) < 1
+
     def stepped(self) -> None:
-        """Count an optimizer step, which the exponential average follows."""
+        """Count an optimizer step, which the averages follow."""
         self.step += 1
+        if "outlook" in self.rows and (self.step - self.place.step) % self._every == 0:
+            share = 1 - (self.foreseen / self.step) ** (_POWER + 1)
+            self.rows["outlook"].lerp_(self.rows["weights"], share)
+            self.foreseen = self.step
         if self.setup.recipe.average == "ema":
             self._average(1 - self.setup.recipe.average_decay if self.averaged else 1.0)
 
@@ -149,7 +174,7 @@ class Lane:
         self.epoch += 1
         if self.setup.recipe.batch_schedule == "noise":
             self.growth.follow(self.setup.recipe, self.noise)
-        self.batch, self.micro = self.setup.cut(self.window)
+        self._cut()
         if loss < self.lowest[0]:
             self.lowest = (loss, self.epoch)
             if self.setup.recipe.patience:
@@ -160,6 +185,11 @@ class Lane:
     def detach(self) -> None:
         """Take the weights out of the cohort's matrix, so that this can be freed."""
         self.rows["weights"] = self.rows["weights"].clone()
+
+    def _cut(self) -> None:
+        """Work out the batches of the coming epoch."""
+        self.batch, self.micro = self.setup.cut(self.window)
+        self._every = max(1, self.layout().steps // _SAMPLES) if self.judged is not None else 0
 
     def _next(self) -> Place:
         """Where the run stands at the next point, once its steps are done."""

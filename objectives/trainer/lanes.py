@@ -95,7 +95,7 @@ class CohortExecutor(Executor):
         self._cohorts.clear()
 
     def _make(self, job: Job) -> Lane:
-        return Lane(job.number, self._problem.setup(job.recipe))
+        return Lane(job.number, self._problem.setup(job.recipe), job.judged)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

@@ -12,7 +12,7 @@ only shrinks towards the end of the epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -22,6 +22,8 @@ from torch import Tensor
 
 from hpo.objectives.trainer.epoch import Epoch
 from hpo.objectives.trainer.lane import Lane
+from hpo.objectives.trainer.setup import Setup
+from hpo.search.terms.job import OUTLOOK
 
 
 class Cohort:
@@ -43,14 +45,15 @@ class Cohort:
             network.restore(ranks.mean(held))
         for lane in lanes:
             lane.ended_epoch()
-        scored_here = self._score(lanes) if ranks.rank == 0 else []
-        trained, noise, scores = ranks.same((trained, epoch.noise(), scored_here))
-        for lane, by_step, counted, measured, scored in zip(lanes, trained, epoch.counted, noise, scores, strict=True):
+        scored_here = (self._score(lanes), _outlooks(lanes)) if ranks.rank == 0 else ([], [])
+        trained, noise, (scores, outlooks) = ranks.same((trained, epoch.noise(), scored_here))
+        news = zip(lanes, trained, epoch.counted, noise, scores, outlooks, strict=True)
+        for lane, by_step, counted, measured, scored, outlook in news:
             lane.failure = _divergence(lane, by_step, scored["loss"])
             mean = float(np.average(by_step, weights=counted)) if counted.any() else 0.0
             lane.noise.add(measured)
             scores_now = {f"val_{name}": value for name, value in scored.items()}
-            lane.metrics = {"train_loss": mean, **scores_now, **lane.measured()}
+            lane.metrics = {"train_loss": mean, **scores_now, **lane.measured(), **outlook}
             lane.scored_at(scored["loss"])
 
     def _gather(self, lanes: Sequence[Lane]) -> None:
@@ -66,13 +69,33 @@ class Cohort:
             lane.rows["weights"] = row
 
     def _score(self, lanes: Sequence[Lane]) -> list[dict[str, float]]:
-        setup = lanes[0].setup
         averaged = any(lane.averaged for lane in lanes)
-        values = setup.network.views(torch.stack([lane.scored for lane in lanes]) if averaged else self._weights)
-        setup.network.mode(training=False)
-        with torch.no_grad():
-            data = setup.data
-            return data.score(lambda x: setup.network.forward(values, x, None), data.validation, len(lanes), setup.rows)
+        return _scores(lanes[0].setup, torch.stack([lane.scored for lane in lanes]) if averaged else self._weights)
+
+
+def _scores(setup: Setup, weights: Tensor) -> list[dict[str, float]]:
+    """Scores of each row of weights [lanes, size] on the validation part."""
+    values, data = setup.network.views(weights), setup.data
+    setup.network.mode(training=False)
+    with torch.no_grad():
+        return data.score(lambda x: setup.network.forward(values, x, None), data.validation, len(weights), setup.rows)
+
+
+def _outlooks(lanes: Sequence[Lane]) -> list[dict[str, float]]:
+    """What each lane's average of weights is worth, where somebody decides on it now.
+
+    A run whose rate is yet to fall stays above the floor of its noise; the average is below that already. Where the
+    average still holds too much of the start it is worse than the weights, which then count themselves.
+    """
+    due = [lane for lane in lanes if lane.foresees]
+    found = iter(_scores(due[0].setup, torch.stack([lane.rows["outlook"] for lane in due])) if due else ())
+    return [_named(next(found), lane) if lane in due else {} for lane in lanes]
+
+
+def _named(scores: Mapping[str, float], lane: Lane) -> dict[str, float]:
+    assert lane.judged is not None
+    value = scores.get(lane.judged.metric.removeprefix("val_"))
+    return {} if value is None else {OUTLOOK: value}
 
 
 @contextmanager

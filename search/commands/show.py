@@ -194,8 +194,10 @@ def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
         console.print(
             f"curve of {show.escape(found.metrics[0])}: {text.sparkline([value for _, value in trial.curve], 60)}"
         )
+        ahead = dict(trial.outlook)
         for step, value in trial.curve:
-            console.print(f"  {step:>5}  {text.number(value)}")
+            heading = f"  heading for {text.number(ahead[step])}" if step in ahead else ""
+            console.print(f"  {step:>5}  {text.number(value)}{heading}")
     for name, value in trial.metrics.items():
         console.print(f"last {name}: {text.number(value)}", markup=False)
     if found.task:

@@ -18,7 +18,7 @@ is read without importing it::
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -128,3 +128,7 @@ class Policy(abc.ABC):
     @abc.abstractmethod
     def judge(self, view: View, number: int) -> Verdict:
         """Say whether the trial that has just recorded a point stays in its lane."""
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Steps before a trial's last after which it decides by what trials are worth; see ``Pruner.checks``."""
+        return range(1, horizon)

@@ -20,6 +20,7 @@ ready made.
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -52,3 +53,10 @@ class Pruner(abc.ABC):
             view: the study, whose ``trials`` is one and the same list from call to call, changed in place.
             number: the trial's number.
         """
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Steps before a trial's last after which it may stop it for what it is worth; all of them.
+
+        There the suite's trainer adds where a run is heading (``Trial.outlook``), which costs as much as a score.
+        """
+        return range(1, horizon)

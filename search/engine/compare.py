@@ -21,6 +21,7 @@ from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.study import Plugin, Study
+from hpo.search.terms.value import course
 
 _SHARE = 4
 """A comparison has at most one of so many trials in training at a time."""
@@ -109,7 +110,7 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
     best: float | None = None
     curve = []
     for trial in found.trials:
-        for step, value in trial.course or trial.curve:
+        for step, value in course(trial.curve, trial.aggregate, maximize=maximize):
             partial = trial.aggregate == "mean" and (step < trial.curve[-1][0] or trial.state != "complete")
             if partial:  # a mean of fewer folds is no value to compare
                 curve += [best] if best is not None else []

@@ -21,7 +21,8 @@ class Entry:
         curve: (step, value of the goal that curves are judged by), steps ascending.
         tallies: for each goal, its curve summed up.
         metrics: all metrics of the last point.
-        course: (step, value so far) of the same goal, by which the trial is judged; empty where it is the curve.
+        course: (step, what the trial is judged by) of the same goal; empty where it is the curve.
+        outlook: (step, where it was heading) of the same goal, at the steps at which its trainer said so.
         aggregate: what of that goal's curve counts.
         values: its value for each goal so far; there is none before the first point.
         seconds: what its points cost, as stored.
@@ -40,6 +41,7 @@ class Entry:
     state: State = "running"
     curve: Curve = ()
     course: Curve = ()
+    outlook: Curve = ()
     aggregate: Aggregate = "best"
     tallies: list[Tally] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -74,5 +76,6 @@ class Entry:
             metrics=self.metrics,
             recipe=self.key,
             course=self.course,
+            outlook=self.outlook,
             aggregate=self.aggregate,
         )

@@ -28,7 +28,7 @@ from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
 from hpo.search.terms.study import Study
 from hpo.search.terms.trial import State, Trial
-from hpo.search.terms.value import Tally, aggregate_of, course
+from hpo.search.terms.value import Tally, aggregate_of, better, course
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
@@ -180,9 +180,13 @@ class Ledger:
         values: tuple[float, ...],
         metrics: Mapping[str, float],
         seconds: float = 0.0,
+        outlook: float | None = None,
     ) -> None:
-        """Record a point: one value for each goal, the judged one on the curve, all its metrics, and its cost."""
+        """Record a point: one value for each goal, the judged one on the curve, its outlook, all metrics, its cost."""
         entry.curve += ((step, values[self.judged]),)
+        if outlook is not None:
+            entry.outlook += ((step, outlook),)
+            self.note(entry, attributes.OUTLOOK, entry.outlook)
         telling = len(metrics) > 1 or len(entry.metrics) > 1  # else the goal's alone, which is on the curve
         entry.metrics = dict(metrics)
         goals = self.study.goals
@@ -302,7 +306,7 @@ class Ledger:
         recipe = self._recipe(point, trial.number) | ({"seed": known.seed} if known.seed is not None else {})
         entry = Entry(trial.number, trial._trial_id, recipe, point, self._key(trial))
         entry.state = "running" if trial.state is TrialState.WAITING else known.state
-        entry.curve, entry.metrics = known.curve, dict(known.metrics)
+        entry.curve, entry.outlook, entry.metrics = known.curve, known.outlook, dict(known.metrics)
         entry.seconds, entry.reason, entry.evidence = known.seconds, known.reason, known.evidence
         entry.retry_of = attrs.get(attributes.RETRY_OF)
         entry.attempts = int(attrs.get(attributes.ATTEMPTS, 0))
@@ -339,12 +343,15 @@ class Ledger:
         entry.values = tuple(tally.value(how) for tally, how in zip(entry.tallies, each, strict=True))
         judged = goals[self.judged]
         how = each[self.judged]
-        if how == "last":
+        if how == "last" and not entry.outlook:
             entry.course = ()
-        elif how == entry.aggregate and len(entry.course) == len(entry.curve) - 1:
+        elif how == entry.aggregate == "mean" and len(entry.course) == len(entry.curve) - 1:
             entry.course += ((entry.step, entry.values[self.judged]),)
+        elif how == entry.aggregate == "best" and len(entry.course) == len(entry.curve) - 1 > 0:
+            now = course(entry.curve[-1:], how, maximize=judged.maximize, outlook=entry.outlook[-1:])[-1][1]
+            entry.course += ((entry.step, better(entry.course[-1][1], now, maximize=judged.maximize)),)
         else:
-            entry.course = course(entry.curve, how, maximize=judged.maximize)
+            entry.course = course(entry.curve, how, maximize=judged.maximize, outlook=entry.outlook)
         entry.aggregate = how
 
     def _enter(self, entry: Entry) -> None:

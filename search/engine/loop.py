@@ -32,7 +32,7 @@ from hpo.search.running.training import VALUE
 from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
 from hpo.search.terms.errors import EverythingFailed, HpoError, Interrupted, UserError, did_you_mean
-from hpo.search.terms.job import Event, Failed, Finished, Job, Lost, Point
+from hpo.search.terms.job import OUTLOOK, Event, Failed, Finished, Job, Lost, Point
 from hpo.search.terms.trial import State
 from hpo.search.terms.value import FOLD
 
@@ -142,8 +142,10 @@ class Loop:
     def _admit(self, entry: Entry) -> None:
         self._running[entry.number] = entry
         folder, log = self.rules.folders(entry.number), self.rules.log(entry.number)
-        wanted = self.rules.predictions.goals
-        self.executor.admit(Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping, wanted))
+        wanted, judged = self.rules.predictions.goals, self.rules.judged
+        self.executor.admit(
+            Job(entry.number, entry.recipe, entry.step, folder, log, self.study.keeping, wanted, judged)
+        )
         self.observer.started(entry)
 
     # --- record and decide ------------------------------------------------------------------------------------------
@@ -197,6 +199,7 @@ class Loop:
         if folds and not math.isfinite(metrics[FOLD]):
             metrics[FOLD] = float(event.step)
         values = tuple(metrics[goal.metric] for goal in self.study.goals)
+        outlook = None if any(goal.metric == OUTLOOK for goal in self.study.goals) else metrics.pop(OUTLOOK, None)
         for goal, value in zip(self.study.goals, values, strict=True):
             if not math.isfinite(value):
                 self.executor.evict(entry.number)
@@ -204,7 +207,8 @@ class Loop:
                 self._end(entry, "failed", f"{goal.metric} is {value} at step {event.step}")
                 return
         finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        self.ledger.point(entry, event.step, values, finite, event.seconds)
+        ahead = outlook if outlook is not None and math.isfinite(outlook) else None
+        self.ledger.point(entry, event.step, values, finite, event.seconds, ahead)
         self.observer.moved(entry)
         self._moved.append(entry.number)
 

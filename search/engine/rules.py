@@ -13,6 +13,7 @@ from hpo.search.contracts.pruner import Pruner
 from hpo.search.engine.checkpoints import Folders
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.predictions import Predictions
+from hpo.search.terms.job import Judged
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Rules:
         folders: where trials keep their checkpoints.
         reserve: seconds of the budget's minutes that are kept for what comes after the search.
         log: file for what a trial prints, None where there is none.
+        judged: by what trials are judged while they train, where their trainer is to say where they are heading.
         predictions: where those of trials' models are kept, if they are.
     """
 
@@ -37,6 +39,7 @@ class Rules:
     folders: Folders = field(default_factory=lambda: Folders(None))
     reserve: Callable[[], float] = field(default=lambda: 0.0)
     log: Callable[[int], str | None] = field(default=lambda number: None)
+    judged: Judged | None = None
     predictions: Predictions = field(default_factory=Predictions)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import optuna
 
 from hpo.search.contracts.executor import Executor
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.policy import Policy
+from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.dashboard.annotate import annotate
 from hpo.search.describe.horizon import horizon_of
@@ -45,12 +46,16 @@ from hpo.search.store.names import CONFIRM
 from hpo.search.store.recorder import trials_of
 from hpo.search.terms import registry
 from hpo.search.terms.errors import Busy, HpoError, OutOfTime, StoreError, Unreachable, UserError
+from hpo.search.terms.job import Judged
 from hpo.search.terms.recipe import canonical, derive_seed
-from hpo.search.terms.study import Study
+from hpo.search.terms.study import Goal, Study
 from hpo.search.terms.warned import AsWarnings
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
+
+_UNKNOWN_HORIZON = 1_000
+"""Steps up to which somebody may decide where the steps of a complete trial are not known."""
 
 _CLOSING = 5.0
 """Seconds for the objectives' cleaning up at the end of a study that has minutes."""
@@ -234,6 +239,13 @@ def _executor(study: Study, objective: Objective, store: Store, progress: Progre
         watched.close()
 
 
+def _judged(policy: Policy, pruner: Pruner, goal: Goal, horizon: int | None) -> Judged | None:
+    """At which steps somebody decides by what a trial is worth; None where nobody does."""
+    last = horizon or _UNKNOWN_HORIZON
+    steps = {*policy.checks(last), *pruner.checks(last)}
+    return Judged(goal.metric, frozenset(steps)) if steps else None
+
+
 def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
     study, objective = context.study, context.objective
     sampler, policy = sampler_and_policy(study)
@@ -248,16 +260,24 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
         made: optuna.samplers.BaseSampler = build("sampler", sampler, facts)
         return made
 
-    ledger = Ledger(study, session, study.recipe, judged_of(study))
+    judged = judged_of(study)
+    ledger = Ledger(study, session, study.recipe, judged)
     folders = Folders.of(study, objective, context.store, session)
+    decides, stops = (
+        build_policy(policy, study),
+        build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),
+    )
     rules = Rules(
-        policy=build_policy(policy, study),
-        pruner=build("pruner", pruner, PrunerContext(horizon(study.fixed), study.seed)),
+        policy=decides,
+        pruner=stops,
         make_sampler=make_sampler,
         horizon=horizon,
         folders=folders,
         reserve=context.reserve(ledger, horizon),
         log=log_of(context.store, study.name),
+        judged=_judged(decides, stops, study.goals[judged], horizon(study.fixed))
+        if objective.trained_by_suite
+        else None,
     )
     costs = Costs(ledger, context.store, context.watch.began)
     loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch, began=context.watch.began)

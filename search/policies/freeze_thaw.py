@@ -41,6 +41,7 @@ from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.threads import one_thread
 from hpo.search.terms.trial import Trial
+from hpo.search.terms.value import headed
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -94,6 +95,11 @@ class FreezeThaw(Policy):
         if better >= self._settings.paused and not self._in_line(number):  # what is paused costs memory
             return Prune(f"{better} paused trials are better", {"paused": float(better)}, turn.memo)
         return Pause(turn.memo)
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Steps in about equal ratios."""
+        steps: list[int] = milestones(horizon)[:-1].tolist()
+        return steps
 
     def _in_line(self, number: int) -> bool:
         """Whether the trial is of the third of its rung that halving trains on sooner or later."""
@@ -240,8 +246,8 @@ def _know(trial: Trial, encoding: Encoding, sign: float, horizon: int, old: _Kno
     """What is known of a trial, of which ``old`` was known before."""
     if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
         return old
-    curve = np.array(trial.curve, dtype=np.float64).reshape(-1, 2)
-    steps = int(curve[-1, 0]) if len(curve) else 0
+    curve = np.array(headed(trial, maximize=sign < 0), dtype=np.float64).reshape(-1, 2)
+    steps = trial.curve[-1][0] if trial.curve else 0
     if sign < 0:
         curve[:, 1] *= sign
     if trial.state == "failed":  # what diverges or crashes is as bad as can be, and will not recover

@@ -10,6 +10,7 @@ Reference: none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heappop, heappush
 
 from hpo.search.contracts.policy import Continue, Policy, Resume, Start, Turn, Verdict, View
@@ -42,6 +43,10 @@ class Straight(Policy):
     def judge(self, view: View, number: int) -> Verdict:
         """Go on."""
         return Continue()
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """It stops nothing."""
+        return ()
 
 
 def make(context: object) -> Straight:

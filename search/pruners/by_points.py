@@ -11,6 +11,8 @@ Reference: none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hpo.search.contracts.policy import Continue, View
 from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
 
@@ -30,3 +32,7 @@ class _ByPoints(Pruner):
         """Ask the one for such points."""
         pruner = self._folds if view.trials[number].aggregate == "mean" else self._curves
         return pruner.judge(view, number) if pruner is not None else Continue()
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Those of the one for curves; where a fold is heading says nothing."""
+        return self._curves.checks(horizon) if self._curves is not None else ()

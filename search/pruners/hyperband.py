@@ -78,7 +78,7 @@ def _halving(horizon: int | None, seed: int, min_resource: int, max_resource: in
     def first(number: int) -> int:
         return rungs[bisect.bisect_right(ends, derive_seed(seed, "bracket", number) % ends[-1])]
 
-    return Halving(horizon, factor, first)
+    return Halving(horizon, factor, first, min_resource)
 
 
 class _Unknown(Stopper):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import bisect
 import heapq
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
-from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of, points_of
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of, headed_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, INSIDE_1
 from hpo.search.terms.recipe import derive_seed
@@ -112,6 +113,11 @@ class _LearningCurve(Stopper):
             evidence,
         )
 
+    def checks(self, horizon: int) -> Iterable[int]:
+        """The steps at which it forecasts."""
+        steps: list[int] = milestones(horizon)[:-1].tolist()
+        return steps
+
     def _horizon_of(self, trial: Trial) -> int | None:
         epochs = trial.point.get("epochs", self._horizon)
         return epochs if isinstance(epochs, int) else self._horizon
@@ -134,7 +140,7 @@ class _LearningCurve(Stopper):
 
 def _forecast_from(trial: Trial, view: View) -> Curve:
     """The curve whose end is the trial's value: its points, whose best counts, or their running mean."""
-    return curve_of(trial, view) if trial.aggregate == "mean" else points_of(trial, view)
+    return curve_of(trial, view) if trial.aggregate == "mean" else headed_of(trial, view)
 
 
 def _worth(trial: Trial, view: View) -> float | None:

@@ -10,6 +10,8 @@ Reference: none.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hpo.search.contracts.policy import Continue, View
 from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
 
@@ -20,6 +22,10 @@ class _Never(Pruner):
     def judge(self, view: View, number: int) -> Answer:
         """Let it go on."""
         return Continue()
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """It stops nothing."""
+        return ()
 
 
 def make(context: PrunerContext) -> Pruner:

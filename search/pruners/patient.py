@@ -12,6 +12,7 @@ Reference: Prechelt, Early stopping - but when?, 1998; Optuna's PatientPruner.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated
 
 from hpo.search.contracts.policy import Continue, Prune, View
@@ -61,3 +62,7 @@ class _Patient(Stopper):
         sign = view.sign
         reason = f"no value of the last {late} is as good as {sign * before:.6g} before them"
         return Prune(f"{reason}; {inner.reason}" if inner else reason, {"best": sign * before, "late": sign * after})
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Those of the pruner that it asks."""
+        return self._of.checks(horizon) if self._of is not None else ()

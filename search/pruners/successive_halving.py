@@ -41,4 +41,4 @@ def make(
         raise UserError(f"min_resource is 1 or more, got {min_resource}")
     if bootstrap_count < 0:
         raise UserError(f"bootstrap_count is 0 or more, got {bootstrap_count}")
-    return Halving(context.horizon, reduction_factor, lambda number: min_resource, bootstrap_count)
+    return Halving(context.horizon, reduction_factor, lambda number: min_resource, min_resource, bootstrap_count)

@@ -11,6 +11,7 @@ Reference: Optuna's ThresholdPruner.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated
 
 from hpo.search.contracts.policy import Prune, View
@@ -60,3 +61,7 @@ class _Threshold(Stopper):
         if not due(curve, self._warmup, self._interval) or self._lower <= value <= self._upper:
             return None
         return Prune(f"the value {value:.6g} at step {step} is outside of {self._lower:g} to {self._upper:g}")
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """None: its limits are of the value as it is."""
+        return ()

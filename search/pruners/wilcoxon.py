@@ -13,6 +13,7 @@ Reference: Wilcoxon, Individual comparisons by ranking methods, Biometrics Bulle
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Annotated
 
 from hpo.search.contracts.policy import Prune, View
@@ -70,6 +71,10 @@ class _Wilcoxon(Stopper):
         if p >= self._p_threshold:
             return None
         return Prune(f"worse than the best trial on {len(differences)} points (p = {p:.2g})", {"p": p})
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """None: it compares points one by one, and they head nowhere."""
+        return ()
 
 
 def _keep_best(best: list[tuple[float, Curve]], trial: Trial, view: View) -> None:

@@ -61,6 +61,8 @@ MISSED = "missed"
 REASON = "reason"
 EVIDENCE = "evidence"
 TRACEBACK = "traceback"
+OUTLOOK = "outlook"
+"""Where a trial was heading, [step, value] where its trainer said so."""
 PAUSED = "paused"
 """Whether it waits to be taken up again; a system attribute."""
 
@@ -93,14 +95,16 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
     several = len(trial.values or goals) > 1
     each = [aggregate_of(goal, metrics, several=several) for goal in goals]
     how = each[judged] if each else "last"
-    passed = () if how == "last" else course(curve, how, maximize=goals[judged].maximize)
+    outlook: Curve = tuple((int(step), float(value)) for step, value in fact(attrs, OUTLOOK, list, ()))
+    maximize = bool(goals) and goals[judged].maximize
+    passed = () if how == "last" and not outlook else course(curve, how, maximize=maximize, outlook=outlook)
     values = tuple(trial.values or ())
     if state not in ("complete", "failed") and curve:
         tallies = [Tally.read(plain) for plain in fact(attrs, TALLIES, list, ())]
         if tallies:
             values = tuple(tally.value(one) for tally, one in zip(tallies, each, strict=False))
         elif not several:
-            values = ((passed or curve)[-1][1],)
+            values = ((course(curve, how, maximize=maximize) if outlook else passed or curve)[-1][1],)
     return Trial(
         trial.number,
         dict(trial.params),
@@ -116,5 +120,6 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
         recipe=fact(attrs, RECIPE, str, ""),
         nodes=tuple(map(str, fact(attrs, NODES, list, ()))),
         course=passed,
+        outlook=outlook,
         aggregate=how,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from hpo.search.terms.errors import HpoError
 from hpo.search.terms.keeping import Keeping
+
+OUTLOOK = "outlook"
+"""Metric by which a point may say what its trainer believes the goal's metric is heading for."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,19 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What trials are judged by while they train.
+
+    Attributes:
+        metric: the goal's.
+        steps: after which somebody decides on a trial.
+    """
+
+    metric: str
+    steps: Container[int]
+
+
+@dataclass(frozen=True)
 class Job:
     """One trial to train.
 
@@ -50,6 +66,7 @@ class Job:
         checkpoints: folder or location for the trial's checkpoints, see ``running.places``; None where it has none.
         keeping: how often they are kept, and up to which size.
         log: file that takes what the trial prints; None leaves it on the screen.
+        judged: what it is judged by on the way; None where nobody does.
         predict_for: goals as a study file has them, where what its model predicts on the validation part is wanted.
     """
 
@@ -60,6 +77,7 @@ class Job:
     log: str | None = None
     keeping: Keeping = field(default_factory=Keeping)
     predict_for: tuple[str, ...] = ()
+    judged: Judged | None = None
 
 
 @dataclass(frozen=True)

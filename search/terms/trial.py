@@ -24,7 +24,9 @@ class Trial:
         number: its number in the study.
         point: the active searched knobs.
         curve: the goal's value at each step; with several goals that of the one curves are judged by.
-        course: the trial's value so far after each step, by which it is judged; empty where it is the curve itself.
+        course: what the trial is judged by after each step, its value so far or where it is heading, whichever is
+            better; empty where it is the curve itself.
+        outlook: where its trainer believed it was heading, at the steps at which it said so, in the curve's terms.
         aggregate: what of the curve counts as its value; ``mean`` where points are folds.
         state: ``running`` is in a lane now, ``paused`` can be taken up again, the others have ended.
         values: its value for each goal so far; empty before its first point, and where it failed.
@@ -50,6 +52,7 @@ class Trial:
     metrics: Mapping[str, float] = field(default_factory=dict)
     recipe: str = ""
     course: Curve = ()
+    outlook: Curve = ()
     aggregate: Aggregate = "best"
     nodes: tuple[str, ...] = ()
 

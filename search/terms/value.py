@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hpo.search.terms.study import Goal
-from hpo.search.terms.trial import Aggregate, Curve
+from hpo.search.terms.trial import Aggregate, Curve, Trial
 
 FOLD = "fold"
 """Metric that marks a point as one fold of a cross-validation."""
@@ -83,16 +83,45 @@ class Tally:
         return self.last if aggregate == "last" else self.best
 
 
-def course(curve: Curve, aggregate: Aggregate, *, maximize: bool) -> Curve:
-    """The value so far after each point of a curve.
+def course(curve: Curve, aggregate: Aggregate, *, maximize: bool, outlook: Curve = ()) -> Curve:
+    """What a trial is judged by after each point of its curve: its value so far, or a better outlook.
+
+    Of folds no one is ahead: there the outlook says nothing.
 
     >>> course(((1, 0.5), (2, 0.9), (3, 0.7)), "best", maximize=True)
     ((1, 0.5), (2, 0.9), (3, 0.9))
+    >>> course(((1, 0.5), (2, 0.9), (3, 0.7)), "last", maximize=False, outlook=((2, 0.4), (3, 0.8)))
+    ((1, 0.5), (2, 0.4), (3, 0.7))
     """
-    if aggregate == "last":
+    if aggregate == "mean":
+        outlook = ()
+    if aggregate == "last" and not outlook:
         return curve
-    tally, found = Tally(), []
+    ahead, tally, found = dict(outlook), Tally(), []
     for step, value in curve:
-        tally.add(value, maximize=maximize)
+        tally.add(better(value, ahead.get(step), maximize=maximize), maximize=maximize)
         found.append((step, tally.value(aggregate)))
     return tuple(found)
+
+
+def better(value: float, other: float | None, *, maximize: bool) -> float:
+    """The better of two values, of which there may be one."""
+    if other is None:
+        return value
+    return max(value, other) if maximize else min(value, other)
+
+
+def headed(trial: Trial, *, maximize: bool) -> Curve:
+    """The points by which a curve is continued: where its trainer says where it is heading, those, and the last.
+
+    >>> headed(Trial(0, {}, ((1, 0.5), (2, 0.9), (3, 0.7)), "running", outlook=((2, 0.4),)), maximize=False)
+    ((2, 0.4), (3, 0.7))
+    """
+    if not trial.outlook or trial.aggregate == "mean":
+        return trial.curve
+    ahead, last = dict(trial.outlook), trial.curve[-1][0]
+    return tuple(
+        (step, better(value, ahead.get(step), maximize=maximize))
+        for step, value in trial.curve
+        if step in ahead or step == last
+    )

@@ -276,3 +276,48 @@ def test_where_fresh_runs_lie_no_study_may_be() -> None:
         hpo.run(
             summed, search={"a": {"choice": ["wild"]}}, goal="minimize loss", name="q (confirm)", storage=":memory:"
         )
+
+
+OUTLOOKS: list[list[float | None]] = []
+
+
+def ahead(*, which: int = 0, epochs: int = 9, seed: int = 0) -> Iterator[dict[str, float]]:
+    for value, outlook in zip(CURVES[which], OUTLOOKS[which], strict=True):
+        yield {"acc": value} | ({"outlook": outlook} if outlook is not None else {})
+
+
+@given(
+    st.lists(st.lists(st.tuples(finite, st.none() | finite | st.just(math.nan)), min_size=1, max_size=6), min_size=2),
+    st.sampled_from(["minimize", "maximize", "minimize last", "maximize mean"]),
+)
+@settings(max_examples=10, deadline=None)
+def test_where_a_trial_is_heading_decides_whether_it_is_stopped_and_not_what_it_is_worth(
+    points: list[list[tuple[float, float | None]]], goal: str
+) -> None:
+    global CURVES, OUTLOOKS
+    CURVES = [[value for value, _ in curve] for curve in points]
+    OUTLOOKS = [[outlook for _, outlook in curve] for curve in points]
+    direction, _, how = goal.partition(" ")
+    maximize, how = direction == "maximize", how or "best"
+    seen: dict[int, Any] = {}
+
+    class Noting(Progress):
+        def ended(self, entry: Entry) -> None:
+            seen[entry.number] = entry.view()
+
+    result = hpo.run(
+        ahead, search={"which": {"choice": list(range(len(points)))}}, goal=f"{goal} acc", sampler="grid", name="s",
+        confirm="none", storage=":memory:", pruner="successive-halving", progress=Noting(),
+    )  # fmt: skip
+    for trial in result.report.trials:
+        own = points[trial.point["which"]][: len(trial.curve)]
+        values = [value for value, _ in own]
+        assert trial.values[0] == near(reduced(values, how, maximize=maximize), values)
+        assert trial.outlook == tuple((i, o) for i, (_, o) in enumerate(own, 1) if o is not None and math.isfinite(o))
+        best = max if maximize else min
+        judged = [v if o is None or not math.isfinite(o) or how == "mean" else best(v, o) for v, o in own]
+        course = trial.course or trial.curve
+        for n, (_, value) in enumerate(course, 1):
+            assert value == near(reduced(judged[:n], how, maximize=maximize), [*judged, *values])
+        live = seen[trial.number]
+        assert (live.course or live.curve, live.outlook) == (course, trial.outlook)

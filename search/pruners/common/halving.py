@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from hpo.search.contracts.policy import Prune, View
@@ -38,17 +38,23 @@ class Halving(Stopper):
         horizon: steps of a complete trial, None when unknown.
         reduction_factor: one in this many goes on.
         first: given a trial's number, the step of its first rung.
+        lowest: the lowest of these; the others are on its ladder.
         bootstrap_count: the first so many trials at a rung are stopped there, having too few to be compared with.
     """
 
     def __init__(
-        self, horizon: int | None, reduction_factor: int, first: Callable[[int], int], bootstrap_count: int = 0
+        self,
+        horizon: int | None,
+        reduction_factor: int,
+        first: Callable[[int], int],
+        lowest: int,
+        bootstrap_count: int = 0,
     ) -> None:
         super().__init__(horizon)
         if reduction_factor < 2:
             raise UserError(f"reduction_factor is 2 or more, got {reduction_factor}")
         self._factor = reduction_factor
-        self._first = first
+        self._first, self._lowest = first, lowest
         self._bootstrap = bootstrap_count
         self._rungs = Watched(_Rungs, self._add)
 
@@ -72,6 +78,10 @@ class Halving(Stopper):
                 reason = f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on"
                 return Prune(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
         return None
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """The rungs."""
+        return self._steps(self._lowest, horizon - 1)
 
     def _add(self, rungs: _Rungs, trial: Trial, view: View) -> None:
         """Take in the rungs that a trial has reached; what it had there stays, whatever comes of it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hpo.search.contracts.policy import Prune, View
@@ -77,6 +78,10 @@ class Percentile(Stopper):
             f"({sign * bar:.6g})",
             evidence,
         )
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """From the warm-up on, every so many steps."""
+        return range(self._n_warmup_steps + 1, horizon, self._interval_steps)
 
 
 def quantile(ordered: array[float], share: float) -> float:

@@ -10,6 +10,7 @@ from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Answer, Pruner
 from hpo.search.terms.changed import Reader
 from hpo.search.terms.trial import Trial
+from hpo.search.terms.value import headed
 
 Curve: TypeAlias = Sequence[tuple[int, float]]
 """``(step, value so far)`` in order of step; smaller values are better, whatever the goal."""
@@ -40,6 +41,11 @@ class Stopper(Pruner):
 def curve_of(trial: Trial, view: View) -> Curve:
     """What the trial is worth after each step, turned so that smaller is better: its value, had it ended there."""
     return _turned(trial.course or trial.curve, view)
+
+
+def headed_of(trial: Trial, view: View) -> Curve:
+    """The points that tell how the curve goes on, turned so that smaller is better: where it is heading, if known."""
+    return _turned(headed(trial, maximize=view.sign < 0), view)
 
 
 def points_of(trial: Trial, view: View) -> Curve:
