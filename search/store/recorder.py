@@ -89,15 +89,15 @@ class Recorder(BaseStorage):
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """Set a user attribute of the study."""
         self._check_study(study_id)
-        text = json.dumps(value)
-        self._user_attrs = {**self._user_attrs, key: json.loads(text)}
+        text, value = _as_stored(value)
+        self._user_attrs = {**self._user_attrs, key: value}
         self._changes.user_attrs[key] = text
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         """Set an attribute of Optuna or its dashboard."""
         self._check_study(study_id)
-        text = json.dumps(value)
-        self._system_attrs = {**self._system_attrs, key: json.loads(text)}
+        text, value = _as_stored(value)
+        self._system_attrs = {**self._system_attrs, key: value}
         self._changes.system_attrs[key] = text
 
     def get_study_id_from_name(self, study_name: str) -> int:
@@ -153,9 +153,10 @@ class Recorder(BaseStorage):
     ) -> None:
         """Set a parameter; ValueError when its distribution does not fit the study's earlier ones."""
         trial = self._updatable(trial_id)
-        if param_name in self._distributions:
-            check_distribution_compatibility(self._distributions[param_name], distribution)
-        self._distributions[param_name] = distribution
+        known = self._distributions.setdefault(param_name, distribution)
+        if known is not distribution:
+            check_distribution_compatibility(known, distribution)
+            self._distributions[param_name] = distribution
         trial.params = {**trial.params, param_name: distribution.to_external_repr(param_value_internal)}
         trial.distributions = {**trial.distributions, param_name: distribution}
         self._replace(trial_id, trial)
@@ -193,16 +194,16 @@ class Recorder(BaseStorage):
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set a user attribute of a trial."""
         trial = self._updatable(trial_id)
-        text = json.dumps(value)
-        trial.user_attrs = {**trial.user_attrs, key: json.loads(text)}
+        text, value = _as_stored(value)
+        trial.user_attrs = {**trial.user_attrs, key: value}
         self._replace(trial_id, trial)
         self._changes.trial(trial_id).user_attrs[key] = text
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Set an attribute of a trial that samplers and pruners use."""
         trial = self._updatable(trial_id)
-        text = json.dumps(value)
-        trial.system_attrs = {**trial.system_attrs, key: json.loads(text)}
+        text, value = _as_stored(value)
+        trial.system_attrs = {**trial.system_attrs, key: value}
         self._replace(trial_id, trial)
         self._changes.trial(trial_id).system_attrs[key] = text
 
@@ -283,6 +284,16 @@ def _creation(trial: FrozenTrial) -> TrialChanges:
         user_attrs={key: json.dumps(value) for key, value in trial.user_attrs.items()},
         system_attrs={key: json.dumps(value) for key, value in trial.system_attrs.items()},
     )
+
+
+def _as_stored(value: Any) -> tuple[str, Any]:
+    """An attribute's value as JSON, and as that reads back."""
+    text = json.dumps(value)
+    return text, value if type(value) in _PLAIN else json.loads(text)
+
+
+_PLAIN = (float, int, str, bool, type(None))
+"""What JSON reads back as it was."""
 
 
 def _checked(values: Sequence[float]) -> list[float]:

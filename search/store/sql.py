@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -118,13 +119,14 @@ def _read_part(
 ) -> Iterator[FrozenTrial]:
     """Some trials, given their rows in ``trials``; ``distributions`` are those known, by their JSON."""
     ids = [head[0] for head in heads]
+    alone = max(ids) - min(ids) + 1 == len(ids)
 
-    def rows(columns: str, table: str, order: str) -> Iterator[Any]:
+    def rows(columns: str, table: str, order: str) -> Iterable[Any]:
         found = connection.query(
             f"SELECT trial_id, {columns} FROM {table} WHERE trial_id BETWEEN ? AND ? ORDER BY {order}",
             (min(ids), max(ids)),
         )
-        return (row for row in found if row[0] in params)  # others lie between
+        return found if alone else (row for row in found if row[0] in params)  # others lie between
 
     params: dict[int, dict[str, Any]] = {id: {} for id in ids}
     known: dict[int, dict[str, BaseDistribution]] = {id: {} for id in ids}
@@ -143,8 +145,10 @@ def _read_part(
         values.setdefault(id, []).append(value if kind == "FINITE" and value is not None else _FLOATS[kind])
     attrs: dict[str, dict[int, dict[str, Any]]] = {"user": {id: {} for id in ids}, "system": {id: {} for id in ids}}
     for kind, found in attrs.items():
-        for id, key, text in rows("key, value_json", f"trial_{kind}_attributes", f"trial_{kind}_attribute_id"):
-            found[id][key] = json.loads(text)
+        stored = list(rows("key, value_json", f"trial_{kind}_attributes", f"trial_{kind}_attribute_id"))
+        read = json.loads(f"[{','.join(text for _, _, text in stored)}]")  # at once: each alone takes ten times as long
+        for (id, key, _), value in zip(stored, read, strict=True):
+            found[id][key] = value
     for id, number, state, start, complete in heads:
         yield FrozenTrial(
             number, TrialState[state], None, _local(start), _local(complete), params[id], known[id],
@@ -161,4 +165,10 @@ def _local(moment: str | datetime | None) -> datetime | None:
         return None
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
-    return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)
+    return moment + _ahead(moment.replace(second=0, microsecond=0))
+
+
+@lru_cache(1024)
+def _ahead(moment: datetime) -> timedelta:
+    """How far local time is ahead of UTC; the system is slow to say so."""
+    return moment.replace(tzinfo=UTC).astimezone().replace(tzinfo=None) - moment

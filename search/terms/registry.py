@@ -51,9 +51,7 @@ def path(kind: str, name: str) -> Path:
     Raises:
         UserError: no plug-in of that kind has this name.
     """
-    if name not in names(kind):
-        hint = did_you_mean(name, names(kind))
-        raise UserError(f"no {kind} is called {name!r}" + (f": {hint}" if hint else ""))
+    _check(kind, name)
     return _folder(kind) / (f"{name}.yaml" if kind == "study" else f"{name.replace('-', '_')}.py")
 
 
@@ -82,7 +80,7 @@ def load(kind: str, name: str) -> ModuleType:
     Raises:
         UserError: no plug-in of that kind has this name.
     """
-    path(kind, name)
+    _check(kind, name)
     return importlib.import_module(f"{_FOLDERS[kind][0]}.{name.replace('-', '_')}")
 
 
@@ -118,6 +116,12 @@ def module_file(dotted: str, extra: Iterable[str] = ()) -> Path | None:
             return None
         search = list(spec.submodule_search_locations or [])
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _check(kind: str, name: str) -> None:
+    if name not in names(kind):
+        hint = did_you_mean(name, names(kind))
+        raise UserError(f"no {kind} is called {name!r}" + (f": {hint}" if hint else ""))
 
 
 def _folder(kind: str) -> Path:

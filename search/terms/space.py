@@ -81,9 +81,10 @@ class Space:
         {'x': 2.5}
         """
         point: dict[str, Scalar] = {}
+        known = dict(fixed or {})
         for parameter, coordinate in zip(self.parameters, u, strict=True):
-            if parameter.active({**(fixed or {}), **point}):
-                point[parameter.name] = parameter.domain.from_unit(coordinate)
+            if parameter.active(known):
+                point[parameter.name] = known[parameter.name] = parameter.domain.from_unit(coordinate)
         return point
 
     def point_of(
@@ -98,12 +99,14 @@ class Space:
         {'x': 0.3}
         """
         point: dict[str, Scalar] = {}
+        known = dict(fixed or {})
         for parameter in self.parameters:
-            if not parameter.active({**(fixed or {}), **point}):
+            name, domain = parameter.name, parameter.domain
+            if not parameter.active(known):
                 continue
-            if parameter.name not in values or not parameter.domain.contains(values[parameter.name]):
+            if name not in values or not domain.contains(values[name]):
                 return None
-            point[parameter.name] = parameter.domain.nearest(values[parameter.name])
+            point[name] = known[name] = domain.nearest(values[name])
         return point
 
     def spread(self, count: int, fixed: Mapping[str, Scalar] | None = None) -> Iterator[dict[str, Scalar]]:

@@ -77,9 +77,9 @@ class Parzen:
             kernel.add_log_density(points[name], total)
         total += np.log(self._weights)
         largest = total.max(axis=1)
-        total -= largest[:, None]
-        near = np.flatnonzero(total > _NIL)  # of thousands of narrow kernels in several knobs some ten
-        parts = np.bincount(near // total.shape[1], np.exp(total.ravel()[near]), len(total))
+        near = np.flatnonzero(total > (largest + _NIL)[:, None])  # of thousands of narrow kernels some ten
+        point = near // total.shape[1]
+        parts = np.bincount(point, np.exp(total.ravel()[near] - largest[point]), len(total))
         return np.asarray(np.log(parts) + largest)
 
 
@@ -192,11 +192,7 @@ class _Numeric:
         middle = 0.5 * (ends[0] + ends[1])
         half, x, centre = 0.5 / (sigma * sigma), x - middle, mu - middle
         tilt = 2.0 * half * centre
-        height = np.log(sigma) + _LOG_SQRT_2PI
-        low, high = (ends[0] - mu) / sigma, (ends[1] - mu) / sigma
-        # Of a kernel that ends well within the range less is outside than rounding keeps of a height that is not zero.
-        cut = (low > -_FAR) | (high < _FAR) | (np.abs(height) < 0.01)
-        height[cut] += _log_mass(low[cut], high[cut])
+        height = np.log(sigma) + _LOG_SQRT_2PI + _log_mass_inside((mu - ends[0]) / sigma, (ends[1] - mu) / sigma)
         height += half * centre * centre
         total = np.concatenate([x, x * x]).T @ np.concatenate([tilt, -half])
         total -= height.sum(axis=0)
@@ -235,13 +231,14 @@ def _distances(mu: Floats, ends: Floats) -> Floats:
         ends: of the ranges, end x knob x 1.
     """
     order = np.argsort(mu, axis=1)
-    padded = np.concatenate([ends[0], np.take_along_axis(mu, order, axis=1), ends[1]], axis=1)
+    order += mu.shape[1] * np.arange(len(mu))[:, None]  # places in the whole array
+    padded = np.concatenate([ends[0], mu.ravel()[order], ends[1]], axis=1)
     gaps = padded[:, 1:] - padded[:, :-1]
     farther = np.maximum(gaps[:, :-1], gaps[:, 1:])
     if mu.shape[1] >= 2:  # the ends of the range are no neighbours
         farther[:, 0], farther[:, -1] = gaps[:, 1], gaps[:, -2]
-    distances = np.empty_like(farther)
-    np.put_along_axis(distances, order, farther, axis=1)
+    distances = np.empty(mu.shape)
+    distances.ravel()[order] = farther
     width = ends[1] - ends[0]
     return np.asarray(np.clip(distances, width / min(100.0, mu.shape[1] + 2.0), width))
 
@@ -257,6 +254,17 @@ def _log_mass(a: Floats, b: Floats) -> Floats:
     upper = log_ndtr(b[tail])
     with np.errstate(divide="ignore"):  # no mass at all
         mass[tail] = upper + np.log1p(-np.exp(log_ndtr(a[tail]) - upper))
+    return mass
+
+
+def _log_mass_inside(left: Floats, right: Floats) -> Floats:
+    """Logarithm of the standard normal distribution's mass from ``left`` below 0 to ``right`` above it.
+
+    Where both ends are far nothing is lost that rounding would keep, as with most kernels of a long study.
+    """
+    near = np.flatnonzero(np.minimum(left, right) < _FAR)
+    mass = np.zeros(left.shape)
+    mass.ravel()[near] = np.log1p(-ndtr(-left.ravel()[near]) - ndtr(-right.ravel()[near]))
     return mass
 
 
