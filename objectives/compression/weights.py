@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from hpo.objectives.compression.structure import Structure
 from hpo.objectives.networks.network import Network, Parameter
+from hpo.objectives.networks.seen import Seen
 from hpo.search.terms.errors import UserError
 
 _LEVELS = 127
@@ -64,6 +65,10 @@ class Compressed(Network):
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Run with the weights as they would be stored."""
         return self.inner.forward([self._used(at, value) for at, value in enumerate(values)], inputs, masks)
+
+    def look(self, values: Sequence[Tensor], inputs: Tensor) -> Seen:
+        """See ``Network``."""
+        return self.inner.look([self._used(at, value) for at, value in enumerate(values)], inputs)
 
     def state(self) -> Mapping[str, Tensor] | None:
         """See ``Network``."""

@@ -12,15 +12,14 @@ from types import ModuleType
 from typing import Any
 
 from hpo.objectives.models.base import Model, TextModel
-from hpo.objectives.models.explain import explain, held_out, rows_with_targets
+from hpo.objectives.models.explained import explained
 from hpo.objectives.models.onnx import to_onnx
 from hpo.objectives.models.predictions import Predictions
 from hpo.objectives.models.texts import TextScores
 from hpo.search.terms.errors import DataError, UserError
 
 __all__ = [
-    "Model", "Predictions", "TextModel", "explain", "held_out", "opened", "predicted_csv", "rows_with_targets",
-    "to_onnx",
+    "Model", "Predictions", "TextModel", "explained", "opened", "predicted_csv", "to_onnx",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hpo.objectives.data.another import read_part
 from hpo.objectives.models.base import Model
@@ -67,6 +67,7 @@ class Explanation:
         columns: the most important first.
     """
 
+    kind: ClassVar[str] = "columns"
     rows: int
     loss: str
     value: float
@@ -75,7 +76,7 @@ class Explanation:
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
-        return asdict(self)
+        return {"kind": self.kind, **asdict(self)}
 
 
 def explain(model: Model, X: Any, targets: NDArray[Any], seed: int = 0) -> Explanation:
@@ -88,12 +89,10 @@ def explain(model: Model, X: Any, targets: NDArray[Any], seed: int = 0) -> Expla
         seed: of the permutations, and of the rows where there are many.
 
     Raises:
-        DataError: too few rows, or images, whose pixels are no columns.
+        DataError: too few rows.
     """
     import numpy as np
 
-    if model.schema.image is not None:
-        raise DataError("the model reads images: permuting pixels one by one says nothing")
     if len(targets) < FEWEST:
         raise DataError(f"{len(targets)} rows are too few to explain a model with: {FEWEST} are needed")
     random = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ two outputs (completeness), but for the error of the quadrature.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -36,8 +37,16 @@ class Attribution(NamedTuple):
     baseline: NDArray[Any]
 
 
-def integrated(predictor: Predictor, inputs: torch.Tensor, steps: int = STEPS) -> Attribution:
-    """Attributions of a network's inputs [n, ...], prepared real numbers."""
+def saying(predictor: Predictor, inputs: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What the network says of rows: of changed ones too, the log odds of the class it predicts for the given ones.
+
+    Args:
+        predictor: the network.
+        inputs: [n, ...], prepared real numbers.
+
+    Returns:
+        A function of inputs [n, ...] to ``Attribution.outputs`` [n], with gradients.
+    """
     data = predictor.data
     assert isinstance(data, TaskData)
     forward = predictor.forward(differentiable=True)
@@ -52,11 +61,17 @@ def integrated(predictor: Predictor, inputs: torch.Tensor, steps: int = STEPS) -
         others = outputs.scatter(1, chosen[:, None], -torch.inf)
         return own - others.logsumexp(dim=1)
 
+    return said
+
+
+def integrated(predictor: Predictor, inputs: torch.Tensor, steps: int = STEPS) -> Attribution:
+    """Attributions of a network's inputs [n, ...], prepared real numbers."""
+    said = saying(predictor, inputs)
     places, weights = np.polynomial.legendre.leggauss(steps)
     total = torch.zeros_like(inputs)
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
         at = (float(place) * inputs).requires_grad_()
         total += float(weight) * torch.autograd.grad(said(at).sum(), at)[0]
     with torch.no_grad():
-        outputs, baseline = said(inputs), said(torch.zeros_like(inputs))
+        outputs, baseline = said(inputs).detach(), said(torch.zeros_like(inputs)).detach()
     return Attribution((total * inputs).numpy(), outputs.numpy(), baseline.numpy())

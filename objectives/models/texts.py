@@ -43,7 +43,7 @@ class TextScores:
                 raise DataError(f"{path.name} is plain text, which has no fields: drop {option}, or give JSON Lines")
         self.count = 0
         self._model, self._path, self._keep = model, path, list(keep or ())
-        self._field = field or model.read.get("field", FIELD)
+        self._field = field
         self._bytes, self._bits, self._empty = 0, 0.0, 0
 
     def csv(self) -> Iterator[str]:
@@ -82,19 +82,34 @@ class TextScores:
 
     def _documents(self) -> Iterator[tuple[int, str, list[Any]]]:
         """Number, text and what is kept of each document."""
-        from hpo.objectives.text.corpus import documents_of
-        from hpo.objectives.text.indexing import json_documents
-
-        if not is_json_lines(self._path):
-            for number, document in enumerate(documents_of(self._model.read, self._path), 1):
-                yield number, document, []
-            return
-        for number, text, line in json_documents(self._path, self._field):
+        for number, text, line in documents(self._model, self._path, self._field):
             fields: dict[str, Any] = json.loads(line) if self._keep and line.strip() else {}
             missing = [name for name in self._keep if name not in fields]
             if missing and fields:
                 raise DataError(f"{self._path}:{number}: --keep {missing[0]}: {did_you_mean(missing[0], fields)}")
-            yield number, text.decode(), [fields.get(name, "") for name in self._keep]
+            yield number, text, [fields.get(name, "") for name in self._keep]
+
+
+def documents(model: TextModel, path: Path, field: str | None = None) -> Iterator[tuple[int, str, bytes]]:
+    """The documents of a file, one in memory at a time: number from 1, text, and of JSON Lines the line as it stands.
+
+    Args:
+        model: read as the text that it was trained on.
+        path: plain text, gzipped text or JSON Lines.
+        field: of JSON Lines, with the text; None for the one trained on.
+
+    Raises:
+        DataError: the file cannot be read as text.
+    """
+    from hpo.objectives.text.corpus import documents_of
+    from hpo.objectives.text.indexing import json_documents
+
+    if is_json_lines(path):
+        for number, text, line in json_documents(path, field or model.read.get("field", FIELD)):
+            yield number, text.decode(), line
+        return
+    for number, document in enumerate(documents_of(model.read, path), 1):
+        yield number, document, b""
 
 
 def _line(cells: Sequence[Any]) -> str:

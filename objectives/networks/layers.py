@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from hpo.objectives.networks.initialization import Init, initialize
 from hpo.objectives.networks.network import Network, Parameter, Shape
+from hpo.objectives.networks.seen import Seen
 from hpo.search.terms.errors import UserError
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -38,16 +40,19 @@ class Flow:
         masks: one for each place where activations are dropped, in order of use; None where nothing is dropped.
         documents: int64 [K, B, T], which document each position belongs to, -1 for padding; a document's positions lie
             next to one another. None where all positions of a sample belong together.
+        seen: takes what each layer gives, where the pass is looked at.
         kept: what layers hand to later ones, by name, such as a table that the last layer reads too.
     """
 
-    def __init__(self, masks: Iterator[Tensor] | None = None, documents: Tensor | None = None) -> None:
-        self.masks, self.documents = masks, documents
+    def __init__(
+        self, masks: Iterator[Tensor] | None = None, documents: Tensor | None = None, seen: Seen | None = None
+    ) -> None:
+        self.masks, self.documents, self.seen = masks, documents, seen
         self.kept: dict[Hashable, Tensor] = {}
 
     def part(self, masks: Iterable[Tensor] | None) -> Flow:
         """The same pass with some of its masks, for layers that may be run again."""
-        found = Flow(None if masks is None else iter(masks), self.documents)
+        found = Flow(None if masks is None else iter(masks), self.documents, self.seen)
         found.kept = self.kept
         return found
 
@@ -270,8 +275,12 @@ class Chain(Layer):
 
     def forward(self, values: Iterator[Tensor], x: Tensor, flow: Flow) -> Tensor:
         """Run the layers."""
-        for layer in self.layers:
-            x = layer.forward(values, x, flow)
+        seen = flow.seen
+        for at, layer in enumerate(self.layers):
+            if seen is None:
+                x = layer.forward(values, x, flow)
+            else:
+                x = seen.run(at, type(layer).__name__, partial(layer.forward, values, x, flow))
         return x
 
     def _along(self, shape: Shape) -> Iterator[tuple[Layer, Shape]]:
@@ -380,11 +389,22 @@ class Stack(Network):
 
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Run the layers."""
+        return self._run(values, inputs, None if masks is None else iter(masks), None)
+
+    def look(self, values: Sequence[Tensor], inputs: Tensor) -> Seen:
+        """See ``Network``."""
+        seen = Seen()
+        self._run(values, inputs, None, seen)
+        return seen
+
+    def _run(
+        self, values: Sequence[Tensor], inputs: Tensor, masks: Iterator[Tensor] | None, seen: Seen | None
+    ) -> Tensor:
         ordered = (values[place] for place in self.places)
         numbers = None
         if self.documents:
             inputs, numbers = inputs.unbind(2)
-        return self.model.forward(ordered, inputs, Flow(None if masks is None else iter(masks), numbers))
+        return self.model.forward(ordered, inputs, Flow(masks, numbers, seen))
 
     def as_module(self, row: Tensor) -> nn.Module:
         """See ``Network``; each row of symbols is taken as one document, so that their numbers are no input."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hpo.objectives.networks.network import Network, Parameter, Shape
+from hpo.objectives.networks.seen import Seen
 from hpo.search.terms.recipe import derive_seed
 
 
@@ -75,6 +76,10 @@ class LowRank(Network):
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Add the products to their matrices, then run the network."""
         return self._inner.forward(self._merged(values), inputs, masks)
+
+    def look(self, values: Sequence[Tensor], inputs: Tensor) -> Seen:
+        """See ``Network``."""
+        return self._inner.look(self._merged(values), inputs)
 
     def state(self) -> Mapping[str, Tensor] | None:
         """See ``Network``."""

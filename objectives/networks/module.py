@@ -12,6 +12,7 @@ import types
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from torch.func import functional_call, vmap
 
 from hpo.objectives.networks.depth import last_unit
 from hpo.objectives.networks.network import Network, Parameter, Shape
+from hpo.objectives.networks.seen import Seen, Step
 from hpo.search.terms.errors import UserError
 
 
@@ -92,6 +94,30 @@ class ModuleNetwork(Network):
         with _together():
             outputs: Tensor = vmap(self._call)(list(values), inputs, given)
         return outputs
+
+    def look(self, values: Sequence[Tensor], inputs: Tensor) -> Seen:
+        """See ``Network``; lane by lane, for what hooks are given under ``vmap`` cannot be kept."""
+        lanes = [self._look([value[lane] for value in values], inputs[lane]) for lane in range(len(inputs))]
+        seen = Seen()
+        for same in zip(*lanes, strict=True):
+            seen.steps.append(same[0]._replace(output=torch.stack([step.output for step in same])))
+        return seen
+
+    def _look(self, values: list[Tensor], inputs: Tensor) -> list[Step]:
+        steps: list[Step] = []
+
+        def note(place: str, part: nn.Module, _: object, output: object) -> None:
+            if isinstance(output, Tensor) and output.dim() > 1:
+                steps.append(Step(place, type(part).__name__, output))
+
+        parts = [(name, part) for name, part in self.module.named_modules() if name and not isinstance(part, _Dropped)]
+        hooks = [part.register_forward_hook(partial(note, name)) for name, part in parts]
+        try:
+            self._call(values, inputs, [])
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return steps
 
     def state(self) -> Mapping[str, Tensor] | None:
         """Buffers and frozen parameters; None where the module holds more that may have changed.

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hpo.objectives.networks.seen import Seen
 from hpo.search.terms.errors import UserError
 
 Shape = tuple[int, ...]
@@ -121,6 +122,10 @@ class Network(abc.ABC):
     @abc.abstractmethod
     def forward(self, values: Sequence[Tensor], inputs: Tensor, masks: Sequence[Tensor] | None) -> Tensor:
         """Outputs [K, B, ..., outputs]; ``masks`` is None in evaluation and where no lane has dropout."""
+
+    @abc.abstractmethod
+    def look(self, values: Sequence[Tensor], inputs: Tensor) -> Seen:
+        """What each layer gives in a forward pass in evaluation."""
 
     def state(self) -> Mapping[str, Tensor] | None:
         """What training changes in this object itself, such as running statistics; None where that cannot be told."""

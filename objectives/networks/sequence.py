@@ -170,8 +170,20 @@ class Attention(Layer):
             query, key, value = parts.unbind(2)
         mask, (query, key, value) = visible(flow, self.causal), (part.transpose(1, 2) for part in (query, key, value))
         causal = self.causal and mask is None
+        if flow.seen is not None:
+            flow.seen.attention[flow.seen.place] = self._weights(query, key, mask).view(
+                lanes, count, self.heads, positions, positions
+            )
         y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal, scale=self.scale)
         return self._project(values, y.transpose(1, 2).reshape(lanes, -1, width)).view(x.shape)
+
+    def _weights(self, query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
+        """What the kernel multiplies the values by, [rows, heads, T, T]."""
+        scale = query.shape[-1] ** -0.5 if self.scale is None else self.scale
+        products = query @ key.transpose(2, 3) * scale
+        if mask is None and self.causal:
+            mask = torch.ones(products.shape[2:], dtype=torch.bool, device=query.device).tril_()
+        return (products if mask is None else products.masked_fill(~mask, -torch.inf)).softmax(dim=-1)
 
     def _project(self, values: Iterator[Tensor], x: Tensor) -> Tensor:
         weight = next(values)

@@ -1,18 +1,22 @@
-"""Explain a trained model by its columns, or a study by its knobs.
+"""Explain a trained model by its columns, pixels or attention, or a study by its knobs.
 
-Of a model's folder: how much each column matters on held-out rows, with an interval, and which way it pulls; on the
-test part of its own data, or on the rows of --data. Of a study: how much each knob matters for its value.
+Of a model's folder, on the test part of its own data or on the rows of --data: how much each column matters, with an
+interval, and which way it pulls; of images which pixels its answer follows from; of a language model what its heads of
+attention look at, on its test text, --data or --prompt. --output draws it on one HTML page that needs no network. Of a
+study: how much each knob matters for its value.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.search.commands.common import arguments as options
-from hpo.search.report import modelfolder, out, text
+from hpo.search.report import files, modelfolder, out, text
+from hpo.search.report.page import explained
 from hpo.search.report.plain import to_json
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
@@ -21,6 +25,12 @@ from hpo.search.terms.threads import set_environment
 if TYPE_CHECKING:
     from rich.console import Console
 
+_QUESTIONS = {
+    "columns": "Which columns do the predictions follow from?",
+    "images": "Which pixels do the answers follow from?",
+    "attention": "What do the heads of attention look at?",
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
@@ -28,8 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "given", metavar="FOLDER|STUDY", help="what `hpo train` wrote, or the name of a study in the store"
     )
     parser.add_argument(
-        "--data", type=Path, metavar="FILE", help="held-out rows with the target (default: its test part)"
+        "--data", type=Path, metavar="FILE", help="held-out rows with the target, or text (default: its test part)"
     )
+    parser.add_argument("--prompt", metavar="TEXT", help="text for a language model to read instead")
+    parser.add_argument("--output", type=Path, metavar="FILE.html", help="a page with figures")
+    parser.add_argument("--force", action="store_true", help="replace the file if it exists")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
     parser.add_argument("--yes", action="store_true", help="run the code that builds the model, whoever wrote it")
     options.add_store(parser)
@@ -40,8 +53,12 @@ def main(arguments: argparse.Namespace) -> int:
     set_environment()  # before torch and sklearn are imported
     if Path(arguments.given).is_dir():
         return _model(arguments)
-    if arguments.data is not None:
-        raise UserError(f"--data is for a trained model's folder, and there is no folder {arguments.given}")
+    for option in ("data", "prompt", "output"):
+        if getattr(arguments, option) is not None:
+            instead = "; of a study hpo report draws a page" if option == "output" else ""
+            raise UserError(
+                f"--{option} is for a trained model's folder, and there is no folder {arguments.given}{instead}"
+            )
     return _study(arguments)
 
 
@@ -70,25 +87,34 @@ def _study(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> int:
-    models = registry.part("models")
-    folder = Path(arguments.given)
+    from hpo.search.report.page.html import model_page
+
+    folder, output = Path(arguments.given), arguments.output
+    if output is not None:
+        if os.path.lexists(output) and not arguments.force:
+            raise UserError(f"{output} exists; choose another with --output, or replace it with --force")
+        files.probe(output)
     model = modelfolder.load(folder, trust=arguments.yes)
-    if not isinstance(model, models.Model) or model.preparation is None:
-        raise UserError(f"{folder} reads no columns: only models of tables and arrays of the suite's can be explained")
-    if arguments.data is None:
-        task = modelfolder.task_of(folder)
-        if task.data is None:
-            raise UserError("on which rows? name a file that holds the target: --data FILE")
-        X, targets = models.held_out(task.data, task.split_seed)
-        where = "its test part"
-    else:
-        X, targets = models.rows_with_targets(model, arguments.data.expanduser())
-        where = str(arguments.data)
-    found = models.explain(model, X, targets)
+    path = None if arguments.data is None else arguments.data.expanduser()
+    found, where = registry.part("models").explained(model, modelfolder.task_of(folder), path, arguments.prompt)
+    if output is not None:
+        facts = [("model", folder.resolve().name), ("explained on", where)]
+        files.write(output, model_page(folder.resolve().name, _QUESTIONS[found.kind], facts, found.plain()))
     if arguments.json:
         out.say(to_json(found.plain(), indent=2))
         return 0
-    _print(out.console(), found, where)
+    console = out.console()
+    if found.kind == "columns":
+        _print(console, found, where)
+    else:
+        for line in explained.summary(found.plain()):
+            console.print(line, markup=False)
+    if found.kind == "images":
+        console.print(f"where it looks, on average over {found.rows} images of {where}:", markup=False)
+        for row in explained.shades(found.average):
+            console.print(f"  {row}", markup=False)
+    if output is not None:
+        out.say(f"wrote {output}")
     return 0
 
 

@@ -87,6 +87,68 @@ def test_what_cannot_be_explained_says_why(model: str, capsys: pytest.CaptureFix
     assert "there is no folder nothing" in capsys.readouterr().err
 
 
+def test_a_page_holds_every_figure_and_is_not_written_over(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "model", "--output", "model.html"]) == 0
+    assert "wrote model.html" in capsys.readouterr().out
+    page = Path("model.html").read_text()
+    assert "Which columns matter" in page
+    assert "With strong" in page
+    assert ("How far columns move" in page) == (model == "mlp")
+    assert "http" not in page
+    assert main(["explain", "model", "--output", "model.html"]) == 2
+    assert "--force" in capsys.readouterr().err
+    assert main(["explain", "model", "--prompt", "words"]) == 2
+    assert "--prompt is text for a language model to read" in capsys.readouterr().err
+    assert main(["explain", "study", "--output", "other.html"]) == 2
+    assert "of a study hpo report draws a page" in capsys.readouterr().err
+    assert not Path("other.html").exists()
+
+
+@pytest.fixture(params=["cnn", "mlp", "forest"])
+def of_images(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model of images whose class is where in the left half there is light; the right half is noise."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    x, y = random.random((240, 6, 8)), random.integers(0, 2, 240)
+    x[:, :3, :4] += (y == 0)[:, None, None]
+    x[:, 3:, :4] += (y == 1)[:, None, None]
+    np.savez("light.npz", x=x, y=y)
+    recipe = {
+        "cnn": {"epochs": 3, "channels": 4, "depth": 1, "learning_rate": 0.02},
+        "mlp": {"epochs": 3, "width": 8, "learning_rate": 0.02},
+        "forest": {"estimator": "RandomForestClassifier", "n_estimators": 5, "folds": 2},
+    }[request.param]
+    about = {
+        "study": "light", "objective": "sklearn" if request.param == "forest" else request.param,
+        "folder": str(tmp_path), "data": {"npz": {"path": "light.npz"}}, "goal": "maximize val_accuracy",
+    }  # fmt: skip
+    Path("r.yaml").write_text(json.dumps({"recipe": {**recipe, "seed": 0}, "about": about}))
+    assert main(["train", "r.yaml", "--output", "model"]) == 0
+    return str(request.param)
+
+
+def test_pixels_that_tell_are_seen_and_hiding_them_moves_the_answer(
+    of_images: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    if of_images == "forest":
+        assert main(["explain", "model"]) == 2
+        assert "the model reads images and is no single network" in capsys.readouterr().err
+        return
+    assert main(["explain", "model", "--json", "--output", "model.html"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    average = np.array(found["average"])
+    assert average.shape == (6, 8)
+    assert average[:, :4].mean() > 2 * average[:, 4:].mean()
+    assert found["moved"] > 1.5 * found["moved_at_random"]
+    for picture in found["pictures"]:
+        assert np.array(picture["saliency"]).shape == (6, 8)
+        assert len(picture["features"]) == (4 if of_images == "cnn" else 0)
+    assert ("Feature maps" in Path("model.html").read_text()) == (of_images == "cnn")
+    assert main(["explain", "model"]) == 0
+    assert "█" in capsys.readouterr().out
+
+
 def test_a_study_is_explained_by_its_knobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,3 +151,26 @@ def test_a_model_of_rows_is_given_no_prompt(here: Path, capsys: pytest.CaptureFi
     modelfolders.trained(here, "classes")
     assert main(["predict", "classes", "--prompt", "a"]) == 2
     assert "is no language model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_heads_of_attention_are_told_on_any_text(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["explain", name, "--json", "--prompt", "the cat sat on the mat"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    model = hpo.load(name)
+    assert {head["layer"] for head in found["heads"]} == set(range(1, model.knobs["depth"] + 1))
+    for head in found["heads"]:
+        weights = head["weights"]
+        assert len(weights) == len(found["tokens"])
+        assert head["spread"] >= 1 - 1e-6
+        causal = all(weight == 0 for at, row in enumerate(weights) for weight in row[at + 1 :])
+        assert causal != model.masked
+    Path("three.jsonl").write_text("".join(json.dumps({"body": text}) + "\n" for text in modelfolders.words(3, seed=5)))
+    assert main(["explain", name, "--data", "three.jsonl", "--output", f"{name}.html"]) == 0
+    told = capsys.readouterr().out
+    assert "layer 1 head 1 looks at" in told
+    assert "All heads" in Path(f"{name}.html").read_text()
+    assert main(["explain", name]) == 0  # its own test text
+    for wrong, why in ((["--prompt", " "], "--prompt is empty"), (["--prompt", "a", "--data", "x"], "give one")):
+        assert main(["explain", name, *wrong]) == 2
+        assert why in capsys.readouterr().err

@@ -43,19 +43,22 @@ class _Canvas:
         if mark.shape == "text":
             self._text(mark)
         elif mark.shape == "bar":
-            (x, y), (width, height) = mark.points
-            left, right = round(x / self.scale), round((x + width) / self.scale)
-            top, bottom = int(y / self.scale / 2), int((y + height - 1) / self.scale / 2)
-            shade = _SHADES[min(4, max(1, round(mark.opacity * 5)))]
-            for row in range(top, max(bottom, top) + 1):
-                for column in range(left, right):
-                    self._blocks[row, column], self._kinds[row, column] = shade, mark.kind
+            for (x, y), (width, height) in zip(mark.points[::2], mark.points[1::2], strict=True):
+                self._bar(mark, x, y, width, height)
         else:
             dots = [(x / self.scale * 2, y / self.scale * 2) for x, y in mark.points]
             for x, y in _large(dots) if mark.shape == "dots" else _between(dots):
                 place = int(y) // 4, int(x) // 2
                 self._dots[place] = self._dots.get(place, 0) | _BITS[int(y) % 4][int(x) % 2]
                 self._kinds[place] = mark.kind
+
+    def _bar(self, mark: Mark, x: float, y: float, width: float, height: float) -> None:
+        left, right = round(x / self.scale), round((x + width) / self.scale)
+        top, bottom = int(y / self.scale / 2), int((y + height - 1) / self.scale / 2)
+        shade = _SHADES[min(4, max(1, round(mark.opacity * 5)))]
+        for row in range(top, max(bottom, top) + 1):
+            for column in range(left, right):
+                self._blocks[row, column], self._kinds[row, column] = shade, mark.kind
 
     def _text(self, mark: Mark) -> None:
         x, y = mark.points[0]

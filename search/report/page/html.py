@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -12,6 +12,7 @@ from hpo.search.report.importance import importance
 from hpo.search.report.out import clean
 from hpo.search.report.page import figures
 from hpo.search.report.page.drawn import drawn
+from hpo.search.report.page.explained import explained, summary
 from hpo.search.report.page.style import STYLE
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.winner import Winner
@@ -28,20 +29,35 @@ def page(found: StudyReport) -> str:
     Args:
         found: a finished or running study.
     """
-    title = clean(found.name)
-    parts = [
-        f"<h1>{escape(title)}</h1>",
-        f'<p class="question">{escape(clean(found.question))}</p>' if found.question else "",
-        _answer(found),
-        _cost(found),
-        *_sections(found),
-        _repeat(found) if found.winner else "",
-    ]
+    return _document(
+        found.name,
+        found.question,
+        [_answer(found), _cost(found), *_sections(found), _repeat(found) if found.winner else ""],
+    )
+
+
+def model_page(title: str, question: str, facts: Sequence[tuple[str, str]], found: Mapping[str, Any]) -> str:
+    """A page that explains a trained model.
+
+    Args:
+        title: of the page.
+        question: what it answers.
+        facts: (name, value) pairs of the model.
+        found: the explanation, see ``explained``.
+    """
+    figures_of_it = [_figure(one.title, str(one.figure), one.note) for one in explained(found)]
+    return _document(title, question, [_pairs(facts, "answer"), _list(summary(found)), *figures_of_it])
+
+
+def _document(title: str, question: str, parts: Iterable[str]) -> str:
+    """A whole page."""
+    name = escape(clean(title))
+    head = [f"<h1>{name}</h1>", f'<p class="question">{escape(clean(question))}</p>' if question else ""]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
-        + "\n".join(filter(None, parts))
+        f"<title>{name}</title><style>{STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(filter(None, [*head, *parts]))
         + "\n</main></body></html>\n"
     )
 
@@ -164,7 +180,8 @@ def _pairs(rows: Sequence[tuple[str, str]], kind: str) -> str:
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(clean(line))}</li>" for line in lines) + "</ul>"
+    items = "".join(f"<li>{escape(clean(line))}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -21,7 +21,7 @@ _COLOURS = {
     "winner": "#c2410c", "best": "#c2410c", "failed": "#b91c1c", "wrong": "#b91c1c", "pruned": "#94a3b8",
     "complete": "#1d4ed8", "best3": "#1d4ed8", "interval": "#1d4ed8", "run": "#1d4ed8", "bar": "#1d4ed8",
     "cell": "#0f766e", "grid": "#dfe3e8", "axis": "#5c6675", "searched": "#5c6675", "ideal": "#5c6675",
-    "tick": "#5c6675", "title": "#1c2430", "on": "#1c2430",
+    "tick": "#5c6675", "title": "#1c2430", "on": "#1c2430", "ink": "#1c2430",
 }  # fmt: skip
 _WIDTHS = {"winner": 2.4, "best": 1.8, "interval": 2.0, "best3": 1.6}
 _FAINT = 0.5
@@ -70,8 +70,8 @@ def _drawn(figure: Figure) -> Image.Image:
             for x, y in places:
                 canvas.ellipse((x - radius, y - radius, x + radius, y + radius), colour)
         elif mark.shape == "bar":
-            (x, y), (width, height) = places
-            canvas.rectangle((x, y, x + width, y + height), colour)
+            for (x, y), (width, height) in zip(places[::2], places[1::2], strict=True):
+                canvas.rectangle((x, y, x + width, y + height), colour)
         else:
             _write(image, canvas, mark, places[0], colour)
     return image

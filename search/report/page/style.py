@@ -36,7 +36,7 @@ path{fill:none}.axis{stroke:var(--faint)}.grid{stroke:var(--rule);stroke-width:.
 .dot{stroke-linecap:round;stroke-width:6}.dot.complete{stroke:var(--complete)}
 .dot.pruned{stroke:var(--pruned);stroke-width:4.5;opacity:.8}.dot.winner{stroke:var(--winner);stroke-width:9}
 .dot.run{stroke:var(--complete);opacity:.5;stroke-width:4.5}
-.bar{fill:var(--complete)}.cell{fill:var(--cell)}.cell.wrong{fill:var(--failed)}
+.bar{fill:var(--complete)}.ink{fill:var(--text)}.interval.pruned{stroke:var(--pruned)}.cell{fill:var(--cell)}.cell.wrong{fill:var(--failed)}
 @media (max-width:560px){dl{grid-template-columns:1fr;gap:0}dt{margin-top:6px}
 figure{overflow-x:auto}figure>svg{min-width:560px}.grid2{grid-template-columns:1fr}.grid2 svg{min-width:0}}
 @media print{:root{--back:#fff;--text:#000;--faint:#444;--rule:#ccc;--soft:#f4f4f4}

@@ -7,6 +7,7 @@ small. Pure.
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from hpo.search.report.out import clean
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 44
 """Room for the axes."""
 
+_LEVELS = 8
+"""Strengths of a map's squares."""
 _MANY = 20.0
 """Spread of positive values from which on an axis is logarithmic."""
 
@@ -107,7 +110,7 @@ class Mark:
 
     Attributes:
         shape: ``line`` through its points, ``dots`` at them, ``bar`` from its first point, as wide and high as the
-            second says, or ``text`` at its point.
+            second says, and so on for further pairs, or ``text`` at its point.
         kind: how it looks, classes of the style sheet.
         points: in pixels.
         words: of a text; of others what a reader sees who points at it.
@@ -145,7 +148,7 @@ class Figure:
             self.text(x(value), bottom + 18, label, "tick mid")
         self.line([(LEFT, TOP), (LEFT, bottom), (right, bottom)], "axis")
         self.text((LEFT + right) / 2, self.height - 8, x.title, "title mid")
-        self.marks.append(Mark("text", "title mid", ((13, (TOP + bottom) / 2),), y.title, turned=True))
+        self.text(13, (TOP + bottom) / 2, y.title, "title mid", turned=True)
 
     def line(self, points: Iterable[tuple[float, float]], kind: str, title: str = "") -> None:
         """A line through pixels, in the style of its kind."""
@@ -161,9 +164,31 @@ class Figure:
         """A rectangle."""
         self._add(Mark("bar", kind, ((x, y), (max(width, 0), height)), title, opacity))
 
-    def text(self, x: float, y: float, words: str, kind: str = "tick") -> None:
-        """Words at a place."""
-        self._add(Mark("text", kind, ((x, y),), words))
+    def cells(self, x: float, y: float, side: float, values: Sequence[Sequence[float]], kinds: tuple[str, str]) -> None:
+        """A map of squares from a corner, the stronger the farther a value is from 0.
+
+        Args:
+            x, y: the corner.
+            side: of a square.
+            values: [rows][columns] in [-1, 1].
+            kinds: of values above 0 and below.
+        """
+        runs: dict[tuple[int, str], list[tuple[float, float]]] = {}
+        for row, numbers_of_row in enumerate(values):
+            levels = [round(max(-1.0, min(1.0, value)) * _LEVELS) for value in numbers_of_row]
+            start = 0
+            for level, equal in itertools.groupby(levels):
+                count = len(list(equal))
+                if level:
+                    corner = (x + start * side, y + row * side)
+                    runs.setdefault((abs(level), kinds[level < 0]), []).extend([corner, (count * side, side)])
+                start += count
+        for (level, kind), points in sorted(runs.items()):
+            self._add(Mark("bar", kind, tuple(points), opacity=level / _LEVELS))
+
+    def text(self, x: float, y: float, words: str, kind: str = "tick", *, turned: bool = False) -> None:
+        """Words at a place; upwards from it where they are turned."""
+        self._add(Mark("text", kind, ((x, y),), words, turned=turned))
 
     def _add(self, mark: Mark) -> None:
         if mark.points:
@@ -194,6 +219,10 @@ def _element(mark: Mark) -> str:
     if mark.shape == "text":
         place = f'transform="translate({_px(x)} {_px(y)}) rotate(-90)"' if mark.turned else f'x="{_px(x)}" y="{_px(y)}"'
         return f'<text class="{mark.kind}" {place}>{_words(mark.words)}</text>'
+    if len(mark.points) > 2:
+        corners = zip(mark.points[::2], mark.points[1::2], strict=True)
+        path = "".join(f"M{_px(x)} {_px(y)}h{_px(w)}v{_px(h)}h{_px(-w)}z" for (x, y), (w, h) in corners)
+        return f'<path class="{mark.kind}" d="{path}" fill-opacity="{mark.opacity:.2f}">{told}</path>'
     width, height = mark.points[1]
     look = f' style="fill-opacity:{mark.opacity:.2f}"' if mark.opacity < 1 else ""
     size = f'x="{_px(x)}" y="{_px(y)}" width="{_px(width)}" height="{_px(height)}"'
