@@ -10,7 +10,7 @@ import argparse
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
-from hpo.search.describe.objective import COMMAND, describe
+from hpo.search.describe.objective import describe
 from hpo.search.engine.plugins import check_devices
 from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import text
@@ -42,7 +42,7 @@ def summary(study: Study) -> str:
     data = study.data if study.data is not None else objective.default_data
     lines = [
         f"{study.name}: {study.question}".rstrip(": "),
-        f"  trains   {without_secrets(study.objective.removeprefix(COMMAND))}",
+        f"  trains   {without_secrets(objective.shown)}",
     ]
     if data is not None:
         told = data if isinstance(data, str) else ", ".join(str(Plugin(kind, data[kind] or {})) for kind in data)

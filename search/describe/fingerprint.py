@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import shlex
 import sys
 import sysconfig
 import types
@@ -21,6 +20,7 @@ from typing import Any
 
 from hpo.search.describe.live import function_of
 from hpo.search.describe.objective import Objective
+from hpo.search.terms.errors import UserError
 from hpo.search.terms.registry import module_file
 
 _MOST_FILES = 500
@@ -48,12 +48,11 @@ def imports_of(objective: Objective, folder: Path) -> str | None:
     """
     if objective.kind in ("builtin", "live"):
         return None
-    if objective.kind == "command":
-        words = [folder / word for word in _words(objective.reference) if word and len(word) < 1000]
+    if objective.path is None:  # a command line
+        words = [folder / word for word in _words(objective) if word and len(word) < 1000]
         starts = [word.resolve() for word in words if _is_file(word)]
         found = set(starts)
     else:
-        assert objective.path is not None
         starts, found = [objective.path.resolve()], set()
     roots = {folder.resolve(), *(start.parent for start in starts)}
     waiting = list(starts)
@@ -118,10 +117,10 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _words(reference: str) -> list[str]:
+def _words(objective: Objective) -> list[str]:
     try:
-        return shlex.split(reference.partition(":")[2])
-    except ValueError:
+        return objective.program.words() if objective.program is not None else []
+    except UserError:
         return []
 
 

@@ -6,7 +6,8 @@
 ``./my.py:fit``           another function of it
 ``./my.py:objective``     an objective of Optuna's, a function of a ``trial`` that suggests its knobs
 ``package.module:fit``    a function of an importable module
-``{command: ...}``        a command line in any language that prints JSON lines
+``{command: ...}``        a command line in any language that prints its metrics
+``{script: train.py}``    a Python script whose options are its knobs
 ========================  =====================================================================
 """
 
@@ -16,8 +17,6 @@ import hashlib
 import importlib
 import importlib.util
 import os
-import re
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from hpo.search.describe.live import LIVE, function_of, live, signature_of
+from hpo.search.describe.program import COMMAND, PLACEHOLDER, Program
+from hpo.search.describe.script_options import options_of
 from hpo.search.describe.source import Source
 from hpo.search.describe.trial_loading import definitions
 from hpo.search.describe.trial_reader import Suggestions, function_of_trial, suggestions
@@ -38,17 +39,10 @@ from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.knobs import UNKNOWN, Knob, Range, Settled, Signature
 from hpo.search.terms.space import Space
 
-__all__ = ["COMMAND", "FILLED", "PLACEHOLDER", "Objective", "describe", "import_module", "live", "split_command"]
-
-COMMAND = "command:"
-"""Prefix of a command line's canonical reference."""
+__all__ = ["COMMAND", "FILLED", "Objective", "describe", "import_module", "live"]
 
 FILLED = ("data", "split_seed", "seed", "checkpoint")
 """Parameters the suite fills in by itself when a ``train`` has them."""
-
-PLACEHOLDER = re.compile(r"(?<![{$])\{(\w+)\}(?!\})")
-"""``{knob}`` in a command line; ``{{knob}}`` and ``${knob}`` are not placeholders."""
-
 
 _LANGUAGES = ("causal", "masked")
 """What an objective's ``LANGUAGE`` says: it predicts the next token, or finds out hidden ones."""
@@ -59,13 +53,14 @@ class Objective:
     """An objective as its source describes it.
 
     Attributes:
-        reference: canonical: built-in or module name, absolute path, or ``command:...``; with ``:function`` if any.
-        kind: ``builtin``, ``file``, ``module``, ``command`` or ``live`` (a function of this process).
-        path: its source file, None for a command or a live function.
+        reference: canonical: built-in or module name, absolute path, or a program's; with ``:function`` if any.
+        kind: ``builtin``, ``file``, ``module``, ``command`` (a script too) or ``live`` (a function of this process).
+        path: its source file, None for a command line or a live function.
         function: what is called; ``build`` when the suite does the training.
         signature: its knobs.
         metrics: names of the metrics it yields, empty when the source does not say.
         doc: one-line description.
+        program: what a command or script is; None for others.
         placeholders: knobs that a command line names.
         returns_model: whether a run may end with a trained model that can be tested and saved.
         suggestions: what a function of a ``trial`` suggests; None for one whose parameters are its knobs.
@@ -80,6 +75,7 @@ class Objective:
     signature: Signature
     metrics: tuple[str, ...] = ()
     doc: str = ""
+    program: Program | None = None
     placeholders: tuple[str, ...] = ()
     returns_model: bool = False
     suggestions: Suggestions | None = None
@@ -94,9 +90,19 @@ class Objective:
     @property
     def label(self) -> str:
         """What messages call it: ``mlp``, ``my.py``, ``the command``."""
-        if self.kind == "command":
-            return "the command"
+        if self.program is not None:
+            return self.program.label
         return self.path.name if self.kind == "file" and self.path is not None else self.reference
+
+    @property
+    def shown(self) -> str:
+        """What trains, in words: the reference, of a program what is started."""
+        return self.reference if self.program is None else self.program.text
+
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Knobs that the suite gives values by itself; those of a program are all the user's, but for its seed."""
+        return FILLED if self.program is None else ("seed",)
 
     @property
     def trained_by_suite(self) -> bool:
@@ -165,8 +171,9 @@ def describe(reference: str, folder: Path) -> Objective:
     Raises:
         UserError: there is no such objective, file, function or program, or its source is not Python.
     """
-    if reference.startswith(COMMAND):
-        return _command(reference, folder)
+    program = Program.read(reference)
+    if program is not None:
+        return _script(program, folder) if program.script else _command(program, folder)
     if reference.startswith(LIVE):
         signature = signature_of(function_of(reference))
         return Objective(reference, "live", None, reference.removeprefix(LIVE), signature, doc=signature.doc)
@@ -182,41 +189,49 @@ def describe(reference: str, folder: Path) -> Objective:
             hint = did_you_mean(target, registry.names("objective"))
             raise UserError(f"no objective or module is called {target[:80]!r}" + (f": {hint}" if hint else ""))
         kind, path, canonical = "module", found, reference
+    return _from_source(_source(path), canonical, kind, function)
+
+
+def _command(program: Program, folder: Path) -> Objective:
+    first = program.words()[0]
+    if not PLACEHOLDER.search(first):
+        here = len(first) < 4096 and os.path.isfile(folder / first)
+        if not (here if "/" in first else shutil.which(first)):
+            places = str(folder) if "/" in first else "the folders of PATH"
+            hint = f": to run the file, write ./{first}" if here else ""
+            raise UserError(f"there is no program {first!r} in {places}{hint}")
+    names = tuple(dict.fromkeys(PLACEHOLDER.findall(program.text)))
+    open_ = Signature({}, True, program.text)
+    return Objective(program.reference, "command", None, "", open_, program=program, placeholders=names)
+
+
+def _script(program: Program, folder: Path) -> Objective:
+    path = _file(program.text, folder)
+    if path.suffix != ".py":
+        raise UserError(f"{path.name} is no Python script: write {{command: ./{path.name} --lr {{lr}}}}")
+    source = _source(path)
+    signature = options_of(source).signature(source.doc)
+    if not signature.knobs and not signature.open:
+        raise UserError(
+            f"{path.name} declares no options that its text tells (argparse, click, typer, fire, a dataclass): give it "
+            f"an option for each knob, or write {{command: python {path.name} ...}} with {{knob}} where it takes one"
+        )
+    return Objective(program.reference, "command", path, "", signature, doc=source.doc, program=program)
+
+
+def _source(path: Path) -> Source:
+    """A file, parsed.
+
+    Raises:
+        UserError: it is not Python, or cannot be read.
+    """
     try:
-        source = Source(path)
+        return Source(path)
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}," if isinstance(error, SyntaxError) and error.lineno else ""
         raise UserError(f"{path.name}{line} is not Python: {getattr(error, 'msg', error)}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    return _from_source(source, canonical, kind, function)
-
-
-def split_command(reference: str) -> list[str]:
-    """Words of a command line.
-
-    Raises:
-        UserError: a quote is not closed, or there is no word.
-    """
-    try:
-        words = shlex.split(reference.removeprefix(COMMAND))
-    except ValueError as error:
-        raise UserError(f"the command cannot be split into words: {str(error).lower()}") from None
-    if not words:
-        raise UserError("the command is empty")
-    return words
-
-
-def _command(reference: str, folder: Path) -> Objective:
-    program = split_command(reference)[0]
-    if not PLACEHOLDER.search(program):
-        here = len(program) < 4096 and os.path.isfile(folder / program)
-        if not (here if "/" in program else shutil.which(program)):
-            places = str(folder) if "/" in program else "the folders of PATH"
-            hint = f": to run the file, write ./{program}" if here else ""
-            raise UserError(f"there is no program {program!r} in {places}{hint}")
-    names = tuple(dict.fromkeys(PLACEHOLDER.findall(reference)))
-    return Objective(reference, "command", None, "", Signature({}, True, reference), placeholders=names)
 
 
 def _file(target: str, folder: Path) -> Path:

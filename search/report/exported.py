@@ -122,7 +122,7 @@ class _Reading:
             raise StudyFileError(self.mistakes)
         task = Task(
             objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"],
-            processes=known["processes"] or 1, start_from=start,
+            processes=known["processes"] or 1, start_from=start, metrics=tuple(goal.metric for goal in goals),
         )  # fmt: skip
         values = {"seed": 0, **values}
         about = self.about.plain()

@@ -1,8 +1,8 @@
-"""Objectives in any language: a command line that takes its recipe and prints one JSON object a line.
+"""Programs as objectives: a command line in any language, or a Python script with options; once per trial.
 
-The recipe goes in as JSON on standard input and wherever the command says ``{knob}``. Each line of standard output
-that is a JSON object or number is a point of the curve. A non-zero exit, a line that is neither, or silence past the
-limit fails the trial with the last lines of standard error.
+The recipe goes in as JSON on standard input, and wherever a command says ``{knob}``; to a script as the options that
+its text declares. What comes out is read by ``printed``: points as they come, everything else is the trial's log. A
+non-zero exit, no point at all, or silence past the limit fails the trial with the last lines that were printed.
 """
 
 from __future__ import annotations
@@ -14,46 +14,92 @@ import re
 import selectors
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
-from hpo.search.describe.objective import PLACEHOLDER, split_command
+from hpo.search.describe.program import PLACEHOLDER, Program
+from hpo.search.describe.script_options import options_of
+from hpo.search.describe.source import Source
 from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
 from hpo.search.running.log import note
-from hpo.search.terms.errors import UserError
+from hpo.search.running.logfiles import LogFiles
+from hpo.search.running.printed import Readings
+from hpo.search.running.recorder import recorder
+from hpo.search.terms.errors import UserError, did_you_mean
 from hpo.search.terms.job import Task
 
 _LONGEST = 1_000_000  # bytes of a line
 _TAIL = 4000  # bytes of standard error that are kept
-_POLL = 0.5  # seconds between looks at whether the command has ended
+_POLL = 0.5  # seconds between looks at whether the command has ended, and at the files that it logs to
+_MERCY = 3.0  # seconds from SIGTERM to SIGKILL
 _BRACES = re.compile(rf"\{{(\{{\w+\}})\}}|{PLACEHOLDER.pattern}")
+_ENDS = re.compile(rb"\r\n|\n|\r(?!\Z)")
 
 
 class CommandFailed(Exception):
-    """A command ended badly; the message carries the end of its standard error."""
+    """A command ended badly; the message carries the last lines that it printed."""
 
 
 def run_command(task: Task, recipe: Mapping[str, Any]) -> Iterator[Any]:
-    """Run the command once, yielding each JSON line it prints; closing the iterator kills it and all it started.
+    """Run the program once, yielding each point as it is told; closing the iterator ends it and all it started.
+
+    It is asked to end (SIGTERM), and killed where it has not three seconds later.
 
     Raises:
-        CommandFailed: non-zero exit, garbage, silence for ``task.silence`` seconds, or no line at all.
+        CommandFailed: non-zero exit, silence for ``task.silence`` seconds, or no point at all.
         UserError: it cannot be started.
     """
-    words = [fill(word, recipe) for word in split_command(task.objective)]
-    with tempfile.TemporaryFile() as given:  # a file cannot block us where a pipe does that nobody reads
+    program = Program.read(task.objective)
+    assert program is not None, task.objective
+    folder = Path(task.folder)
+    words = _words(program, folder, recipe)
+    with contextlib.ExitStack() as held:
+        given = held.enter_context(tempfile.TemporaryFile())  # it cannot block us where a pipe does that nobody reads
         given.write(json.dumps(dict(recipe)).encode() + b"\n")
         given.seek(0)
-        process = _start(words, task.folder, given)
-    with process, group_dies_with_us(process.pid):
+        told = held.enter_context(recorder(recipe)) if program.record else None
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(told.environment if told is not None else {})}
+        logs = LogFiles(folder / fill(program.logs, recipe)) if program.logs else None
+        if logs is not None:
+            held.callback(logs.close)
+        process = _start(words, task.folder, given, environment)
+        if logs is not None:
+            logs.group = process.pid
+        held.enter_context(process)
+        held.enter_context(group_dies_with_us(process.pid))
+        readings = Readings(task.metrics, program.metrics, recipe)
+        readings.logs = logs is not None
+        output = _Output(process, task.silence, program, readings, None if told is None else told.pipe, logs)
         try:
-            yield from _points(_Output(process, task.silence))
+            yield from _points(output)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of the group is left
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
+
+
+def _words(program: Program, folder: Path, recipe: Mapping[str, Any]) -> list[str]:
+    if not program.script:
+        return [fill(word, recipe) for word in program.words()]
+    path = folder / Path(program.text).expanduser()
+    try:
+        options = options_of(Source(path))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{program.label} cannot be read: {error}") from None
+    return [sys.executable, str(path), *options.words(recipe)]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program that still runs to end; then kill what is left of its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of the group is left
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_MERCY)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def fill(word: str, recipe: Mapping[str, Any]) -> str:
@@ -69,11 +115,11 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
-def _start(words: list[str], folder: str, given: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(words: list[str], folder: str, given: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             words, cwd=folder, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            start_new_session=True, preexec_fn=partial(die_with_parent, os.getpid()),
+            start_new_session=True, preexec_fn=partial(die_with_parent, os.getpid()), env=environment,
         )  # fmt: skip
     except FileNotFoundError:
         if not os.path.isdir(folder):
@@ -90,91 +136,148 @@ def _start(words: list[str], folder: str, given: IO[bytes]) -> subprocess.Popen[
 
 def _points(output: _Output) -> Iterator[Any]:
     count = 0
-    for line in output.lines():
-        if line.strip():
-            yield _point(line, output)
-            count += 1
+    for point in output.points():
+        numbers = point.values() if isinstance(point, dict) else [point]
+        if any(isinstance(number, int) and abs(number) > 1e308 for number in numbers):
+            raise output.failed("printed a number beyond 1e308")
+        yield point
+        count += 1
     code = output.exit_code()
     if code != 0:
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        raise output.failed(f"the command {how}")
+        raise output.failed(f"{output.program.label} {how}")
     if count == 0:
-        raise output.failed("the command printed nothing")
-
-
-def _point(line: str, output: _Output) -> Any:
-    try:
-        point = json.loads(line)
-    except (ValueError, RecursionError):
-        raise output.failed(f"printed a line that is not JSON: {line[:100]!r}") from None
-    numbers = point.values() if isinstance(point, dict) else [point]
-    if isinstance(point, (bool, str, list)) or point is None:
-        raise output.failed(f"printed a line that is neither an object nor a number: {line[:100]!r}")
-    if any(isinstance(number, int) and abs(number) > 1e308 for number in numbers):
-        raise output.failed(f"printed a number beyond 1e308: {line[:100]!r}")
-    return point
+        raise output.failed(output.without_point())
 
 
 class _Output:
-    """What a running command prints: lines of standard output, and the end of standard error."""
+    """What a running program tells: points as they come, and the end of standard error."""
 
-    def __init__(self, process: subprocess.Popen[bytes], silence: float) -> None:
-        self._process, self._silence, self._tail = process, silence, b""
+    def __init__(
+        self, process: subprocess.Popen[bytes], silence: float, program: Program, readings: Readings,
+        pipe: int | None, logs: LogFiles | None,
+    ) -> None:  # fmt: skip
+        self.program = program
+        self._process, self._silence, self._readings, self._logs = process, silence, readings, logs
+        self._tail = b""
+        self._pipe = pipe
+        self._pending: dict[int, bytes] = {}
+        self._deadline = time.monotonic() + silence
 
-    def lines(self) -> Iterator[str]:
-        """Lines as they come, until standard output is closed or the command has ended."""
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        pending = b""
+    def points(self) -> Iterator[Any]:
+        """Points as they come, until the output is closed or the program has ended."""
+        out, error = self._streams
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            selector.register(self._process.stderr, selectors.EVENT_READ)
-            deadline = time.monotonic() + self._silence
-            while self._process.stdout in [key.fileobj for key in selector.get_map().values()]:
+            for descriptor in filter(None, (self._pipe, error, out)):
+                selector.register(descriptor, selectors.EVENT_READ)
+            open_ = {out, error}
+            while out in open_:
                 ended = self._process.poll() is not None
-                ready = selector.select(timeout=0 if ended else max(0.0, min(_POLL, deadline - time.monotonic())))
-                if ended and self._process.stdout not in [key.fileobj for key, _ in ready]:
-                    break  # it printed all it will, though what it left running may hold its output open
-                # Standard error first: a point may be the last thing that is asked for.
-                for key, _ in sorted(ready, key=lambda found: found[0].fileobj is self._process.stdout):
-                    chunk = os.read(key.fd, 65536)
+                wait = max(0.0, min(_POLL, self._deadline - time.monotonic()))
+                ready = {key.fd for key, _ in selector.select(timeout=0 if ended else wait)}
+                for descriptor in (fd for fd in (self._pipe, error, out) if fd in ready):  # the most telling first
+                    assert descriptor is not None
+                    chunk = os.read(descriptor, 65536)
                     if not chunk:
-                        selector.unregister(key.fileobj)
-                    elif key.fileobj is self._process.stderr:
-                        self._complained(chunk)
+                        selector.unregister(descriptor)
+                        open_.discard(descriptor)
                     else:
-                        *whole, pending = (pending + chunk).split(b"\n")
-                        if len(pending) > _LONGEST:
-                            raise self.failed("printed a line of over a million characters")
-                        for line in whole:
-                            yield line.decode(errors="replace")
-                        deadline = time.monotonic() + self._silence  # not counting what the consumer took
-                if time.monotonic() >= deadline:
-                    raise self.failed(f"the command was silent for {self._silence:g} s")
-        if pending:
-            yield pending.decode(errors="replace")
+                        yield from self._take(descriptor, chunk)
+                if self._logs is not None:
+                    yield from self._alive(self._logged(self._logs.news()))
+                if ended and not ready:
+                    break  # it told all it will, though what it left running may hold its output open
+                if time.monotonic() >= self._deadline and not ready:
+                    raise self.failed(f"{self.program.label} was silent for {self._silence:g} s")
+        yield from self._rest()
 
     def exit_code(self) -> int:
-        """Exit code of a command whose output has ended; it may still be running for as long as silence is allowed."""
+        """Exit code of a program whose output has ended; it may still be running for as long as silence is allowed."""
         try:
-            code = self._process.wait(self._silence)
-            self._drain()
-            return code
+            return self._process.wait(self._silence)
         except subprocess.TimeoutExpired:
-            raise self.failed(f"the command closed its output but ran on for {self._silence:g} s") from None
+            problem = f"{self.program.label} closed its output but ran on for {self._silence:g} s"
+            raise self.failed(problem) from None
 
     def failed(self, reason: str) -> CommandFailed:
-        """The failure of the trial, with the last lines of standard error."""
+        """The failure of the trial, with the last lines of standard error, or of standard output without any."""
         self._drain()
-        lines = self._tail.decode(errors="replace").strip().splitlines()[-5:]
-        return CommandFailed(reason + "".join(f"\n  {line}" for line in lines))
+        lines = self._tail.decode(errors="replace").strip().splitlines() or self._readings.lines
+        return CommandFailed(reason + "".join(f"\n  {line}" for line in lines[-5:]))
+
+    def without_point(self) -> str:
+        """What to say of a program that told no point."""
+        wanted, seen = self._readings.missing(), list(self._readings.seen)
+        if not seen and not self._readings.lines:
+            return f"{self.program.label} printed nothing"
+        known = f"; it told {', '.join(seen)}: {did_you_mean(wanted[0], seen)}" if seen and wanted else ""
+        return f"{self.program.label} printed no {' and no '.join(wanted) or 'metric'}{known}"
+
+    @property
+    def _streams(self) -> tuple[int, int]:
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        return self._process.stdout.fileno(), self._process.stderr.fileno()
+
+    def _take(self, descriptor: int, chunk: bytes) -> Iterator[Any]:
+        """Read what has come on one of the streams."""
+        out, error = self._streams
+        if descriptor == error:
+            self._complained(chunk)
+        whole = self._pending.get(descriptor, b"") + chunk
+        place = 0
+        for end in _ENDS.finditer(whole):
+            yield from self._alive(self._line(descriptor, whole[place : end.start()], over=end[0] == b"\r"))
+            place = end.end()
+        self._pending[descriptor] = whole[place:]
+        if len(self._pending[descriptor]) > _LONGEST:
+            self._pending[descriptor] = b""
+            if descriptor == out:
+                raise self.failed("printed a line of over a million characters")
+        if descriptor == out:
+            self._deadline = time.monotonic() + self._silence  # not counting what the consumer took
+            note(self._readings.text())
+
+    def _line(self, descriptor: int, line: bytes, *, over: bool) -> Iterator[Any]:
+        if descriptor == self._pipe:
+            return self._logged([json.loads(line)])
+        text = line.decode(errors="replace").removesuffix("\r")
+        return self._readings.printed(text, over=over, error=descriptor == self._streams[1])
+
+    def _logged(self, news: list[dict[str, Any]]) -> Iterator[Any]:
+        for metrics in news:
+            yield from self._readings.logged(metrics)
+
+    def _alive(self, points: Iterator[Any]) -> Iterator[Any]:
+        """The same; a point, or progress on standard error, is a sign of life."""
+        before = self._readings.signs
+        for point in points:
+            yield point
+            self._deadline = time.monotonic() + self._silence
+        if self._readings.signs != before:
+            self._deadline = time.monotonic() + self._silence
+
+    def _rest(self) -> Iterator[Any]:
+        """What has come until the program ended."""
+        for descriptor in filter(None, (self._pipe, self._streams[1])):
+            os.set_blocking(descriptor, False)
+            with contextlib.suppress(BlockingIOError):
+                while chunk := os.read(descriptor, 65536):
+                    yield from self._take(descriptor, chunk)
+        if self._logs is not None:
+            yield from self._logged(self._logs.news())
+        for descriptor, line in self._pending.items():
+            if line and descriptor != self._pipe:
+                yield from self._line(descriptor, line, over=False)
+        yield from self._readings.end()
+        note(self._readings.text())
 
     def _drain(self) -> None:
         """Take what standard error holds by now, without waiting for more."""
-        assert self._process.stderr is not None
-        os.set_blocking(self._process.stderr.fileno(), False)
+        error = self._streams[1]
+        os.set_blocking(error, False)
         with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self._process.stderr.fileno(), 65536):
+            while chunk := os.read(error, 65536):
                 self._complained(chunk)
 
     def _complained(self, chunk: bytes) -> None:

@@ -43,8 +43,8 @@ def may_run(task: Task, objective: Objective, sealed: object) -> bool:
 
 def code_of(task: Task, objective: Objective) -> str:
     """What would run, in words."""
-    if objective.kind == "command":
-        return f"the command {objective.reference.partition(':')[2]!r} in {task.folder}"
+    if objective.program is not None:
+        return f"the {'script' if objective.path else 'command'} {objective.shown!r} in {task.folder}"
     return f"{objective.path} ({objective.function})"
 
 

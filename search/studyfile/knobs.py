@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hpo.search.describe.horizon import fewest_points
-from hpo.search.describe.objective import COMMAND, FILLED, Objective, describe
+from hpo.search.describe.objective import Objective, describe
+from hpo.search.studyfile.programs import PROGRAMS, read_program
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms import registry
@@ -30,12 +31,14 @@ def read_objective(root: Node, node: Node | None, folder: Path, mistakes: list[M
         mistakes.append(root.mistake("the study names no objective", hint, about="objective"))
         return None
     reference = node.value
-    if isinstance(reference, dict) and list(reference) == ["command"]:
-        node = reference["command"]
-        reference = COMMAND + node.value if isinstance(node.value, str) else None
+    if isinstance(reference, dict) and not reference.keys().isdisjoint(PROGRAMS):
+        program = read_program(node, mistakes)
+        if program is None:
+            return None
+        node, reference = program
     if not isinstance(reference, str) or not reference.strip():
         got = f"'{node.value}'" if node.value == "" else node.kind
-        hint = "a name, a file such as ./my_model.py, or {command: ...}"
+        hint = "a name, a file such as ./my_model.py, {command: ...}, or {script: train.py}"
         mistakes.append(node.mistake(f"objective must be text, got {got}", hint))
         return None
     try:
@@ -58,9 +61,9 @@ def _takes_none(root: Node, objective: Objective) -> str:
     signature = objective.signature
     sections = [root.value[key].value for key in ("search", "fixed") if key in root.value]
     given = {str(name) for section in sections if isinstance(section, dict) for name in section} - {"seed"}
-    if signature.open or objective.trained_by_suite or not given:
+    if signature.open or objective.trained_by_suite or objective.program is not None or not given:
         return ""
-    names = [name for name in signature.knobs if name not in FILLED]
+    names = [name for name in signature.knobs if name not in objective.filled]
     if given & set(names) or any(did_you_mean(name, names).startswith("did you mean") for name in given):
         return ""
     needed = [name for name in names if signature.knobs[name].default is REQUIRED]
@@ -132,7 +135,8 @@ class Knobs:
         if self.objective is None:
             return {}, True
         signature = self.objective.signature
-        knobs = {name: knob for name, knob in signature.knobs.items() if name not in FILLED or name == "seed"}
+        filled = [name for name in self.objective.filled if name != "seed"]
+        knobs = {name: knob for name, knob in signature.knobs.items() if name not in filled}
         if self._complete:
             knobs.setdefault("seed", _SEED)  # a trial has one, whether or not its objective draws anything
         if not signature.open:
@@ -209,7 +213,7 @@ class Knobs:
             return
         assert self.objective is not None
         hint = did_you_mean(name, self.known)
-        if name in FILLED:
+        if name in self.objective.filled:
             hint = "give it as a key of the study, beside search" if name == "data" else "the suite fills it in"
         elif name.startswith("estimator__") and not self._named("base_estimator"):
             hint = "a base estimator's parameters need its name: fixed: {base_estimator: ...}"
@@ -274,7 +278,7 @@ class Knobs:
         place = _objective_node(self.root)
         given = self._names() | self._meant
         for name, knob in self.objective.signature.knobs.items():
-            if knob.default is REQUIRED and name not in given and name not in FILLED:
+            if knob.default is REQUIRED and name not in given and name not in self.objective.filled:
                 hint = f"add it: fixed: {{{name}: ...}}"
                 self.mistakes.append(place.mistake(f"the knob {name!r} has no default", hint, about=name))
         for name in self.objective.placeholders:
@@ -296,7 +300,8 @@ def _objective_node(root: Node) -> Node:
     """The objective as the study names it, the text of a command if it is one."""
     assert isinstance(root.value, dict)
     node = root.value["objective"]
-    return node.value.get("command", node) if isinstance(node.value, dict) else node
+    named = [node.value[key] for key in PROGRAMS if key in node.value] if isinstance(node.value, dict) else []
+    return named[0] if named else node
 
 
 def _unlike(objective: Objective) -> str:

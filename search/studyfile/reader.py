@@ -26,6 +26,7 @@ from hpo.search.studyfile.optunascript import split_reference, study_of
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
 from hpo.search.studyfile.script import explain
+from hpo.search.studyfile.scriptstudy import study_of_script
 from hpo.search.studyfile.start import read_start
 from hpo.search.studyfile.suggested import with_suggested
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
@@ -109,10 +110,15 @@ def read(study: str | Path | Mapping[str, Any], overrides: Sequence[tuple[str, s
 
 
 def _script(study: str) -> tuple[Path, dict[str, Any], list[str]] | None:
-    """A script that is a study by itself, as a function of a trial: its file, the study, and what to tell of it."""
+    """A script that is a study by itself: its file, the study, and what to tell of it.
+
+    It has a function of a trial, or options on its command line.
+    """
     reference = split_reference(study)
-    found = None if reference is None else study_of(*reference)
-    return None if reference is None or found is None else (reference[0], *found)
+    if reference is None:
+        return None
+    found = study_of(*reference) or (study_of_script(reference[0]) if not reference[1] else None)
+    return None if found is None else (reference[0], *found)
 
 
 def _text_of(study: Mapping[str, Any]) -> str:

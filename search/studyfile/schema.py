@@ -14,6 +14,7 @@ from hpo.search.studyfile.budget import LARGEST
 from hpo.search.studyfile.devices import MOST_PROCESSES
 from hpo.search.studyfile.goals import better
 from hpo.search.studyfile.plugins import known_names, options_of
+from hpo.search.studyfile.programs import PROGRAMS
 from hpo.search.terms import registry
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob
 from hpo.search.terms.registry import summary
@@ -59,15 +60,11 @@ def _properties(objectives: list[Objective]) -> Schema:
                 "anyOf": [
                     {"oneOf": [{"const": item.reference, "description": item.doc} for item in objectives]},
                     {"type": "string"},
-                    {
-                        "type": "object",
-                        "required": ["command"],
-                        "additionalProperties": False,
-                        "properties": {"command": {"type": "string"}},
-                    },
+                    *(_program(kind) for kind in PROGRAMS),
                 ]
             },
-            "What is trained: a built-in objective, ./file.py, ./file.py:function, package.module, or {command: ...}.",
+            "What is trained: a built-in objective, ./file.py, ./file.py:function, package.module, {command: ...}, or "
+            "{script: train.py}.",
         ),
         "goal": _say(
             {"anyOf": [{"$ref": "#/$defs/goal"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/goal"}}]},
@@ -207,6 +204,16 @@ def _plugin(kind: str, *, nested: bool = False) -> Schema:
         with_options.append({**_object({name: options}, required=[name]), "description": text})
     empty = [{"type": "null"}] if "none" in names else []
     return {"anyOf": [{"oneOf": plain}, *with_options, *empty]}
+
+
+def _program(kind: str) -> Schema:
+    patterns = {"type": "object", "additionalProperties": {"type": "string"}}
+    settings = {
+        "metrics": _say(patterns, "A regular expression for a metric, with one group: the number."),
+        "logs": _say({"type": "string"}, "Folder of TensorBoard's event files or Lightning's metrics.csv."),
+        "record": _say({"type": "boolean", "default": True}, "Whether what wandb and mlflow log is read."),
+    }
+    return _object({kind: {"type": "string"}, **settings}, required=[kind])
 
 
 def _objective_rule(objective: Objective) -> Schema:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 from pathlib import Path
 
 from hpo.search.describe.objective import FILLED, Objective, describe
 from hpo.search.studyfile.goals import better
-from hpo.search.studyfile.yaml12 import dump
+from hpo.search.studyfile.usual import around, usual
+from hpo.search.studyfile.yaml12 import dump, flow
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.knobs import Knob
 
 _LENGTH = ("epochs", "seed")
 """Knobs of numbers that say how long and by which luck, not how."""
@@ -47,25 +46,10 @@ def study_text(reference: str, objective: Objective) -> str:
     knobs = [knob for name, knob in objective.signature.knobs.items() if name not in (*FILLED, *_LENGTH)]
     if objective.trained_by_suite:  # it has dozens
         knobs = [knob for knob in knobs if knob.name in ("learning_rate", "dropout")]
-    ranges = {knob.name: text for knob in knobs if (text := _range(knob))}
+    ranges = {knob.name: flow(domain) for knob in knobs if (domain := usual(knob) or around(knob))}
     lines = [f"objective: {dump(reference).splitlines()[0]}", f"goal: {better(metric)} {metric}", "search:"]
     lines += [f"  {name}: {text}" for name, text in ranges.items()] or [f"  learning_rate: {_EXAMPLE}"]
     return "\n".join(lines) + "\n"
-
-
-def _range(knob: Knob) -> str:
-    """A range around the default of a number; empty for anything else."""
-    value, limits = knob.default, knob.limits
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
-        return ""
-    top = math.inf if limits is None else limits.high
-    low: float
-    high: float
-    if isinstance(value, int):
-        low, high = max(1, value // 4), value * 4
-        return f"{{int: [{low}, {high if high <= top else max(low + 1, int(top))}]}}"
-    most = value * 10 if math.isinf(top) else (value + top) / 2
-    return f"{{float: [{value / 10:.3g}, {most:.3g}], log: true}}"
 
 
 def _indented(text: str) -> str:

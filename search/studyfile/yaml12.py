@@ -165,6 +165,17 @@ def dump(data: Any) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
+def flow(data: Any) -> str:
+    """The same on one line.
+
+    >>> flow({"float": [1e-4, 1.0], "log": True})
+    '{float: [0.0001, 1.0], log: true}'
+    """
+    return yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**6
+    ).strip()
+
+
 def _explain(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> tuple[str, int, int, str]:
     """Message, place and hint for what PyYAML could not read."""
     problem = error.problem or "not YAML"

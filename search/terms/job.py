@@ -28,6 +28,7 @@ class Task:
         places: GPUs of each worker process, as CUDA_VISIBLE_DEVICES says it; empty where it sees all of them.
         start_from: safetensors file (absolute) with the weights that training starts from; None for fresh ones.
         silence: seconds without a point after which a command line counts as hung.
+        metrics: of the goals; what a program prints is read for them, or for lines of JSON where there are none.
     """
 
     objective: str
@@ -40,6 +41,7 @@ class Task:
     start_from: str | None = None
     places: tuple[str, ...] = ()
     silence: float = 600.0
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

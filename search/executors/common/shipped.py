@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hpo.search.describe.objective import COMMAND, describe
+from hpo.search.describe.objective import describe
+from hpo.search.describe.program import COMMAND
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 

@@ -1,0 +1,74 @@
+"""Numbers with names in a line of text: what a program prints of its metrics, and the names that stand for the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_NUMBER = r"[-+]?(?:\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|NaN|inf|Infinity)"
+_WORD = r"[A-Za-z_][\w@./-]*(?:'s)?"
+_PAIR = re.compile(
+    rf"(?<![\w@./-])(?P<name>{_WORD}(?: {_WORD})*)"
+    r"(?P<between>[\"']?\s*[:=]\s*[\"']?|\s+)(?:[\w.]*(?:tensor|float\d*|array)\(\[?)?"
+    rf"(?P<number>{_NUMBER})(?:\s?/\s?(?P<of>\d+))?(?!\w|\.\d)"
+)
+_LEVELS = re.compile(r"(?:(?:INFO|DEBUG|WARNING|ERROR|CRITICAL) )+")
+COUNTERS = ("epoch", "epochs", "step", "steps", "iter", "iteration", "global_step", "batch", "it", "round")
+"""Names that count, and measure nothing."""
+
+_SAME = {"validation": "val", "valid": "val", "acc": "accuracy", "training": "train"}
+
+
+def canonical(name: str) -> str:
+    """A metric's name as it is compared: ``Valid Acc`` is ``val_accuracy``, and ``val/loss`` is ``val_loss``.
+
+    >>> canonical("Valid Acc"), canonical("val/loss")
+    ('val_accuracy', 'val_loss')
+    """
+    words = re.split(r"[\s/._-]+", name.replace("'s", "").lower())
+    return "_".join(_SAME.get(word, word) for word in words if word)
+
+
+def named_numbers(line: str) -> dict[str, Any]:
+    """Numbers of a line with the names that stand before them.
+
+    >>> named_numbers("Epoch 3/10 [00:03] - loss: 0.5 - val_acc: 91.5%")
+    {'Epoch': 3.0, 'loss': 0.5, 'val_acc': 91.5}
+    >>> named_numbers("{'eval_loss': 0.25, 'epoch': 1.0}"), named_numbers("Accuracy: 98/100 (98%), took 3 minutes")
+    ({'eval_loss': 0.25, 'epoch': 1.0}, {'Accuracy': 0.98})
+    """
+    text = line.strip()
+    if text.startswith("{") and (found := json_object(text)) is not None:
+        return dict(_flat(found))
+    pairs: dict[str, Any] = {}
+    for match in _PAIR.finditer(text):
+        name, between, number = match["name"], match["between"], match["number"]
+        if between == "=":  # what stands before it in the same breath is another word
+            name = name.rpartition(" ")[2]
+        elif between.isspace() and not re.search(r"[.eEnN]", number) and canonical(name) not in COUNTERS:
+            continue  # "took 3 minutes"
+        value = float(number.replace("_", ""))
+        if match["of"] and canonical(name) not in COUNTERS and float(match["of"]):
+            value /= float(match["of"])
+        pairs[_LEVELS.sub("", name)] = value
+    return pairs
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is; None where it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _flat(content: Mapping[str, Any], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Numbers of nested mappings; those inside of others under ``outer/inner``."""
+    for name, value in content.items():
+        if isinstance(value, dict) and depth < 8:
+            yield from _flat(value, f"{above}{name}/", depth + 1)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield f"{above}{name}", value
