@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hpo.objectives.trainer.metrics import METRICS
+from hpo.objectives.trainer.metrics import METRICS, NAMED
 from hpo.search.terms.knobs import AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential
     from hpo.objectives.trainer.tensors import Splits
 
-__all__ = ["METRICS", "build", "data"]
+__all__ = ["METRICS", "NAMED", "build", "data"]
 
 DISCLAIMS = ("every metric",)  # no bundled set of images has a target of values
 TRIED = ({"epochs": 2, "channels": 4, "depth": 1},)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from hpo.objectives.trainer.metrics import METRICS
+from hpo.objectives.trainer.metrics import METRICS, NAMED
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1
 
 if TYPE_CHECKING:
     from hpo.objectives.networks.layers import Sequential
     from hpo.objectives.trainer.tensors import Splits
 
-__all__ = ["METRICS", "build", "data"]
+__all__ = ["METRICS", "NAMED", "build", "data"]
 
 TRIED = (
     {"epochs": 3, "width": 8, "data": "iris"},
     {"epochs": 2, "width": 8, "data": "diabetes", "depth": 1},
     {"epochs": 2, "width": 8, "data": "iris", "batch_size": 8, "accumulation_steps": 2, "batch_schedule": "noise"},
     {"epochs": 2, "width": 8, "data": "iris", "batch_size": "auto", "effective_batch": 32},
+    {"epochs": 2, "width": 8, "data": "breast_cancer", "threshold": "tuned", "scoring": "f1, jaccard, cost"},
 )
 
 
@@ -51,8 +52,27 @@ def build(
     return Sequential((*layers, Linear(init=init)))
 
 
-def data(*, data: Any = None, split_seed: int = 0) -> Splits:
-    """Load, split and prepare; digits where the study names nothing."""
+def data(
+    *,
+    data: Any = None,
+    split_seed: int = 0,
+    text_method: Literal["tfidf", "hashing"] = "tfidf",
+    text_unit: Literal["word", "character"] = "word",
+    text_ngrams: Annotated[int, AT_LEAST_1] = 1,
+    text_features: Annotated[int, AT_LEAST_1] = 2000,
+) -> Splits:
+    """Load, split and prepare; digits where the study names nothing.
+
+    Args:
+        data: name or ``{kind: options}``.
+        split_seed: of the split.
+        text_method: how columns of free text become numbers.
+        text_unit: what their n-grams are of.
+        text_ngrams: units of the longest n-gram.
+        text_features: n-grams of the vocabulary, or cells of the hash.
+    """
+    from hpo.objectives.data.words import Words
     from hpo.objectives.trainer.splits import splits
 
-    return splits("digits" if data is None else data, split_seed)
+    words = Words(text_method, text_unit, text_ngrams, text_features)
+    return splits("digits" if data is None else data, split_seed, words=words)

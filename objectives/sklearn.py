@@ -21,25 +21,28 @@ The learning curve follows from the estimator:
 A study has one scheme: where any of the estimators it searches needs folds, all trials get them, unless it says
 ``curve: epochs`` or ``curve: folds`` itself.
 
-Metrics are ``val_`` and the scikit-learn name, losses positive: ``val_accuracy``, ``val_log_loss``, ``val_rmse``.
+Metrics are ``val_`` and the scikit-learn name, losses positive: ``val_accuracy``, ``val_log_loss``, ``val_rmse``. A
+goal may name any of scikit-learn's scorers, which is then measured. ``threshold: tuned`` decides between two classes
+where that is best for the goal; ``resample`` evens out the classes of the training rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from hpo.objectives.data.judge import JUDGED, NAMED
 from hpo.objectives.data.scores import CLASSIFICATION, REGRESSION
 from hpo.objectives.estimators.base import PREFIX
 from hpo.objectives.estimators.scheme import doubtful, settle
-from hpo.objectives.estimators.scorers import SCORERS
 from hpo.objectives.estimators.source import constructor, estimators
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, INSIDE_1
 
 if TYPE_CHECKING:
     from hpo.objectives.estimators.model import Model
 
-__all__ = ["METRICS", "attempt", "doubtful", "estimators", "horizon", "open_knobs", "settle", "train"]
+__all__ = ["METRICS", "NAMED", "attempt", "doubtful", "estimators", "horizon", "open_knobs", "settle", "train"]
 
 DISCLAIMS = ("every metric",)  # most are of scorers, one at a time
 TRIED = (
@@ -48,7 +51,7 @@ TRIED = (
     {"estimator": "HistGradientBoostingRegressor", "epochs": 2, "max_iter": 4, "data": "diabetes"},
     {"estimator": "SVC", "folds": 2, "data": "iris"},
 )
-METRICS = (*CLASSIFICATION, *REGRESSION, *SCORERS)  # the last where scoring names them
+METRICS = (*CLASSIFICATION, *REGRESSION, *JUDGED)
 
 OWN = (
     "estimator",
@@ -60,7 +63,15 @@ OWN = (
     "folds",
     "curve",
     "class_weight",
+    "resample",
     "scoring",
+    "threshold",
+    "false_positive",
+    "false_negative",
+    "text_method",
+    "text_unit",
+    "text_ngrams",
+    "text_features",
 )
 """Parameters of ``train`` itself."""
 
@@ -87,11 +98,23 @@ def train(
     data: Any = "digits",
     split_seed: int = 0,
     seed: int = 0,
-    epochs: int = 10,
-    folds: int = 5,
+    epochs: Annotated[int, AT_LEAST_1] = 10,
+    folds: Annotated[int, AT_LEAST_2] = 5,
     curve: Literal["auto", "epochs", "folds"] = "auto",
     class_weight: Literal["balanced", "sqrt"] | None = None,
+    resample: Literal["none", "over", "under", "smote"] = "none",
     scoring: str | None = None,
+    threshold: Annotated[
+        float
+        | Literal["tuned", "accuracy", "balanced_accuracy", "f1", "f1_macro", "jaccard", "matthews_corrcoef", "cost"],
+        INSIDE_1,
+    ] = 0.5,
+    false_positive: Annotated[float, AT_LEAST_0] = 1.0,
+    false_negative: Annotated[float, AT_LEAST_0] = 1.0,
+    text_method: Literal["tfidf", "hashing"] = "tfidf",
+    text_unit: Literal["word", "character"] = "word",
+    text_ngrams: Annotated[int, AT_LEAST_1] = 1,
+    text_features: Annotated[int, AT_LEAST_1] = 2000,
     **parameters: Any,
 ) -> Generator[dict[str, float], None, Model]:
     """Train a scikit-learn estimator; the model is returned when the curve is complete, and can go back to any point.
@@ -106,7 +129,17 @@ def train(
         folds: of the cross-validation.
         curve: ``epochs`` or ``folds`` to insist on one of them.
         class_weight: classes weigh inversely to their count, or to its square root.
-        scoring: a further scikit-learn scorer to report.
+        resample: training rows of each split: the rarer classes' repeated, the larger ones' left out, or, under
+            ``smote``, new ones between neighbours of the rarer classes (Chawla et al. 2002; needs imbalanced-learn).
+        scoring: further metrics of the curve, by scikit-learn's names, or ``cost``, with commas between them.
+        threshold: probability from which on the second of two classes is predicted, or what it is tuned for on
+            validation rows; ``tuned``: for costs or the goal.
+        false_positive: cost of predicting the second of two classes for a row of the first.
+        false_negative: cost of predicting the first of two classes for a row of the second.
+        text_method: how columns of free text become numbers.
+        text_unit: what their n-grams are of.
+        text_ngrams: units of the longest n-gram.
+        text_features: n-grams of the vocabulary, or cells of the hash.
         parameters: of the estimator's constructor, and of the base estimator's with ``estimator__`` before them.
 
     Raises:
@@ -115,18 +148,22 @@ def train(
     """
     from sklearn.base import clone
 
-    from hpo.objectives.data import load
+    from hpo.objectives.data import Words, load
+    from hpo.objectives.data.judge import Judge
     from hpo.objectives.estimators import curves
     from hpo.objectives.estimators.build import build
-    from hpo.objectives.estimators.model import Model, check_scoring, measure, predicted
+    from hpo.objectives.estimators.model import Model, predicted, said
+    from hpo.objectives.estimators.resampling import check_resample, resampled
     from hpo.search.terms.errors import UserError
 
     for name, value, least in (("epochs", epochs, 1), ("folds", folds, 2)):
         if value < least:
             raise UserError(f"{name} must be at least {least}, got {value}")
-    if scoring is not None:
-        check_scoring(scoring)
     dataset = load(data, split_seed)
+    classes = len(dataset.classes)
+    judge = Judge(scoring or "", threshold, false_positive, false_negative)
+    judge.check(dataset.task, classes)
+    check_resample(resample, classes)
     model = build(estimator, parameters, dataset.task, seed, dataset.name, base_estimator)
     if class_weight is not None and dataset.task == "regression":
         raise UserError(f"class_weight is for classification, but {dataset.name} is a regression task")
@@ -135,14 +172,15 @@ def train(
         raise UserError(f"{estimator} learns in one go with these parameters: use curve: folds")
     if kind == "passes" and "max_iter" in parameters:
         raise UserError(f"max_iter does nothing here: {estimator} is trained for {epochs} passes, set by epochs")
-    nonnegative, classes = bool(model.__sklearn_tags__().input_tags.positive_only), len(dataset.classes)
+    words = Words(text_method, text_unit, text_ngrams, text_features)
+    inputs = curves.Inputs.of(model, words)
 
     def points(fitted: Any, held_out: curves.Prepared) -> dict[str, float]:
-        found = measure(fitted, held_out.X_validation, held_out.y_validation, classes, scoring)
+        found = judge.held_out(said(fitted, held_out.X_validation, held_out.y_validation, classes))
         return {f"val_{name}": value for name, value in found.items()}
 
     if kind is not None:
-        prepared = curves.holdout(dataset, nonnegative)
+        prepared = resampled(curves.holdout(dataset, inputs), resample, seed)
 
         def learn() -> Iterator[Any]:
             fresh = clone(model)
@@ -157,22 +195,22 @@ def train(
         fitted = model
         for fitted in learn():
             yield points(fitted, prepared)
-        return Model(dataset, lambda: (prepared.prepare, fitted), learned)
+        return Model(dataset, lambda: (prepared.prepare, fitted), learned, judge=judge, words=words)
 
     held_out = []
     for index in range(folds):
-        part = curves.fold(dataset, index, folds, split_seed, nonnegative)
+        part = resampled(curves.fold(dataset, index, folds, split_seed, inputs), resample, seed)
         fresh = clone(model)
         curves.fit_whole(fresh, part, class_weight)
         held_out.append(predicted(fresh, part.X_validation, part.y_validation, classes))
         yield {"fold": index + 1, **points(fresh, part)}
 
     def refitted() -> tuple[Any, Any]:
-        whole = curves.refit(dataset, nonnegative)
+        whole = resampled(curves.refit(dataset, inputs), resample, seed)
         curves.fit_whole(model, whole, class_weight)
         return whole.prepare, model
 
-    return Model(dataset, refitted, folds=tuple(held_out))
+    return Model(dataset, refitted, folds=tuple(held_out), judge=judge, words=words)
 
 
 def open_knobs(fixed: Mapping[str, Any]) -> dict[str, Any] | None:

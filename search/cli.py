@@ -30,6 +30,7 @@ from hpo.search.terms.warned import once
 _ORDER = (
     "run",
     "check",
+    "data",
     "list",
     "status",
     "show",

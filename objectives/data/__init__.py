@@ -40,11 +40,13 @@ from hpo.objectives.data.dataset import Dataset, Part, Source, Task
 from hpo.objectives.data.fitted import Fitted
 from hpo.objectives.data.options import shares
 from hpo.objectives.data.scores import picture
+from hpo.objectives.data.words import Words
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from hpo.objectives.data.prepare import Arrays
+    from hpo.objectives.data.summaries import Summary
 
 __all__ = [
     "KINDS",
@@ -53,6 +55,7 @@ __all__ = [
     "Fitted",
     "Part",
     "Task",
+    "Words",
     "apply",
     "arrays",
     "check",
@@ -64,6 +67,7 @@ __all__ = [
     "objectives_of",
     "picture",
     "resolve",
+    "summary",
 ]
 
 KINDS = registry.names("data")
@@ -195,11 +199,29 @@ def notes(spec: Any, split_seed: int = 0, *, text: bool = False) -> tuple[str, .
     return found
 
 
-def arrays(dataset: Dataset) -> Arrays:
-    """Prepare a data set as float32 arrays; see ``prepare.Arrays``. Prepared once per data set."""
+def summary(spec: Any, split_seed: int = 0) -> Summary:
+    """What a data set of rows is, for people; see ``summaries.Summary``.
+
+    Args:
+        spec: name or ``{kind: options}``; of a table without ``target`` the columns alone are told.
+        split_seed: decides the split.
+
+    Raises:
+        DataError: a mistake in the specification, or data that cannot be trained on.
+    """
+    from hpo.objectives.data.summaries import of_data, of_file
+
+    if isinstance(spec, Mapping) and "target" not in (table := spec.get("table") or {"target": ""}):
+        return of_file(Path(table["path"]).expanduser(), table.get("separator"))
+    kind, options = _parse(spec)
+    return of_data(_module(kind).read(options), load(spec, split_seed))
+
+
+def arrays(dataset: Dataset, words: Words | None = None) -> Arrays:
+    """Prepare a data set as float32 arrays; see ``prepare.Arrays``. Prepared once for a data set and words."""
     from hpo.objectives.data.prepare import prepared
 
-    return prepared(dataset)
+    return prepared(dataset, words or Words())
 
 
 def apply(dataset: Dataset, path: str | Path) -> Part:
@@ -244,7 +266,7 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
     from hpo.objectives.data import columns, split, target
 
     source = _with_target(replace(source, y=target.cleaned(source.y)))
-    mark = target.mark_of(source.y, source.decimal) if source.task != "classification" else ""
+    mark = target.mark_of(source.y, source.asked.decimal) if source.task != "classification" else ""
     if mark:
         told = f"the target {source.target!r} {columns.comma_note(source.y.astype(str), mark)}"
         source = replace(source, y=target.numbered(source.y, mark), notes=(*source.notes, told))
@@ -266,7 +288,7 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
     how: tuple[columns.Column, ...] = ()
     X, features = source.X, source.features
     if hasattr(X, "columns"):
-        how, read_notes = columns.infer(X.iloc[rows[0]], source.categorical, source.decimal)
+        how, read_notes = columns.infer(X.iloc[rows[0]], source.asked)
         if not how:
             raise DataError(f"{source.name}: no column is left to learn from\n" + "\n".join(read_notes))
         X = columns.convert(X, how)

@@ -7,9 +7,10 @@ numbers, true/false         a number, NaN where missing
 text that parses (95 %)     a number; what does not parse is missing
 text such as 0,53           a number, its comma the decimal one; 1,234,567: one, its commas between thousands
 dates of one form           numbers: days since 1970, month, day, weekday, and hour if there are times of day
+text of several words       free text, mostly distinct; ``words`` makes numbers of it, missing is empty
 other text                  a category; missing is a category of its own
 nothing, or one value       dropped, with a note
-text, mostly distinct       dropped, with a note: identifiers and free text say nothing about new rows
+text, mostly distinct       dropped, with a note: identifiers say nothing about new rows
 ==========================  ================================================================================
 """
 
@@ -30,7 +31,10 @@ PARSED = 0.95
 """Share of a text column's values that must be numbers for it to be read as numbers."""
 
 DISTINCT = 10
-"""Text with more distinct values than this, and more than half as many as rows, identifies rows."""
+"""Text with more distinct values than this, and more than half as many as rows, identifies rows, or is free text."""
+
+WORDS = 3.0
+"""Words a cell, on average, from which on such text is free text."""
 
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?")
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
@@ -49,33 +53,40 @@ class Column:
     """
 
     name: str
-    kind: Literal["number", "category", "date"]
+    kind: Literal["number", "category", "date", "text"]
     form: str = ""
     hours: bool = False
 
 
-def infer(
-    training: pd.DataFrame, categorical: Iterable[str] = (), decimal: str = ""
-) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of how columns are read.
+
+    Attributes:
+        categorical: names to read as categories whatever they hold.
+        text: names to read as free text.
+        decimal: the decimal mark of numbers written with commas; ``""`` leaves it to be guessed.
+    """
+
+    categorical: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    decimal: str = ""
+
+
+def infer(training: pd.DataFrame, asked: Asked) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """Columns to use, and notes about those that are dropped or read in a special way.
 
     Args:
         training: the training rows, as read.
-        categorical: names to read as categories whatever they hold.
-        decimal: the decimal mark of numbers written with commas, where the user says.
+        asked: what the user says of them.
     """
-    forced = set(categorical)
-    columns, notes = [], []
-    for name in training.columns:
-        column, note = _infer_one(training[name], str(name) in forced, decimal)
-        if column is not None:
-            columns.append(column)
-        if note:
-            notes.append(note)
-    return tuple(columns), tuple(notes)
+    readings = [reading(training[name], asked) for name in training.columns]
+    columns = tuple(column for column, _ in readings if column is not None)
+    return columns, tuple(note for _, note in readings if note)
 
 
-def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Column | None, str]:
+def reading(values: pd.Series[Any], asked: Asked) -> tuple[Column | None, str]:
+    """How a column is read by its training rows, None where it is dropped; and what the user should know of that."""
     import pandas as pd
 
     name, present = str(values.name), values.dropna()
@@ -85,16 +96,18 @@ def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Colu
     distinct = (_stripped(present) if holds_text(values) else present).nunique()
     if distinct == 1 and len(present) == len(values):
         return None, f"column {name!r} is dropped: it is {present.iloc[0]!s} in every training row"
-    if forced:
+    if name in asked.categorical:
         return Column(name, "category"), ""
+    if name in asked.text:
+        return Column(name, "text"), ""
     if numeric:
         counts = pd.api.types.is_integer_dtype(values) and distinct == len(values) and values.is_monotonic_increasing
         return Column(name, "number"), (
             f"column {name!r} counts the rows: drop it if it is no feature" if counts else ""
         )
+    texts = _stripped(present)
     if not isinstance(values.dtype, pd.CategoricalDtype):
-        texts = _stripped(present)
-        tried = {mark: parse(texts, mark).notna() for mark in ("", *([decimal] if decimal else MARKS))}
+        tried = {mark: parse(texts, mark).notna() for mark in ("", *([asked.decimal] if asked.decimal else MARKS))}
         mark = max(tried, key=lambda mark: tried[mark].mean())  # the first of equals
         if tried[mark].mean() >= PARSED:
             return Column(name, "number", mark), "; ".join(_number_notes(name, present[~tried[mark]], mark, texts))
@@ -103,9 +116,14 @@ def _infer_one(values: pd.Series[Any], forced: bool, decimal: str) -> tuple[Colu
             parsed_dates = dates(present, form)
             return Column(name, "date", form, bool((parsed_dates != parsed_dates.dt.normalize()).any())), ""
     if distinct > max(DISTINCT, len(values) / 2):
+        words = texts.str.count(r"\S+").mean()
+        if words >= WORDS:
+            return Column(name, "text"), (
+                f"column {name!r} is read as free text, {words:.0f} words on average; drop: [{name}] leaves it out"
+            )
         return None, (
             f"column {name!r} is dropped: {distinct} different texts in {len(values)} training rows identify rows; "
-            f"categorical: [{name}] keeps it"
+            f"categorical: [{name}] keeps it, text: [{name}] reads its words"
         )
     return Column(name, "category"), ""
 
@@ -172,7 +190,7 @@ def holds_text(values: pd.Series[Any]) -> bool:
 
 
 def convert(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
-    """Read a frame with these columns: float64 with NaN for numbers and parts of dates, str for categories."""
+    """Read a frame with these columns: float64 with NaN for numbers and parts of dates, else str."""
     import pandas as pd
 
     read: dict[str, Any] = {}
@@ -182,6 +200,8 @@ def convert(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
             read[column.name] = _numbers(values, column.form)
         elif column.kind == "category":
             read[column.name] = _categories(values)
+        elif column.kind == "text":
+            read[column.name] = _stripped(values.where(values.notna(), "")).astype(object)
         else:
             read.update(_date_parts(dates(values, column.form), column))
     return pd.DataFrame(read)

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hpo.objectives.data.columns import Asked, Column
 from hpo.objectives.data.schema import Schema, Task
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from hpo.objectives.data.columns import Column
 
 __all__ = ["Dataset", "Part", "Piece", "Source", "Task"]
 
@@ -33,8 +32,7 @@ class Source:
         groups: group of each row; rows of a group stay in one part.
         time: sortable time of each row; parts then follow each other in time.
         parts: 0 train, 1 validation, 2 test per row, when the data set comes split; missing parts are cut from train.
-        categorical: columns to read as categories whatever they look like.
-        decimal: decimal mark of numbers written with commas, where the user says.
+        asked: what the user says of how columns are read.
         notes: sentences about rows and columns, for the user.
         eight_bits: whether images had pixels of 8 bits, which were divided by 255.
     """
@@ -50,8 +48,7 @@ class Source:
     groups: Any = None
     time: Any = None
     parts: Any = None
-    categorical: tuple[str, ...] = ()
-    decimal: str = ""
+    asked: Asked = field(default_factory=Asked)
     notes: tuple[str, ...] = ()
     eight_bits: bool = False
 
@@ -61,7 +58,8 @@ class Part:
     """Rows of a data set.
 
     Attributes:
-        X: pandas DataFrame of numbers (float64, NaN where missing) and categories (str), or array [rows, features].
+        X: pandas DataFrame of numbers (float64, NaN where missing), categories and texts (str), or array [rows,
+            features].
         y: int64 class numbers or float64 values [rows].
         rows: places of these rows in the source, counted from 0 (header excluded).
         groups: group of each row, or None.
@@ -138,7 +136,7 @@ class Dataset:
     def schema(self) -> Schema:
         """What another file is read by."""
         given = next(iter(self.spec.values())) if isinstance(self.spec, Mapping) else {}
-        options = {name: given[name] for name in ("separator", "x", "y") if given.get(name) is not None}
+        options = {name: given[name] for name in ("separator", "missing", "x", "y") if given.get(name) is not None}
         return Schema(
             self.task, self.target, self.classes, self.target_mark, self.features, self.columns, self.image, options,
             self.eight_bits,

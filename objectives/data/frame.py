@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpo.objectives.data.columns import Asked
 from hpo.objectives.data.dataset import Source
 from hpo.objectives.data.options import BROKEN, SPLIT, missing_file, names
 from hpo.search.terms.errors import DataError, did_you_mean
@@ -23,7 +24,10 @@ from hpo.search.terms.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = {"drop": "names", "categorical": "names", "groups": "text", "time": "text", "decimal": "decimal", **SPLIT}
+COLUMNS = {
+    "drop": "names", "categorical": "names", "text": "names", "groups": "text", "time": "text", "decimal": "decimal",
+    **SPLIT,
+}  # fmt: skip
 """Options of everything that has named columns."""
 
 PARQUET = (".parquet", ".pq")
@@ -56,8 +60,7 @@ def from_frame(frame: pd.DataFrame, options: Mapping[str, Any], name: str) -> So
         task=options.get("task"),
         groups=frame[groups].to_numpy() if groups else None,
         time=_times(frame[time], name) if time else None,
-        categorical=names(options.get("categorical")),
-        decimal=options.get("decimal") or "",
+        asked=Asked(names(options.get("categorical")), names(options.get("text")), options.get("decimal") or ""),
         notes=("a column without a name, such as a saved index, is dropped",) if "" in frame.columns else (),
     )
 
@@ -66,7 +69,7 @@ def missing_columns(file: str, columns: list[str], options: Mapping[str, Any]) -
     """One message per column that the options name and the table does not have, or use twice."""
     wanted = {
         role: names(options.get(role))
-        for role in ("target", "groups", "time", "drop", "categorical")
+        for role in ("target", "groups", "time", "drop", "categorical", "text")
         if options.get(role)
     }
     found = [
@@ -97,6 +100,22 @@ MISSING = (
     "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
 """Cells of a CSV file that hold nothing: pandas' own marks, and ``?``."""
+
+
+def without(frame: pd.DataFrame, marks: Sequence[str]) -> pd.DataFrame:
+    """The same with cells missing that hold one of these marks, a number however it is written."""
+    import pandas as pd
+
+    if not marks:
+        return frame
+    numbers = pd.to_numeric(pd.Series(marks), errors="coerce").dropna().tolist()
+
+    def cleared(values: pd.Series[Any]) -> pd.Series[Any]:
+        if pd.api.types.is_numeric_dtype(values):
+            return values.mask(values.isin(numbers))
+        return values.mask(values.astype(str).str.strip().isin(marks))
+
+    return frame.apply(cleared)
 
 
 def raw_frames(path: Path, separator: str | None, size: int | None) -> Iterator[pd.DataFrame]:

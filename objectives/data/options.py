@@ -19,6 +19,11 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value))
 
 
+def _is_marks(value: Any) -> bool:
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    return all(isinstance(each, str) or _is_number(each) for each in listed)
+
+
 def _is_paths(value: Any) -> bool:
     return bool(value) and _is_names(value) and all(names(value))
 
@@ -38,6 +43,7 @@ def _is_count(value: Any) -> bool:
 VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "text": (lambda value: isinstance(value, str) and bool(value), "a text that is not empty"),
     "names": (_is_names, "a name or a list of names"),
+    "marks": (_is_marks, "a text or number, or a list of them"),
     "paths": (_is_paths, "a path or a list of paths"),
     "share": (_is_share, "a share between 0 and 1"),
     "share or 0": (lambda value: _is_number(value) and 0 <= value < 1, "0 or a share between 0 and 1"),
@@ -87,6 +93,11 @@ def shares(options: Mapping[str, Any], usual: tuple[float, float] = (VALIDATION,
     """Validation and test share; the usual ones where the options give none."""
     validation, test = options.get("validation"), options.get("test")
     return (usual[0] if validation is None else validation), (usual[1] if test is None else test)
+
+
+def marks(value: Any) -> tuple[str, ...]:
+    """A text or number, a list of them, or None, as texts."""
+    return () if value is None else tuple(map(str, value if isinstance(value, (list, tuple)) else [value]))
 
 
 def names(value: Any) -> tuple[str, ...]:

@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.columns import Column
 from hpo.objectives.data.schema import rows
+from hpo.objectives.data.words import TextEncoding, Words
 from hpo.search.terms.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+TEXT = "text "
+"""Prefix of a fitted transformer's parts that are of texts; the column's name follows."""
 
 LARGEST = 1e6
 """Prepared values in single precision are clipped here, in standard deviations: a slip of the pen must not overflow."""
@@ -42,7 +46,7 @@ class Preparation:
     """How raw rows become prepared ones.
 
     Numbers come first: missing ones are filled, then a 0/1 column follows for each of ``flagged``, and all of these are
-    scaled; the encodings follow.
+    scaled; the encodings follow, then the texts.
 
     Attributes:
         columns: how each source column is read; empty where rows are arrays already.
@@ -55,6 +59,7 @@ class Preparation:
             to 0 and 1), ``channel`` (deviation by channel of an image) or ``none``.
         shift, scale: for each number and flag, or for each channel.
         encodings: of the category columns.
+        texts: of the columns of free text.
         image: shape (channels, height, width) of a row, None when it is no image.
         single: whether the prepared rows are float32, clipped to ``LARGEST``; else float64.
     """
@@ -68,17 +73,25 @@ class Preparation:
     shift: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     encodings: tuple[Encoding, ...] = ()
+    texts: tuple[TextEncoding, ...] = ()
     image: tuple[int, int, int] | None = None
     single: bool = False
 
     @classmethod
     def of(
-        cls, fitted: Any, columns: tuple[Column, ...], features: tuple[str, ...], *, single: bool = False
+        cls,
+        fitted: Any,
+        columns: tuple[Column, ...],
+        features: tuple[str, ...],
+        words: Words = Words(),  # noqa: B008 - it is frozen
+        *,
+        single: bool = False,
     ) -> Preparation:
         """Read a fitted transformer of ``prepare.preprocessor``; one for images changes nothing."""
         parts = dict(getattr(fitted, "named_transformers_", {"numbers": fitted}))
         named = [column.name for column in columns if column.kind == "category"]
-        numbers = tuple(name for name in features if name not in named)
+        texts = [column.name for column in columns if column.kind == "text"]
+        numbers = tuple(name for name in features if name not in (*named, *texts))
         found: dict[str, Any] = {}
         steps = getattr(parts.get("numbers"), "named_steps", None)
         if steps is not None and numbers:
@@ -99,6 +112,7 @@ class Preparation:
                 few = () if rare is None else tuple(map(str, rare))
                 encodings.append(Encoding(name, tuple(str(each) for each in known if each not in set(few)), few))
             found["encodings"] = tuple(encodings)
+        found["texts"] = tuple(TextEncoding.of(name, words, parts[f"{TEXT}{name}"]) for name in texts)
         return cls(columns=columns, features=features, single=single, **found)
 
     def rows(self, raw: Any) -> NDArray[Any]:
@@ -121,11 +135,15 @@ class Preparation:
     @property
     def sources(self) -> tuple[str, ...]:
         """Of each prepared column of a table the feature that it comes of."""
-        if self.scaling == "none" and not self.encodings:
+        if self._unchanged:
             return self.features
         flags = [self.numbers[place] for place in self.flagged]
         kept = [each.name for each in self.encodings for _ in range(len(each.kept) + bool(each.rare))]
-        return (*self.numbers, *flags, *kept)
+        return (*self.numbers, *flags, *kept, *(each.name for each in self.texts for _ in range(each.width)))
+
+    @property
+    def _unchanged(self) -> bool:
+        return self.scaling == "none" and not self.encodings and not self.texts
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it; ``from_plain`` reads it."""
@@ -145,6 +163,7 @@ class Preparation:
                 Encoding(str(each["name"]), tuple(map(str, each["kept"])), tuple(map(str, each["rare"])))
                 for each in values["encodings"]
             )
+            values["texts"] = tuple(map(TextEncoding.from_plain, values.get("texts", ())))
             for name, kind in (("fills", float), ("shift", float), ("scale", float), ("flagged", int)):
                 values[name] = tuple(map(kind, values[name]))
             for name in ("features", "numbers"):
@@ -169,13 +188,15 @@ class Preparation:
             return "" if whole else "shift and scale are not one for each channel"
         if len(self.fills) != len(self.numbers) or not all(0 <= place < len(self.numbers) for place in self.flagged):
             return "fills and flags are not those of its numbers"
+        if any(each.contradictory for each in self.texts):
+            return "a text has not one weight for each n-gram"
         width = len(self.numbers) + len(self.flagged) if self.scaling != "none" else 0
         return "" if len(self.shift) == len(self.scale) == width else "shift and scale are not one for each number"
 
     def _table(self, X: Any) -> NDArray[Any]:
         import numpy as np
 
-        if self.scaling == "none" and not self.encodings:
+        if self._unchanged:
             return np.asarray(X)
         blocks: list[NDArray[Any]] = []
         if self.numbers:
@@ -194,6 +215,7 @@ class Preparation:
             known = np.flatnonzero(codes >= 0)
             block[known, codes[known]] = 1.0
             blocks.append(block)
+        blocks += [each.transform(list(X[each.name])) for each in self.texts]
         return np.concatenate(blocks, axis=1)
 
     @cached_property

@@ -1,8 +1,8 @@
 """Preparation for a model, fitted on training rows alone.
 
 Numbers: missing values become the training median, with a 0/1 column that says so, then mean 0 and deviation 1.
-Categories: one 0/1 column each; rare ones share a column, unseen ones are all zeros. Images: mean 0 and deviation 1
-per channel. Targets of a regression are standardised, the inverse is kept.
+Categories: one 0/1 column each; rare ones share a column, unseen ones are all zeros. Texts: see ``words``. Images: mean
+0 and deviation 1 per channel. Targets of a regression are standardised, the inverse is kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from hpo.objectives.data.dataset import Dataset, Part
-from hpo.objectives.data.preparation import Preparation, by_channel
+from hpo.objectives.data.preparation import TEXT, Preparation, by_channel
+from hpo.objectives.data.words import Words
 
 MOST_CATEGORIES = 64
 """0/1 columns per category column; the rarest categories beyond share one."""
@@ -21,10 +22,16 @@ RARE = 3
 """Categories with fewer training rows than this share one column."""
 
 
-def preprocessor(dataset: Dataset, *, nonnegative: bool = False) -> Any:
+def preprocessor(dataset: Dataset, words: Words, *, nonnegative: bool = False, sparse: bool = False) -> Any:
     """Unfitted scikit-learn transformer for a data set's rows.
 
-    Pixels pass unchanged. ``nonnegative`` scales numbers to [0, 1], for estimators such as MultinomialNB.
+    Pixels pass unchanged.
+
+    Args:
+        dataset: whose rows.
+        words: what becomes of its texts.
+        nonnegative: numbers are scaled to [0, 1], for estimators such as MultinomialNB.
+        sparse: where there are texts, rows become a sparse matrix.
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -43,13 +50,14 @@ def preprocessor(dataset: Dataset, *, nonnegative: bool = False) -> Any:
     categories = OneHotEncoder(
         handle_unknown="ignore", sparse_output=False, min_frequency=RARE, max_categories=MOST_CATEGORIES
     )
-    named = [column.name for column in dataset.columns if column.kind == "category"]
+    named, texts = ([column.name for column in dataset.columns if column.kind == kind] for kind in ("category", "text"))
     return ColumnTransformer(
         [
-            ("numbers", numbers(), [name for name in dataset.features if name not in named]),
+            ("numbers", numbers(), [name for name in dataset.features if name not in (*named, *texts)]),
             ("categories", categories, named),
+            *((f"{TEXT}{name}", words.vectorizer(), name) for name in texts),
         ],
-        sparse_threshold=0.0,
+        sparse_threshold=1.0 if sparse and texts else 0.0,
         verbose_feature_names_out=False,
     )
 
@@ -99,7 +107,7 @@ class Arrays:
 
 
 @lru_cache(maxsize=8)
-def prepared(dataset: Dataset) -> Arrays:
+def prepared(dataset: Dataset, words: Words) -> Arrays:
     """Fit the preparation on the training part."""
     y_mean, y_scale = 0.0, 1.0
     if dataset.task == "regression":
@@ -107,7 +115,10 @@ def prepared(dataset: Dataset) -> Arrays:
     if dataset.image is not None:
         fitted = by_channel(dataset.train.X, dataset.features, dataset.image)
         return Arrays(dataset, (), y_mean, y_scale, fitted)
-    transformer = preprocessor(dataset).fit(dataset.train.X)
-    names = transformer.get_feature_names_out(None if dataset.columns else list(dataset.features))
-    fitted = Preparation.of(transformer, dataset.columns, dataset.features, single=True)
-    return Arrays(dataset, tuple(map(str, names)), y_mean, y_scale, fitted)
+    transformer = preprocessor(dataset, words).fit(dataset.train.X)
+    fitted = Preparation.of(transformer, dataset.columns, dataset.features, words, single=True)
+    if any(column.kind == "text" for column in dataset.columns):
+        names = fitted.sources  # cells of a hash have no names, and n-grams may be those of several columns
+    else:
+        names = tuple(map(str, transformer.get_feature_names_out(None if dataset.columns else list(dataset.features))))
+    return Arrays(dataset, names, y_mean, y_scale, fitted)

@@ -35,7 +35,8 @@ class Schema:
         features: names of the rows' columns once read, or of the array's features.
         columns: how each source column is read; empty where rows are arrays.
         image: shape (channels, height, width) of a row, None when it is no image.
-        options: how its file is read, where the study says: ``separator``, or ``x`` and ``y``, names of arrays.
+        options: how its file is read, where the study says: ``separator``, ``missing``, or ``x`` and ``y``, names of
+            arrays.
         eight_bits: whether images had pixels of 8 bits, which are divided by 255; else they are not.
     """
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpo.objectives.data import scores
+from hpo.objectives.data.judge import Judge
+from hpo.objectives.data.scorers import Said
 from hpo.objectives.ensembles.combinations import Combination
 from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.terms.errors import UserError
@@ -37,9 +38,17 @@ class Combined:
             raise UserError("the objective's models give no predictions that can be combined")
         self._models = list(models)
         self._validation = self._each("validation")
+        self._judge = getattr(models[0], "judge", Judge())
         self.combination = Combination.read(combination, self._validation[0].classes)
         if len(self.combination.members) != len(models):
             raise UserError(f"a combination of {len(self.combination.members)} models, but there are {len(models)}")
+        together = self.combination.of([one.values for one in self._validation])
+        self._cut = self._judge.cut(self._validation[0].targets, together if together.ndim == 2 else None)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """Name of each class, where they are known."""
+        return tuple(getattr(self._models[0], "labels", ()))
 
     def validated(self) -> Mapping[str, Any]:
         """Metrics on the validation part, on which the combination was fitted."""
@@ -59,7 +68,12 @@ class Combined:
             own = folder / MEMBERS / str(place)
             own.mkdir(parents=True)
             model.save(own)
-        about = {"trained_by": "combination", "combination": self.combination.plain()}
+        about = {
+            "trained_by": "combination",
+            "combination": self.combination.plain(),
+            "judge": self._judge.plain(),
+            "threshold": self._cut,
+        }
         described = folder / "model.json"
         described.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
         return [folder / MEMBERS, described]
@@ -68,4 +82,5 @@ class Combined:
         return [model.predicted(part) for model in self._models]
 
     def _scores(self, each: Sequence[Predicted]) -> dict[str, Any]:
-        return scores.report(each[0].targets, self.combination.of([one.values for one in each]))
+        said = Said.of(each[0].targets, self.combination.of([one.values for one in each]))
+        return self._judge.report(said, self._cut)

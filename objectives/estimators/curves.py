@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.objectives.data import split
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.prepare import preprocessor
+from hpo.objectives.data.words import Words
 from hpo.objectives.estimators.build import class_weights, takes
 from hpo.objectives.estimators.scheme import curve_kind
 from hpo.search.terms.errors import UserError
@@ -31,14 +32,35 @@ class Prepared:
     y_validation: NDArray[Any]
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What an estimator is given of the data.
+
+    Attributes:
+        words: what becomes of texts.
+        nonnegative: whether it takes no numbers below 0.
+        sparse: whether it takes sparse matrices.
+    """
+
+    words: Words
+    nonnegative: bool = False
+    sparse: bool = False
+
+    @classmethod
+    def of(cls, estimator: Any, words: Words) -> Inputs:
+        """What an estimator says that it takes."""
+        tags = estimator.__sklearn_tags__().input_tags
+        return cls(words, bool(tags.positive_only), bool(tags.sparse))
+
+
 @lru_cache(maxsize=4)
-def holdout(dataset: Dataset, nonnegative: bool) -> Prepared:
+def holdout(dataset: Dataset, inputs: Inputs) -> Prepared:
     """Train on the training part, validate on the validation part."""
-    return _prepare(dataset, dataset.train, dataset.validation, nonnegative)
+    return _prepare(dataset, dataset.train, dataset.validation, inputs)
 
 
 @lru_cache(maxsize=8)
-def fold(dataset: Dataset, index: int, count: int, seed: int, nonnegative: bool) -> Prepared:
+def fold(dataset: Dataset, index: int, count: int, seed: int, inputs: Inputs) -> Prepared:
     """Fold ``index`` of ``count`` over the train and validation parts; the test part is in none."""
     pool = pooled(dataset)
     rows = split.folds(
@@ -50,7 +72,7 @@ def fold(dataset: Dataset, index: int, count: int, seed: int, nonnegative: bool)
         ordered=dataset.ordered,
     )[index]
     train, validation = (_rows(pool, chosen) for chosen in rows)
-    return _prepare(dataset, train, validation, nonnegative)
+    return _prepare(dataset, train, validation, inputs)
 
 
 @lru_cache(maxsize=4)
@@ -142,14 +164,14 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def refit(dataset: Dataset, nonnegative: bool) -> Prepared:
+def refit(dataset: Dataset, inputs: Inputs) -> Prepared:
     """Train and validation parts together, to train the final model of a cross-validation on."""
     pool = pooled(dataset)
-    return _prepare(dataset, pool, _rows(pool, slice(0, 0)), nonnegative)
+    return _prepare(dataset, pool, _rows(pool, slice(0, 0)), inputs)
 
 
-def _prepare(dataset: Dataset, train: Part, validation: Part, nonnegative: bool) -> Prepared:
-    prepare = preprocessor(dataset, nonnegative=nonnegative)
+def _prepare(dataset: Dataset, train: Part, validation: Part, inputs: Inputs) -> Prepared:
+    prepare = preprocessor(dataset, inputs.words, nonnegative=inputs.nonnegative, sparse=inputs.sparse)
     X = prepare.fit_transform(train.X)
     return Prepared(
         prepare, X, train.y, prepare.transform(validation.X) if len(validation) else validation.X, validation.y

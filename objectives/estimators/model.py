@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data import scores
 from hpo.objectives.data.dataset import Dataset, Part
+from hpo.objectives.data.decision import EVEN
+from hpo.objectives.data.judge import Judge
 from hpo.objectives.data.preparation import Preparation
+from hpo.objectives.data.scorers import Said
+from hpo.objectives.data.words import Words
 from hpo.objectives.ensembles.cost import ROWS, milliseconds
 from hpo.objectives.estimators.curves import quiet
-from hpo.objectives.estimators.scorers import metric
 from hpo.search.contracts.predicted import PartName, Predicted
-from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,12 +33,16 @@ class Model:
         refit: gives them as they were after so many points of the curve, by training again; None for a model that
             belongs to no point, because the points were folds.
         folds: what the models of the folds predict on the rows that each was not trained on.
+        judge: how its predictions are judged.
+        words: what becomes of texts.
     """
 
     dataset: Dataset
     fit: Callable[[], tuple[Any, Any]]
     refit: Callable[[int], tuple[Any, Any]] | None = None
     folds: tuple[Predicted, ...] = ()
+    judge: Judge = field(default_factory=Judge)
+    words: Words = field(default_factory=Words)
     _fitted: tuple[Any, Any] | None = field(default=None, repr=False)
 
     @property
@@ -49,7 +55,7 @@ class Model:
     def at(self, step: int) -> Model:
         """The model as it was at a point of its curve; itself where the points were folds."""
         refit = self.refit
-        return self if refit is None else Model(self.dataset, lambda: refit(step))
+        return self if refit is None else replace(self, fit=lambda: refit(step), _fitted=None)
 
     def test(self) -> dict[str, Any]:
         """Metrics on the test part, with the confusion matrix [true, predicted] of a classifier."""
@@ -58,7 +64,21 @@ class Model:
     def evaluate(self, part: Part) -> dict[str, Any]:
         """The same metrics on other rows."""
         prepare, estimator = self.fitted
-        return scored(estimator, prepare.transform(part.X), part.y, len(self.dataset.classes))
+        found = said(estimator, prepare.transform(part.X), part.y, len(self.dataset.classes))
+        return self.judge.report(found, self.threshold)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """Name of each class."""
+        return self.dataset.classes
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """Probability from which on the second of two classes is predicted, chosen on the validation part."""
+        if self.judge.threshold == EVEN:
+            return None
+        held_out = self.predicted("validation")
+        return self.judge.cut(held_out.targets, held_out.values if held_out.probable else None)
 
     def predicted(self, part: PartName | Any) -> Predicted:
         """Predictions on a part, or on other rows; the validation part of a cross-validation are its folds together."""
@@ -114,17 +134,11 @@ class Model:
             "image": data.image,
             "columns": [asdict(column) for column in data.columns],
             "schema": data.schema.plain(),
-            "preparation": Preparation.of(prepare, data.columns, data.features).plain(),
+            "preparation": Preparation.of(prepare, data.columns, data.features, self.words).plain(),
+            "judge": self.judge.plain(),
+            "threshold": self.threshold,
             "data": {"name": data.name, "digest": data.digest},
         }
-
-
-def scored(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> dict[str, Any]:
-    """Metrics of a fitted estimator for reports, with the confusion matrix [true, predicted] of a classifier."""
-    found: dict[str, Any] = dict(measure(estimator, X, y, classes))
-    if classes:
-        found["confusion_matrix"] = scores.confusion_matrix(y, estimator.predict(X), classes).tolist()
-    return found
 
 
 def probabilities_of(estimator: Any, X: Any, classes: int) -> NDArray[Any] | None:
@@ -133,7 +147,7 @@ def probabilities_of(estimator: Any, X: Any, classes: int) -> NDArray[Any] | Non
 
     if not hasattr(estimator, "predict_proba"):
         return None
-    found = np.zeros((len(X), classes))
+    found = np.zeros((X.shape[0], classes))
     found[:, estimator.classes_] = estimator.predict_proba(X)
     return found
 
@@ -150,41 +164,16 @@ def predicted(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> Predicte
     return Predicted(np.eye(classes)[found], y, probable=False) if classes else Predicted(found.astype(float), y)
 
 
-def measure(estimator: Any, X: Any, y: NDArray[Any], classes: int, scoring: str | None = None) -> dict[str, float]:
-    """Metrics of a fitted estimator; ``classes`` is 0 for a regressor; ``scoring`` names a further scorer."""
-    with quiet():
-        if classes:
-            found = _classification(estimator, X, y, classes)
-        else:
-            found = scores.regression(y, estimator.predict(X).reshape(len(y)))
-        if scoring is not None and metric(scoring) not in found:
-            from sklearn.metrics import get_scorer
-
-            value = float(get_scorer(scoring)(estimator, X, y))
-            found[metric(scoring)] = -value if scoring.startswith("neg_") else value
-    return found
-
-
-def check_scoring(scoring: str) -> None:
-    """Refuse a name that is no metric.
-
-    Raises:
-        UserError: it is none.
-    """
-    from sklearn.metrics import get_scorer_names
-
-    own = (name.removeprefix("val_") for name in (*scores.CLASSIFICATION, *scores.REGRESSION))
-    known = {*get_scorer_names(), *own}
-    if scoring not in known:
-        raise UserError(f"scoring: there is no metric called {scoring!r}: {did_you_mean(scoring, known)}")
-
-
-def _classification(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> dict[str, float]:
+def said(estimator: Any, X: Any, y: NDArray[Any], classes: int) -> Said:
+    """What a fitted estimator says of prepared rows; ``classes`` is 0 for a regressor."""
     import numpy as np
 
-    ranking, probabilities = None, probabilities_of(estimator, X, classes)
-    if probabilities is None and hasattr(estimator, "decision_function"):
-        decision = np.asarray(estimator.decision_function(X))
-        if (classes == 2 and decision.ndim == 1) or decision.shape == (len(y), classes):
-            ranking = decision
-    return scores.classification(y, estimator.predict(X), classes, ranking=ranking, probabilities=probabilities)
+    with quiet():
+        if not classes:
+            return Said(y, estimator.predict(X).reshape(len(y)))
+        ranking, probabilities = None, probabilities_of(estimator, X, classes)
+        if probabilities is None and hasattr(estimator, "decision_function"):
+            decision = np.asarray(estimator.decision_function(X))
+            if (classes == 2 and decision.ndim == 1) or decision.shape == (len(y), classes):
+                ranking = decision
+        return Said(y, estimator.predict(X), classes, probabilities, ranking)

@@ -6,6 +6,8 @@ import abc
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hpo.objectives.data.decision import decided
+from hpo.objectives.data.judge import judge_of
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
 from hpo.search.terms.errors import DataError, UserError
@@ -23,11 +25,21 @@ class Model(abc.ABC):
     Attributes:
         schema: the columns it reads, its target and classes.
         preparation: of raw rows; None where the objective's own ``data`` makes the arrays that it takes.
+        judge: how its predictions are judged.
+        cut: probability from which on the second of two classes is predicted; None for the likeliest class.
     """
 
-    def __init__(self, schema: Schema, preparation: Preparation | None) -> None:
-        """Take what is known of its data."""
+    def __init__(self, schema: Schema, preparation: Preparation | None, about: Mapping[str, Any]) -> None:
+        """Take what is known of its data, and of ``model.json`` how it decides.
+
+        Raises:
+            ValueError: the threshold is no probability, or not for two classes.
+        """
         self.schema, self.preparation = schema, preparation
+        self.judge = judge_of(about.get("judge") or {})
+        self.cut = None if about.get("threshold") is None else float(about["threshold"])
+        if self.cut is not None and not (0 <= self.cut <= 1 and len(schema.classes) == 2):
+            raise ValueError(f"a threshold of {self.cut:g} for {len(schema.classes)} classes")
 
     def __repr__(self) -> str:
         inputs = ", ".join(self.schema.needed[:6]) + (", ..." if len(self.schema.needed) > 6 else "")
@@ -93,6 +105,16 @@ class Model(abc.ABC):
         X = self.rows(rows)
         encoded, here = targets_of(self.schema, Piece(X, targets), "what is given")
         return self.scores(X.iloc[here] if hasattr(X, "iloc") else X[here], encoded)
+
+    def decided(self, probabilities: NDArray[Any] | None) -> NDArray[Any]:
+        """Class numbers [n] of probabilities [n, 2] at the model's threshold.
+
+        Raises:
+            UserError: there are none.
+        """
+        if probabilities is None or self.cut is None:
+            raise UserError("the model has a threshold and no probabilities: train it again with hpo train")
+        return decided(probabilities[:, 1], self.cut)
 
     def _none(self) -> NDArray[Any]:
         """Predictions of no rows."""

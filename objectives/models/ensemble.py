@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data import scores
+from hpo.objectives.data.scorers import Said
 from hpo.objectives.ensembles.combinations import Combination, one_hot
 from hpo.objectives.ensembles.combined import MEMBERS
 from hpo.objectives.models.base import Model
@@ -40,7 +40,7 @@ class EnsembleModel(Model):
         if not self.members:
             raise ValueError("it combines no models")
         first = self.members[0]
-        super().__init__(first.schema, first.preparation)
+        super().__init__(first.schema, first.preparation, about)
         if any(member.schema != first.schema for member in self.members):
             raise UserError(f"the models in {folder / MEMBERS} read different columns: train them again with hpo train")
         self._combination = Combination.read(about["combination"], len(self.classes))
@@ -52,6 +52,8 @@ class EnsembleModel(Model):
     def numbers(self, X: Any) -> NDArray[Any]:
         """See ``Model``."""
         found = self._together(X)
+        if self.cut is not None:
+            return self.decided(found)
         return found.argmax(axis=1) if self.classes else found
 
     def probabilities(self, X: Any) -> NDArray[Any] | None:
@@ -60,7 +62,7 @@ class EnsembleModel(Model):
 
     def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
         """See ``Model``."""
-        return scores.report(targets, self._together(X))
+        return self.judge.report(Said.of(targets, self._together(X)), self.cut)
 
     def _together(self, X: Any) -> NDArray[Any]:
         return self._combination.of([self._values(member, X) for member in self.members])

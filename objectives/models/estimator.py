@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
 from hpo.objectives.estimators.curves import quiet
-from hpo.objectives.estimators.model import probabilities_of, scored
+from hpo.objectives.estimators.model import probabilities_of, said
 from hpo.objectives.models.base import Model
 from hpo.search.terms.errors import UserError
 
@@ -32,14 +32,17 @@ class EstimatorModel(Model):
         """
         preparation = Preparation.from_plain(about["preparation"])
         schema = Schema.from_plain(about["schema"], preparation.columns, preparation.features)
-        super().__init__(schema, preparation)
+        super().__init__(schema, preparation, about)
         steps = _pipeline(folder / "model.skops", str(about.get("scikit-learn")))
         self._prepare, self._estimator = steps["prepare"], steps["model"]
 
     def numbers(self, X: Any) -> NDArray[Any]:
         """See ``Model``."""
+        X = self._prepare.transform(X)
         with quiet():
-            found: NDArray[Any] = self._estimator.predict(self._prepare.transform(X))
+            if self.cut is not None:
+                return self.decided(probabilities_of(self._estimator, X, len(self.classes)))
+            found: NDArray[Any] = self._estimator.predict(X)
         return found if self.classes else found.reshape(len(found))
 
     def probabilities(self, X: Any) -> NDArray[Any] | None:
@@ -49,7 +52,8 @@ class EstimatorModel(Model):
 
     def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
         """See ``Model``."""
-        return scored(self._estimator, self._prepare.transform(X), targets, len(self.classes))
+        found = said(self._estimator, self._prepare.transform(X), targets, len(self.classes))
+        return self.judge.report(found, self.cut)
 
 
 def _pipeline(path: Path, version: str) -> Mapping[str, Any]:

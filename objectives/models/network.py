@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
+from hpo.objectives.data.scorers import Said
 from hpo.objectives.models.base import Model
 from hpo.objectives.models.built import Built, check_shapes, schema_of, shapes_of
 from hpo.objectives.models.gradients import integrated
@@ -39,13 +39,14 @@ class NetworkModel(Built, Model):
         """
         made = about["preprocessing"]
         preparation = Preparation.from_plain(made["preparation"]) if "preparation" in made else None
-        super().__init__(schema_of(about, preparation), preparation)
+        super().__init__(schema_of(about, preparation), preparation, about)
         shapes = shapes_of(about)
         check_shapes(self.schema, preparation, shapes)
         number = shapes.outputs[-1] if self.schema.task == "classification" else 0
         units = about["target"]
         data = TaskData(self.schema.task, number, shapes.symbols, _CPU, units["mean"], units["deviation"])
-        self.build(folder, about, module, data, None if preparation is None else scores.report)
+        judged = None if preparation is None and self.cut is None else self._report
+        self.build(folder, about, module, data, judged)
         self._data = data
 
     def prepare(self, rows: Any) -> NDArray[Any]:
@@ -71,6 +72,8 @@ class NetworkModel(Built, Model):
     def numbers(self, X: Any) -> NDArray[Any]:
         """See ``Model``."""
         found: NDArray[Any] = self.predictor.predict(self.inputs(X)).numpy()
+        if self.cut is not None:
+            return self.decided(found)
         return found.argmax(axis=-1) if self.schema.task == "classification" else found
 
     def probabilities(self, X: Any) -> NDArray[Any] | None:
@@ -86,6 +89,9 @@ class NetworkModel(Built, Model):
     def scores(self, X: Any, targets: NDArray[Any]) -> dict[str, Any]:
         """See ``Model``."""
         return self.predictor.scores(self._data.part("given", self._prepared(X), targets))
+
+    def _report(self, targets: NDArray[Any], predicted: NDArray[Any]) -> Mapping[str, Any]:
+        return self.judge.report(Said.of(targets, predicted), self.cut)
 
     def inputs(self, X: Any) -> Tensor:
         """Rows as ``rows`` gives them, prepared, [n, ...]."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo.objectives.data.decision import EVEN
+from hpo.objectives.data.judge import Judge
+from hpo.objectives.data.scorers import Said
 from hpo.objectives.ensembles.cost import ROWS, milliseconds
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.predictor import Predictor
@@ -148,7 +153,29 @@ class Fitted:
     def predictor(self) -> Predictor:
         """The model in use."""
         data = self.setup.data
-        return Predictor(self.setup.network, self.weights, data, self.setup.rows, data.splits.report)
+        judged = data.splits.reported or not self.judge.silent
+        return Predictor(self.setup.network, self.weights, data, self.setup.rows, self._report if judged else None)
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """Name of each class, where they are known."""
+        return self.setup.data.splits.labels
+
+    @property
+    def judge(self) -> Judge:
+        """How its predictions are judged."""
+        return self.setup.judge
+
+    @cached_property
+    def threshold(self) -> float | None:
+        """Probability from which on the second of two classes is predicted, chosen on the validation part."""
+        if self.judge.threshold == EVEN:
+            return None
+        held_out = self.predicted("validation")
+        return None if held_out is None else self.judge.cut(held_out.targets, held_out.values)
+
+    def _report(self, targets: NDArray[Any], predicted: NDArray[Any]) -> Mapping[str, Any]:
+        return self.judge.report(Said.of(targets, predicted), self.threshold)
 
     def save(self, folder: Path) -> list[Path]:
         """Write ``weights.safetensors``, named as in torch.nn, and ``model.json`` with recipe and preprocessing.
@@ -172,6 +199,8 @@ class Fitted:
                 "documents": data.documents, "rows": self.setup.rows,
             },
             "preprocessing": data.splits.preprocessing,
+            "judge": self.judge.plain(),
+            "threshold": self.threshold,
             **self.setup.network.described(),
         }  # fmt: skip
         described.write_text(json.dumps(about, indent=2, default=str) + "\n", encoding="utf-8")

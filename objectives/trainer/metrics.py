@@ -5,8 +5,12 @@ Objectives that the suite trains say by ``METRICS`` what their curves hold, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from hpo.objectives.data.judge import JUDGED
+from hpo.objectives.data.judge import NAMED as SCORED
+from hpo.objectives.data.scores import CLASSIFICATION, REGRESSION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,8 +20,12 @@ METRICS = (
     # of the batch, where it is chosen by the suite or its micro-batches are accumulated
     "micro_batch", "effective_batch",
     "gradient_variance", "gradient_variance_error", "gradient_square", "gradient_square_error",
+    *JUDGED,  # where the recipe has a threshold
 )  # fmt: skip
 """Everything that a point of a curve may hold: ``score`` on the validation part, and what ``Lane.measured`` tells."""
+
+NAMED = (*CLASSIFICATION, *REGRESSION, *SCORED)
+"""What else it may hold, where ``scoring`` names it."""
 
 ROWS = 512  # samples, or symbols, per evaluation call; fixed, so that bits do not depend on the other lanes
 
@@ -41,6 +49,7 @@ def score(
     deviation: float,
     lanes: int,
     most: int | None,
+    judged: Callable[[Tensor], Mapping[str, float]] | None = None,
 ) -> list[dict[str, float]]:
     """Scores of each lane on arrays; where each token has a target, tokens count as samples.
 
@@ -56,6 +65,7 @@ def score(
         deviation: of the target in its own units, by which it was standardized.
         lanes: how many.
         most: samples that the model is run on at a time at most; None for as many as is fast.
+        judged: further metrics of a lane's outputs [n, outputs], in the place of those of the same name.
     """
     import torch
 
@@ -69,7 +79,8 @@ def score(
     columns = _classes(outputs, targets) if classes else _values(outputs, targets, deviation)
     names = list(columns)
     table = torch.stack([columns[name].double() for name in names], dim=1).tolist()
-    return [dict(zip(names, row, strict=True)) for row in table]
+    found = [dict(zip(names, row, strict=True)) for row in table]
+    return found if judged is None else [{**own, **judged(each)} for own, each in zip(found, outputs, strict=True)]
 
 
 def _classes(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hpo.objectives.data.judge import judge_of
 from hpo.objectives.networks.layers import Sequential, Stack
 from hpo.objectives.networks.module import ModuleNetwork
 from hpo.objectives.networks.network import Network, Shape
@@ -89,6 +90,7 @@ class Problem:
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
         data = self._load(filled)
         _fits(recipe, data)
+        _judged(recipe, data)
         recipe = recipe.on_text(data.context) if data.context else recipe
         network = self._network(filled, data, recipe)
         _suits(recipe, network)
@@ -191,6 +193,20 @@ def network_of(
     if isinstance(made, torch.nn.Module):
         return ModuleNetwork(made.to(sample.device), sample, shapes.outputs, alone)
     raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
+
+
+def _judged(recipe: TrainingRecipe, data: Data) -> None:
+    """Refuse metrics and thresholds that mean nothing for this data.
+
+    Raises:
+        UserError: they do.
+    """
+    judge = judge_of(vars(recipe))
+    if judge.silent:
+        return
+    if not isinstance(data, Data) or data.per_token:
+        raise UserError("scoring, threshold and costs are for targets of rows, and these are of tokens: leave them out")
+    judge.check(data.task, data.number)
 
 
 def _fits(recipe: TrainingRecipe, data: Data) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
 
+from hpo.objectives.data.judge import Judge, judge_of
 from hpo.objectives.networks.network import Network
 from hpo.objectives.trainer.distillation import Teacher
 from hpo.objectives.trainer.metrics import ROWS
@@ -111,10 +113,16 @@ class Setup:
         rows = batch_rows(batch, self.data.tokens)
         return batch, batch_rows(-(-window // 2), self.data.tokens) if measured and batch == window <= rows else rows
 
+    @cached_property
+    def judge(self) -> Judge:
+        """How its predictions are judged."""
+        return judge_of(vars(self.recipe))
+
     @property
     def key(self) -> Hashable:
         """Trials that share kernels have equal keys."""
-        return (id(self.data), self.loss, id(self.teacher), self.recipe.loss, self.recipe.precision, self.rows)
+        recipe = self.recipe
+        return (id(self.data), self.loss, id(self.teacher), recipe.loss, recipe.precision, self.rows, self.judge)
 
     @property
     def rows(self) -> int | None:

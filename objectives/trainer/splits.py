@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hpo.objectives.data import Words
     from hpo.objectives.trainer.tensors import Splits
 
 
-def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
+def splits(spec: Any, split_seed: int, *, images: bool = False, words: Words | None = None) -> Splits:
     """Load, split and prepare a data set.
 
     Args:
         spec: name or ``{kind: options}``.
         split_seed: decides the split.
         images: whether samples must be images.
+        words: what becomes of texts.
 
     Raises:
         DataError: it cannot be loaded, or holds no images where they are needed.
     """
-    from hpo.objectives.data import Part, arrays, load, scores
+    from hpo.objectives.data import Part, arrays, load
     from hpo.objectives.trainer.tensors import Splits
     from hpo.search.terms.errors import DataError
 
@@ -28,7 +30,7 @@ def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
         raise DataError(
             f"{dataset.name} holds no images: use mlp, or an npz file with an array [n, channels, height, width]"
         )
-    prepared = arrays(dataset)
+    prepared = arrays(dataset, words)
 
     def ready(part: Part) -> tuple[Any, Any]:
         return prepared.of(part).X, part.y
@@ -48,5 +50,5 @@ def splits(spec: Any, split_seed: int, *, images: bool = False) -> Splits:
             "preparation": prepared.preparation.plain(),
         },
         prepare=ready,
-        report=scores.report,
+        reported=True,
     )

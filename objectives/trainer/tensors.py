@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo.objectives.data.judge import Judge
+from hpo.objectives.data.scorers import Said
 from hpo.objectives.trainer import metrics
 from hpo.objectives.trainer.losses import Task
 from hpo.objectives.trainer.token_scores import IGNORED
@@ -40,8 +42,7 @@ class Splits:
         labels: name of each class, for reports.
         preprocessing: what was done to raw data before, as plain JSON data; saved beside the weights.
         prepare: makes inputs and targets of other rows, as the objective's data reads them; None when they come ready.
-        report: metrics for reports, of targets [n] and probabilities [n, classes] or values [n] in their own units;
-            None for the metrics of the learning curve.
+        reported: whether reports have every metric of ``data.scores``, beside those of the learning curve.
     """
 
     train: tuple[Any, Any]
@@ -53,7 +54,7 @@ class Splits:
     labels: tuple[Any, ...] = ()
     preprocessing: Mapping[str, Any] = field(default_factory=dict)
     prepare: Callable[[Any], tuple[Any, Any]] | None = None
-    report: Callable[[Array, Array], Mapping[str, Any]] | None = None
+    reported: bool = False
 
     def on(self, device: torch.device) -> Data:
         """The same as tensors on a device; see ``Data``."""
@@ -149,12 +150,19 @@ class TaskData:
         self.mean, self.deviation = mean, deviation
 
     def score(
-        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None
+        self, forward: Callable[[Tensor], Tensor], part: Part, lanes: int, most: int | None, judge: Judge | None = None
     ) -> list[dict[str, float]]:
-        """Scores of each lane on a part; see ``metrics.score``."""
+        """Scores of each lane on a part; see ``metrics.score``. A ``judge`` adds its own of these held-out rows."""
+
+        def judged(outputs: Tensor) -> Mapping[str, float]:
+            assert judge is not None
+            targets = self.in_units(part.targets)
+            return judge.held_out(Said.of(targets, self.predicted(outputs).numpy()))
+
         return metrics.score(
-            forward, part.inputs, part.targets, classes=part.classes, deviation=self.deviation, lanes=lanes, most=most
-        )
+            forward, part.inputs, part.targets, classes=part.classes, deviation=self.deviation, lanes=lanes, most=most,
+            judged=None if judge is None else judged,
+        )  # fmt: skip
 
     def predicted(self, outputs: Tensor) -> Tensor:
         """Probabilities [n, ..., classes], or values [n] in the target's own units, of a network's outputs."""

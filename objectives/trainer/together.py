@@ -75,10 +75,11 @@ class Cohort:
 
 def _scores(setup: Setup, weights: Tensor) -> list[dict[str, float]]:
     """Scores of each row of weights [lanes, size] on the validation part."""
-    values, data = setup.network.views(weights), setup.data
+    values, data, judge = setup.network.views(weights), setup.data, setup.judge
     setup.network.mode(training=False)
     with torch.no_grad():
-        return data.score(lambda x: setup.network.forward(values, x, None), data.validation, len(weights), setup.rows)
+        forward = lambda x: setup.network.forward(values, x, None)  # noqa: E731
+        return data.score(forward, data.validation, len(weights), setup.rows, *([] if judge.silent else [judge]))
 
 
 def _outlooks(lanes: Sequence[Lane]) -> list[dict[str, float]]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from hpo.objectives.trainer.field_values import values_of
 from hpo.objectives.trainer.length import rows_of
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, POSITIVE, Range
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, INSIDE_1, POSITIVE, Range
 
 DECOUPLED = frozenset({"adamw", "lion", "muon"})
 """Optimizers under which weight decay is decoupled from the gradient."""
@@ -228,6 +228,25 @@ class TrainingRecipe:
 
     huber_delta: Annotated[float, POSITIVE] = 1.0
     """Error at which ``huber`` turns from square to linear. [standard deviations of the target]"""
+
+    # --- how predictions are judged --------------------------------------------------------------------------------
+    scoring: str = ""
+    """Further metrics of the curve, by scikit-learn's names, or ``cost``, with commas between them; those of the
+    study's goals are added. [none; *own cohort*]"""
+
+    threshold: Annotated[
+        float
+        | Literal["tuned", "accuracy", "balanced_accuracy", "f1", "f1_macro", "jaccard", "matthews_corrcoef", "cost"],
+        INSIDE_1,
+    ] = 0.5
+    """Probability from which on the second of two classes is predicted, or what it is tuned for on validation rows;
+    ``tuned``: for costs or the goal. [probability; 0.5; *own cohort*]"""
+
+    false_positive: Annotated[float, AT_LEAST_0] = 1.0
+    """Cost of predicting the second of two classes for a row of the first. [any unit; 1; *own cohort*]"""
+
+    false_negative: Annotated[float, AT_LEAST_0] = 1.0
+    """Cost of predicting the first of two classes for a row of the second. [any unit; 1; *own cohort*]"""
 
     seed: int = 0
     """Seed of the initial weights, the order of samples and everything else random in the run."""

@@ -13,11 +13,15 @@ from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import describe
 from hpo.search.engine.plugins import check_devices
 from hpo.search.engine.rehearsal import rehearse_apart
-from hpo.search.report import text
+from hpo.search.report import tabletext, text
 from hpo.search.report.out import say
 from hpo.search.terms.domain import Choice, Domain, spans_decades
 from hpo.search.terms.errors import without_secrets
 from hpo.search.terms.study import Plugin, Study
+
+
+MOST_COLUMNS = 40
+"""Columns of a table that are shown; ``hpo data`` shows all."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +35,10 @@ def main(arguments: argparse.Namespace) -> int:
     study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     objective = describe(study.objective, study.folder)
     check_devices(study, trained_by_suite=objective.trained_by_suite)
-    rehearse_apart(study, objective)
+    table = rehearse_apart(study, objective)
     say(summary(study))
+    if table is not None:
+        say("\n".join(["the table:", *(f"  {line}" for line in tabletext.lines(table, MOST_COLUMNS))]))
     return 0
 
 

@@ -103,13 +103,13 @@ def main(arguments: argparse.Namespace) -> int:
         with _objectives_own(exported.objective, "the model cannot be tested"):
             if hasattr(fitted, "test"):
                 metrics["test"] = fitted.test()
-                say("test split: " + _scores(metrics["test"]))
+                say("test split: " + _scores(metrics["test"], _labels(fitted)))
     except UserError as error:  # what was trained is worth keeping all the same
         say(error)
     if arguments.evaluate is not None:
         with _objectives_own(exported.objective, f"the model cannot be scored on {arguments.evaluate}"):
             metrics["evaluated"] = {str(arguments.evaluate): _evaluate(exported, fitted, arguments.evaluate, documents)}
-        say(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values()))))
+        say(f"{arguments.evaluate}: " + _scores(next(iter(metrics["evaluated"].values())), _labels(fitted)))
     if hasattr(fitted, "look") and (lines := fitted.look()):
         say("a look at it:")
         say("\n".join(f"  | {line}" for line in lines.splitlines()[:_LINES]))
@@ -256,8 +256,12 @@ def _evaluate(exported: RecipeFile, fitted: Any, path: Path, documents: Sequence
     return scores
 
 
-def _scores(scores: dict[str, Any]) -> str:
+def _labels(fitted: Any) -> Sequence[Any]:
+    """Names of a model's classes, where it knows them."""
+    return tuple(getattr(fitted, "labels", ()))
+
+
+def _scores(scores: Mapping[str, Any], labels: Sequence[Any] = ()) -> str:
     shown = [f"{name} {text.short(value)}" for name, value in scores.items() if isinstance(value, (int, float))]
     matrix = scores.get("confusion_matrix")
-    rows = "\n".join("  " + " ".join(f"{count:>5}" for count in row) for row in matrix) if matrix else ""
-    return ", ".join(shown) + (f"\nconfusion matrix (rows: true class):\n{rows}" if rows else "")
+    return ", ".join(shown) + (f"\n{text.confusion(matrix, labels)}" if matrix else "")

@@ -59,6 +59,7 @@ class Objective:
         function: what is called; ``build`` when the suite does the training.
         signature: its knobs.
         metrics: names of the metrics it yields, empty when the source does not say.
+        named: metrics that it yields where its knob ``scoring`` names them.
         doc: one-line description.
         program: what a command or script is; None for others.
         placeholders: knobs that a command line names.
@@ -74,6 +75,7 @@ class Objective:
     function: str
     signature: Signature
     metrics: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     doc: str = ""
     program: Program | None = None
     placeholders: tuple[str, ...] = ()
@@ -259,13 +261,15 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         signature = Signature({**knobs.knobs, **told}, any(part.open for part in parts), source.doc)
         said = source.constant("LANGUAGE")
         language = said if said in _LANGUAGES else ""
+        named = _names(source.constant("NAMED")) or (() if language else _names(_trainer("metrics").constant("NAMED")))
         return Objective(
-            canonical, kind, source.path, "build", signature, known, source.doc, returns_model=True, language=language
-        )
+            canonical, kind, source.path, "build", signature, known, named, source.doc, returns_model=True,
+            language=language,
+        )  # fmt: skip
     name = function or ("train" if "train" in source or "objective" not in source else "objective")
     if function_of_trial(source, name) is not None:
         asked = suggestions(source, name)
-        return Objective(canonical, kind, source.path, name, _suggested(asked), (), source.doc, suggestions=asked)
+        return Objective(canonical, kind, source.path, name, _suggested(asked), doc=source.doc, suggestions=asked)
     found = source.signature(name)
     if found is None:
         functions = [known for known in source.names() if not known.startswith("_")]
@@ -273,7 +277,10 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
     model = source.returns_model(name)
-    return Objective(canonical, kind, source.path, name, found, known, doc, returns_model=model, measured=measured)
+    named = _names(source.constant("NAMED"))
+    return Objective(
+        canonical, kind, source.path, name, found, known, named, doc, returns_model=model, measured=measured
+    )
 
 
 def _names(listed: Any) -> tuple[str, ...]:
@@ -303,7 +310,11 @@ def _known(own: Any, knobs: Signature) -> dict[str, Any]:
 @cache
 def training_knobs() -> Signature:
     """Knobs of the training that the suite itself does."""
-    return Source(registry.part_file("trainer", "training_recipe.py")).fields("TrainingRecipe") or Signature()
+    return _trainer("training_recipe").fields("TrainingRecipe") or Signature()
+
+
+def _trainer(file: str) -> Source:
+    return Source(registry.part_file("trainer", f"{file}.py"))
 
 
 def import_module(objective: Objective) -> Any:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,11 @@ def rehearse(study: Study, objective: Objective) -> None:
         _refuse(problem_of(objective, _recipes(study)))
 
 
-def rehearse_apart(study: Study, objective: Objective) -> None:
+def rehearse_apart(study: Study, objective: Objective) -> Mapping[str, Any] | None:
     """The same in a process of its own, user's models and doubtful data included; nothing where there is no doubt.
+
+    Returns:
+        The summary of a table, as plain data; None of other data.
 
     Raises:
         UserError: every recipe that was tried can only fail, or no model can be trained on the data.
@@ -52,14 +56,16 @@ def rehearse_apart(study: Study, objective: Objective) -> None:
     build = objective.kind in ("file", "module") and objective.trained_by_suite
     build = build or (objective.attempts and objective.doubtful(study.fixed, study.space))
     load = objective.kind == "builtin" and _doubtful_data(study)
-    if not build and not load:
-        return
+    table = objective.kind == "builtin" and isinstance(study.data, Mapping) and "table" in study.data
+    if not build and not load and not table:
+        return None
     job = {
         "objective": study.objective,
         "folder": str(study.folder),
         "recipes": list(_recipes(study)) if build else [],
         "data": study.data,
         "load": load,
+        "table": table,
         "text": objective.text,
         "split_seed": derive_seed(study.seed, "split"),
     }
@@ -75,21 +81,27 @@ def rehearse_apart(study: Study, objective: Objective) -> None:
         try:
             process.communicate(json.dumps(job), timeout=PATIENCE)
         except (subprocess.TimeoutExpired, BrokenPipeError):
-            return
+            return None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what the user's code started too
             process.wait()
-        if answer.is_file():
-            _refuse(json.loads(answer.read_text(encoding="utf-8")))
+        if not answer.is_file():
+            return None
+        told = json.loads(answer.read_text(encoding="utf-8"))
+    _refuse(told["problem"])
+    summary: Mapping[str, Any] | None = told["table"]
+    return summary
 
 
 def main(answer: str) -> None:
     """Try what standard input says, as JSON; write what is wrong to the file ``answer``, as JSON too."""
     job = json.load(sys.stdin)
-    problem = ""
-    if job["load"]:
+    problem, table = "", None
+    if job["load"] or job["table"]:
         try:
+            if job["table"]:
+                table = asdict(registry.part("data").summary(job["data"], job["split_seed"]))
             registry.part("data").notes(job["data"], job["split_seed"], text=job["text"])
         except DataError as error:
             problem = str(error)
@@ -97,7 +109,7 @@ def main(answer: str) -> None:
         filled = {"data": job["data"], "split_seed": job["split_seed"]}
         recipes = [{**recipe, **filled} for recipe in job["recipes"]]
         problem = problem_of(describe(job["objective"], Path(job["folder"])), recipes)
-    Path(answer).write_text(json.dumps(problem), encoding="utf-8")
+    Path(answer).write_text(json.dumps({"problem": problem, "table": table}), encoding="utf-8")
 
 
 def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]]) -> str:

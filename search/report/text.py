@@ -14,6 +14,27 @@ _SHOWN = 8
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
+def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[Any] = ()) -> str:
+    """Counts [true, predicted] with the names of the classes, or their numbers.
+
+    >>> print(confusion([[50, 2], [1, 7]], ["ham", "spam"]))
+    confusion matrix (a row for each true class, a column for each predicted one):
+            ham  spam
+      ham    50     2
+      spam    1     7
+    """
+    names = [number(label) for label in labels] if len(labels) == len(matrix) else [*map(str, range(len(matrix)))]
+    width = max(map(len, names))
+    cells = [names, *([str(count) for count in row] for row in matrix)]
+    wide = max(len(cell) for row in cells for cell in row)
+    heads = ["", *names]
+    lines = [
+        f"  {head:<{width}}" + "".join(f"  {cell:>{wide}}" for cell in row)
+        for head, row in zip(heads, cells, strict=True)
+    ]
+    return "\n".join(["confusion matrix (a row for each true class, a column for each predicted one):", *lines])
+
+
 def sparkline(values: Sequence[float], width: int = 24, low: float | None = None, high: float | None = None) -> str:
     """A curve in one line of block characters, thinned to ``width``; what is infinite is at an end, NaN a ``?``.
 

@@ -9,9 +9,11 @@ from hpo.search.terms.study import AGGREGATES, Goal
 
 DIRECTIONS = ("minimize", "maximize")
 _EXAMPLE = "goal: minimize val_loss"
-_LOSSES = ("loss", "error", "rmse", "mae", "mse", "perplexity")
-_SCORES = ("accuracy", "auc", "f1", "r2", "precision", "recall", "bleu", "mcc", "corrcoef")
-_ENDINGS = ("macro", "micro", "weighted", "mean", "score")
+_LOSSES = ("loss", "error", "rmse", "mae", "mse", "perplexity", "brier", "deviance", "cost")
+_SCORES = (
+    "accuracy", "auc", "f1", "r2", "precision", "recall", "bleu", "mcc", "corrcoef", "jaccard", "variance", "rand",
+)  # fmt: skip
+_ENDINGS = ("macro", "micro", "weighted", "mean", "score", "samples", "ovo", "ovr", "untuned")
 
 
 def read_goals(root: Node, node: Node | None, objective: Objective | None, mistakes: list[Mistake]) -> list[Goal]:
@@ -67,8 +69,8 @@ def _goal(item: Node, mistakes: list[Mistake]) -> Goal | None:
 
 
 def _check(item: Node, goal: Goal, objective: Objective | None, mistakes: list[Mistake]) -> None:
-    if objective is not None and objective.metrics and goal.metric not in objective.metrics:
-        known = objective.metrics
+    if objective is not None and objective.metrics and goal.metric not in (*objective.metrics, *objective.named):
+        known = (*objective.metrics, *objective.named)
         hint = did_you_mean(goal.metric, known)
         mistakes.append(item.mistake(f"{objective.label} yields no metric {goal.metric!r}", hint))
     elif better(goal.metric, goal.direction) != goal.direction:
@@ -88,6 +90,8 @@ def better(metric: str, otherwise: str = "minimize") -> str:
         words.pop()
     if "neg" in words or "negative" in words:
         return otherwise
+    if "d2" in words:  # a share of a loss that is explained
+        return "maximize"
     return "maximize" if words[-1] in _SCORES else "minimize" if words[-1] in _LOSSES else otherwise
 
 
@@ -99,6 +103,6 @@ def bounds(metric: str) -> tuple[float, float]:
     """
     last = [word for word in metric.split("_") if word not in _ENDINGS][-1]
     inf = float("inf")
-    if last in ("r2", "corrcoef"):
+    if last in ("r2", "corrcoef", "variance", "rand") or "d2" in metric.split("_"):
         return (-1.0 if last == "corrcoef" else -inf), 1.0
     return 0.0, (1.0 if last in _SCORES or metric.endswith("average_precision") else inf)

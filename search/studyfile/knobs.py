@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
@@ -77,9 +79,15 @@ class Knobs:
     """Reads ``search`` and ``fixed`` against the knobs of the objective."""
 
     def __init__(
-        self, root: Node, objective: Objective | None, mistakes: list[Mistake], *, complete: bool = False
+        self,
+        root: Node,
+        objective: Objective | None,
+        mistakes: list[Mistake],
+        *,
+        metrics: Sequence[str] = (),
+        complete: bool = False,
     ) -> None:
-        """Read them; where the recipe is ``complete`` nothing needs to be searched."""
+        """Read them, for goals with these metrics; where the recipe is ``complete`` nothing needs to be searched."""
         assert isinstance(root.value, dict)
         self._complete = complete
         self.root, self.objective, self.mistakes = root, objective, mistakes
@@ -94,6 +102,7 @@ class Knobs:
         self.notes: list[str] = []
         if objective is not None and not mistakes:
             self._settle(objective)
+            self._name(objective, metrics)
         if objective is not None and objective.trained_by_suite and not mistakes:
             self._check_training()
 
@@ -245,6 +254,21 @@ class Knobs:
         if settled.at:
             given = {**(self._search.keys if self._search else {}), **(self._fixed.keys if self._fixed else {})}
             self.mistakes.append(given.get(settled.at, self.root).mistake(settled.problem, settled.hint))
+
+    def _name(self, objective: Objective, metrics: Sequence[str]) -> None:
+        """Let ``scoring`` name the goals' metrics that the objective yields only then, or tunes a threshold for."""
+        if "scoring" not in self.known or "scoring" in self.space.names():
+            return
+        named = str(self.fixed.get("scoring") or "")
+        tunes = "threshold" in self.fixed or "threshold" in self.space.names()
+        wanted = [
+            metric.removeprefix("val_")
+            for metric in metrics
+            if metric in objective.named and (tunes or metric not in objective.metrics)
+        ]
+        further = [metric for metric in wanted if metric not in re.split(r"[\s,]+", named)]
+        if further:
+            self.fixed["scoring"] = ", ".join(filter(None, [named, *further]))
 
     def _typed(self) -> set[str]:
         """Knobs that the command line fixes."""

@@ -4,7 +4,7 @@ Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` a
 process. One file reads each part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective,
 knobs and data, ``space`` ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers,
 pruners and executors, ``checkpoints`` where they are kept, ``warmstart`` prior and warm start,
-``start`` the weights that trials start from.
+``start`` the weights that trials start from. ``table`` and ``optunascript`` make studies of other files.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.scriptstudy import study_of_script
 from hpo.search.studyfile.start import read_start
 from hpo.search.studyfile.suggested import with_suggested
+from hpo.search.studyfile.table import chosen, study_text, table_of, target_of
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
 from hpo.search.terms import registry
@@ -78,13 +79,13 @@ def _shipped(study: str) -> Path:
 
 
 def read(study: str | Path | Mapping[str, Any], overrides: Sequence[tuple[str, str]] = ()) -> Study:
-    """Read and check a study: a path, the name of a shipped one, or a mapping.
+    """Read and check a study: a path, the name of a shipped one, a table or a script it is made of, or a mapping.
 
     Args:
         study: where it is, or what it says.
         overrides: pairs of (key, YAML text) laid over the file, as the command line gives them: a key of the file,
             ``budget.trials`` for one inside a section, or ``set`` with ``knob=value``, which puts the knob under
-            ``fixed`` or ``search`` as its value says.
+            ``fixed`` or ``search`` as its value says. Of a table ``budget.target`` is the column to predict.
 
     Raises:
         StudyFileError: mistakes, all of them.
@@ -94,6 +95,12 @@ def read(study: str | Path | Mapping[str, Any], overrides: Sequence[tuple[str, s
     notes: list[str] = []
     if isinstance(study, Mapping):
         node, folder, stem, question = parse(_text_of(study), "<study>", mistakes), Path.cwd(), "study", ""
+    elif (table := table_of(str(study))) is not None:
+        target, overrides = target_of(overrides)
+        text = study_text(table, target)
+        notes = [chosen(table, target or "", text)]
+        node, folder, stem = parse(text, table.name, mistakes), Path.cwd(), "table"
+        question = registry.first_comment(text)
     else:
         script = _script(str(study))
         path = find(str(study)) if script is None else script[0]
@@ -155,7 +162,7 @@ class _Reader:
         goals = read_goals(self.root, self._at("goal"), objective, self.mistakes)
         goals_clean = len(self.mistakes) == before
         before = len(self.mistakes)
-        knobs = Knobs(self.root, objective, self.mistakes)
+        knobs = Knobs(self.root, objective, self.mistakes, metrics=[goal.metric for goal in goals])
         space_clean = len(self.mistakes) == before
         sampler, pruner, executor = (self._plugin(kind) for kind in ("sampler", "pruner", "executor"))
         workers = self._whole("workers", 1, 1, 4096)

@@ -4,7 +4,8 @@ Options: ``path``; ``target``, the column to predict; ``drop``, columns to leave
 numbers that name categories; ``task``, when the target alone does not tell; ``groups``, a column whose values must
 not be shared between parts (patients, users); ``time``, a column to split by in order of time; ``validation`` and
 ``test``, shares of the rows (0.2 each); ``separator`` (guessed from the header); ``decimal``, the decimal mark where
-numbers have commas (guessed column by column). ``groups`` and ``time`` decide the split and are no features. ``?``,
+numbers have commas (guessed column by column); ``text``, columns of free text; ``missing``, further marks of missing
+values. ``groups`` and ``time`` decide the split and are no features. ``?``,
 empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values; in a target of texts such marks are texts
 as any other, as NA may be Namibia.
 """
@@ -15,6 +16,7 @@ import csv
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +35,9 @@ from hpo.objectives.data.frame import (
     raw_frames,
     read_frame,
     read_header,
+    without,
 )
-from hpo.objectives.data.options import file_digest, missing_file, mistakes, names
+from hpo.objectives.data.options import file_digest, marks, missing_file, mistakes, names
 from hpo.objectives.data.schema import Schema, lacking
 from hpo.search.terms.errors import DataError
 
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 500
 """Rows at the beginning of a table that are looked at without loading it."""
 
-OPTIONS = {"path": "text", "target": "text", "separator": "text", **COLUMNS}
+OPTIONS = {"path": "text", "target": "text", "separator": "text", "missing": "marks", **COLUMNS}
 
 
 def check(options: Mapping[str, Any], base: Path) -> list[str]:
@@ -82,9 +85,9 @@ def doubtful(options: Mapping[str, Any]) -> bool:
         return True
     left_out = {"", options["target"], options.get("groups"), options.get("time"), *names(options.get("drop"))}
     columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
-    categorical = names(options.get("categorical"))
+    kept = (*names(options.get("categorical")), *names(options.get("text")))
     telling = (
-        len(set(values)) > 1 and (name in categorical or _varies(values))
+        len(set(values)) > 1 and (name in kept or _varies(values))
         for name, values in columns.items()
         if name not in left_out
     )
@@ -118,7 +121,8 @@ def read(options: Mapping[str, Any]) -> Source:
     path = Path(options["path"]).expanduser()
     categories = [name for name in names(options.get("categorical")) if name != options["target"]]
     frame = read_frame(path, options.get("separator"), options["target"], categories)
-    return from_frame(frame, options, path.name)
+    source = from_frame(frame, options, path.name)
+    return replace(source, X=without(source.X, marks(options.get("missing"))))
 
 
 def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iterator[Piece]:
@@ -141,6 +145,7 @@ def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iter
         read = frame[list(schema.needed)]
         if not plain:
             read = read.where(~read.isin(MISSING))
+        read = without(read, marks(schema.options.get("missing")))
         X = schema.rows(read)
         rest = frame[[name for name in there if name and name not in schema.needed]]
         yield Piece(X, _labels(schema, frame, plain), rest, _odd(schema, read, X))
@@ -167,7 +172,7 @@ def _odd(schema: Schema, frame: pd.DataFrame, X: Any) -> dict[str, tuple[int, st
     """See ``Piece.odd``."""
     found = {}
     for column in schema.columns:
-        if column.kind != "category":
+        if column.kind in ("number", "date"):
             name = column.name if column.kind == "number" else f"{column.name}.days"
             lost = frame[column.name][X[name].isna().to_numpy() & frame[column.name].notna().to_numpy()]
             if len(lost):

@@ -21,7 +21,7 @@ _KEYS = (
 
 def add_study(parser: argparse.ArgumentParser, *, stored: bool) -> None:
     """Let the parser take a study, as a word or as --study."""
-    what = "name of a study in the store" if stored else "study file, or the name of a shipped study"
+    what = "name of a study in the store" if stored else "study file, the name of a shipped study, or a table"
     parser.add_argument("given", nargs="?", metavar="STUDY", help=what)
     parser.add_argument("--study", dest="study", metavar="STUDY", help="the same, as an option")
     parser.set_defaults(_stored=stored)
@@ -111,7 +111,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
         ("trials", "in all"),
         ("steps", "of all trials together"),
         ("minutes", "in all"),
-        ("target", "value"),
+        ("target", "value; of a table, the column to predict"),
     ):
         group.add_argument(f"--{name}", metavar="N", help=f"budget: {name} {what}")
     for name in _KEYS:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import get_scorer_names
 
 from hpo.objectives import sklearn
-from hpo.objectives.estimators.scorers import SCORERS, metric
+from hpo.objectives.data.scorers import SCORERS, metric
 from hpo.search.terms.errors import UserError
 
 
