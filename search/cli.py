@@ -33,6 +33,7 @@ _ORDER = (
     "data",
     "list",
     "status",
+    "stop",
     "show",
     "dashboard",
     "report",
@@ -138,7 +139,7 @@ def _dispatch(words: list[str]) -> int:
         prog=f"hpo {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     module.configure(parser)
-    code: int = module.main(parser.parse_args(rest))
+    code: int = module.main(parser.parse_intermixed_args(rest))  # words may stand behind options
     return code
 
 

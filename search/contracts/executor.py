@@ -13,7 +13,7 @@ of workers, unless the study names it there.
 
 A file may say what it needs from a study, as a literal tuple that is read without importing it::
 
-    REQUIRES = ("other processes",)     the objective can be imported by another process
+    REQUIRES = ("other processes",)     the objective trains in another process: it is imported there, or sent
                ("trained by suite",)    the suite does the training
 
 An executor catches up by itself: a job that says ``done=5`` and whose state is not held is trained through its points

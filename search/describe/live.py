@@ -1,14 +1,19 @@
-"""Objectives that are functions of the running process: defined in a notebook, a script or a closure."""
+"""Objectives that are functions of the running process: defined in a notebook, a script or a closure.
+
+They train where they are, or in worker processes, which are sent them by value with all that they use.
+"""
 
 from __future__ import annotations
 
 import inspect
+import pickle
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from hpo.search.describe.live_text import takes_trial, written
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import REQUIRED, Knob, Signature
 
@@ -16,6 +21,7 @@ LIVE = "live:"
 """Prefix of a live function's reference."""
 
 _functions: dict[str, Callable[..., Any]] = {}
+_texts: dict[str, str] = {}  # of functions of a trial, whose knobs are read from them
 _KINDS = {int: "int", float: "float", bool: "bool", str: "str", type(None): "none"}
 
 
@@ -25,6 +31,9 @@ def live(function: Callable[..., Any]) -> str:
     >>> import math
     >>> live(lambda x: x)
     'live:<lambda>'
+
+    Raises:
+        UserError: it is a function of a trial whose source cannot be read.
     """
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", type(function).__name__)
     held = sys.modules.get(str(module))
@@ -32,6 +41,9 @@ def live(function: Callable[..., Any]) -> str:
     if module not in (None, "__main__") and in_file and getattr(held, name, None) is function:
         return f"{module}:{name}"
     _functions[name] = function
+    _texts.pop(name, None)
+    if takes_trial(function):
+        _texts[name] = written(function)
     return f"{LIVE}{name}"
 
 
@@ -45,6 +57,66 @@ def function_of(reference: str) -> Callable[..., Any]:
     if name not in _functions:
         raise UserError(f"the function {name} belongs to the process that defined it: put it in a file of its own")
     return _functions[name]
+
+
+def text_of(reference: str) -> str | None:
+    """What a function of a trial says, with the definitions that it uses; None for other functions."""
+    return _texts.get(reference.removeprefix(LIVE))
+
+
+def pack(reference: str) -> bytes:
+    """A function as processes that were started afresh take it: by value, with the globals and closures that it uses.
+
+    Raises:
+        UserError: it uses what belongs to this process alone, which is named.
+    """
+    import cloudpickle
+
+    function = function_of(reference)
+    try:
+        packed: bytes = cloudpickle.dumps((function, text_of(reference)))
+    except Exception as error:  # whatever an object raises that is looked at
+        name = reference.removeprefix(LIVE)
+        culprits = [f"{used} ({type(value).__name__})" for used, value in _used(function).items() if not _packs(value)]
+        what = ", ".join(culprits) or "what cannot be sent"
+        raise UserError(
+            f"{name} cannot train in other processes, for it uses {what}: {' '.join(str(error).split())[:200]}; make "
+            "that inside the function, put both in a file of their own, or train here (workers: 1)"
+        ) from None
+    return packed
+
+
+def take(reference: str, packed: bytes) -> None:
+    """Know a function of another process from here on."""
+    function, text = pickle.loads(packed)  # of our own coordinator, by the way that all its messages take
+    name = reference.removeprefix(LIVE)
+    _functions[name] = function
+    if text is not None:
+        _texts[name] = text
+
+
+def uses(reference: str) -> list[str]:
+    """Names of the data that a function takes along: globals and closures that are no code."""
+    code = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+    return [name for name, value in _used(function_of(reference)).items() if not isinstance(value, code)]
+
+
+def _used(function: Any) -> Mapping[str, Any]:
+    try:
+        found = inspect.getclosurevars(inspect.unwrap(function))
+    except TypeError:  # an object that can be called
+        return dict(vars(function)) if hasattr(function, "__dict__") else {}
+    return {**found.globals, **found.nonlocals}
+
+
+def _packs(value: Any) -> bool:
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(value)
+    except Exception:
+        return False
+    return True
 
 
 def signature_of(function: Callable[..., Any]) -> Signature:

@@ -27,7 +27,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from hpo.search.describe.live import LIVE, function_of, live, signature_of
+from hpo.search.describe.live import LIVE, function_of, live, signature_of, text_of
+from hpo.search.describe.live_text import called
 from hpo.search.describe.program import COMMAND, PLACEHOLDER, Program
 from hpo.search.describe.script_options import options_of
 from hpo.search.describe.source import Source
@@ -177,8 +178,7 @@ def describe(reference: str, folder: Path) -> Objective:
     if program is not None:
         return _script(program, folder) if program.script else _command(program, folder)
     if reference.startswith(LIVE):
-        signature = signature_of(function_of(reference))
-        return Objective(reference, "live", None, reference.removeprefix(LIVE), signature, doc=signature.doc)
+        return _live(reference, folder)
     target, _, function = reference.partition(":")
     if reference in registry.names("objective"):
         kind, path, canonical = "builtin", registry.path("objective", reference), reference
@@ -234,6 +234,16 @@ def _source(path: Path) -> Source:
         raise UserError(f"{path.name}{line} is not Python: {getattr(error, 'msg', error)}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _live(reference: str, folder: Path) -> Objective:
+    function, text = function_of(reference), text_of(reference)
+    signature = signature_of(function)
+    name, asked = reference.removeprefix(LIVE), None
+    if text is not None:
+        asked = suggestions(Source.of_text(text, folder / "here.py"), called(function))
+        signature = replace(_suggested(asked), doc=signature.doc)
+    return Objective(reference, "live", None, name, signature, doc=signature.doc, suggestions=asked)
 
 
 def _file(target: str, folder: Path) -> Path:

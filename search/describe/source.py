@@ -44,6 +44,18 @@ class Source:
         stat = path.stat()
         self.tree, self._bound, self._stars = _read(path, stat.st_mtime_ns, stat.st_size)
 
+    @classmethod
+    def of_text(cls, text: str, path: Path) -> Source:
+        """Python that is in no file; what it imports is looked for beside ``path``, which need not be there.
+
+        Raises:
+            SyntaxError: it is not Python.
+        """
+        made = cls.__new__(cls)
+        made.path = path
+        made.tree, made._bound, made._stars = _parsed(text, path)
+        return made
+
     def __contains__(self, name: str) -> bool:
         return name in self._bound or "__getattr__" in self._bound or (bool(self._stars) and self._starred(name, 0))
 
@@ -213,11 +225,15 @@ class Source:
 
 @lru_cache(maxsize=512)
 def _read(path: Path, stamp: int, size: int) -> tuple[ast.Module, dict[str, ast.stmt], tuple[ast.ImportFrom, ...]]:
+    return _parsed(decode_source(path.read_bytes()), path)
+
+
+def _parsed(text: str, path: Path) -> tuple[ast.Module, dict[str, ast.stmt], tuple[ast.ImportFrom, ...]]:
     """Tree of a file, the statement that binds each module-level name, and its star imports."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python says them when the file is imported
         try:
-            tree = ast.parse(decode_source(path.read_bytes()), filename=str(path))
+            tree = ast.parse(text, filename=str(path))
         except (RecursionError, MemoryError):
             raise SyntaxError("nested too deeply") from None
     bound: dict[str, ast.stmt] = {}

@@ -8,10 +8,12 @@ from typing import Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Policy
+from hpo.search.describe import live
+from hpo.search.describe.objective import Objective
 from hpo.search.executors.common.logged import Logged
 from hpo.search.executors.common.places import places_of
 from hpo.search.running.log import captured
-from hpo.search.studyfile.plugins import file_kind, options_of
+from hpo.search.studyfile.plugins import file_kind, options_of, requires
 from hpo.search.terms import registry
 from hpo.search.terms.devices import Devices
 from hpo.search.terms.job import Task
@@ -22,6 +24,8 @@ _FOLDS = Plugin("wilcoxon")
 DEFAULT_PRUNER = Plugin("by-points", {"curves": Plugin("successive-halving"), "folds": _FOLDS})
 BOLD_PRUNER = Plugin("by-points", {"curves": Plugin("successive-halving", {"bootstrap_count": 2}), "folds": _FOLDS})
 """The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
+_LARGE = 1_000_000
+"""Bytes of a function with all that it uses from which on its size is told."""
 
 
 def build(kind: str, plugin: Plugin, context: Any) -> Any:
@@ -101,6 +105,22 @@ def check_devices(study: Study, *, trained_by_suite: bool) -> None:
     """
     options = _with_workers(executor_of(study, trained_by_suite=trained_by_suite), study.workers)
     _places(options, study.devices, study.processes_per_trial)
+
+
+def sent(study: Study, objective: Objective) -> tuple[Task, str]:
+    """What the study trains as other processes take it, and what to tell of that; both as they are where none do.
+
+    Raises:
+        UserError: the objective is a function of this process that cannot be sent.
+    """
+    plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
+    elsewhere = "other processes" in requires("executor", plugin.name) or study.processes_per_trial > 1
+    if objective.kind != "live" or not elsewhere:
+        return study.task, ""
+    packed, used = live.pack(objective.reference), live.uses(objective.reference)
+    what = f", with {', '.join(used)}" if used else ""
+    size = f" ({len(packed) / 1e6:.3g} MB)" if len(packed) > _LARGE else ""
+    return replace(study.task, packed=packed), f"{objective.function} is sent to the worker processes{what}{size}"
 
 
 def _with_workers(plugin: Plugin, workers: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from hpo.search.describe.horizon import horizon_of
 from hpo.search.describe.objective import Objective, describe
 from hpo.search.engine import definition as defining
 from hpo.search.engine import warmstart
+from hpo.search.engine.asked import listening
 from hpo.search.engine.checkpoints import Folders, drop_folders, drop_kept, log_of, require_place
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.costs import Costs
@@ -33,6 +34,7 @@ from hpo.search.engine.plugins import (
     judged_of,
     pruner_of,
     sampler_and_policy,
+    sent,
 )
 from hpo.search.engine.rehearsal import rehearse
 from hpo.search.engine.rules import Rules
@@ -137,7 +139,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                 if (stored := store.read(name)) is not None:
                     store.delete(name)
                     drop_folders(store, stored.system_attrs)
-        with store.session(study.name, study.directions) as session:
+        with store.session(study.name, study.directions) as session, listening(store, study.name, watch):
             watch.writes(session)
             _open(study, objective, earlier, session, progress)
             try:
@@ -216,12 +218,15 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
 @contextmanager
 def _executor(study: Study, objective: Objective, store: Store, progress: Progress, watch: Watch) -> Iterator[Executor]:
     plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
+    task, note = sent(study, objective)
+    if note:
+        progress.say(note)
     minutes = study.budget.minutes
     watch.deadline = None if minutes is None else watch.began + minutes * 60
     try:
         log = log_of(store, study.name)("start")
         executor = watch.inside(
-            "import of the objective", build_executor, plugin, study.task, study.workers, log, study.devices
+            "import of the objective", build_executor, plugin, task, study.workers, log, study.devices
         )
     except OutOfTime:
         watch.check()

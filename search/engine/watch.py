@@ -148,6 +148,11 @@ class Watch:
         if self.stop:
             raise Interrupted(self._stopped("stopped"))
 
+    def ask(self, who: str) -> None:
+        """Stop as by a signal, because somebody asks for it; called by a thread of its own."""
+        if self._signalled is None:
+            self._stop_by(f"hpo stop ({who})")
+
     def writes(self, session: Session) -> None:
         """Take note of a store that is written from now on."""
         self.sessions.append(session)
@@ -268,12 +273,16 @@ class Watch:
         if self._signalled is not None:
             self._again = self._again or time.monotonic()
             return
-        self._signalled, self._signal, self.stop = time.monotonic(), signal.Signals(number).name, True
+        self._stop_by(signal.Signals(number).name)
+
+    def _stop_by(self, what: str) -> None:
+        self._signalled, self._signal, self.stop = time.monotonic(), what, True
         if (loop := self._loop) is not None:
             loop.stop = True
         with contextlib.suppress(Exception):  # after SIGHUP there may be no terminal to tell it
             after = " after this round is recorded" if self.sessions else ""
-            self._say(f"stopping{after} (again to stop now)")
+            by = "" if what.startswith("SIG") else f" by {what}"
+            self._say(f"stopping{by}{after} (again to stop now)")
 
     def _act(self, now: float) -> None:
         since = self._since

@@ -317,7 +317,7 @@ def _call(
 def _dataclass_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     hint = parameter.annotation
     if isinstance(hint, str):  # only this one is looked up: others may be imported for type checkers alone
-        hint = getattr(inspect.getmodule(function), hint, None)
+        hint = getattr(inspect.unwrap(function), "__globals__", {}).get(hint)
     return hint if isinstance(hint, type) and is_dataclass(hint) else None
 
 

@@ -127,6 +127,18 @@ class Store:
         """Say who runs a study, such as ``process 12 on host since 10:31``; None when nobody does."""
         return self._backend.running(name) if storable(name) else None
 
+    def ask_to_stop(self, name: str) -> AbstractContextManager[None]:
+        """Ask whoever runs a study to stop, for as long as the block lasts: nothing is left of it for a later run.
+
+        Raises:
+            Busy: somebody else asks already.
+        """
+        return self._backend.hold(_stop(name))
+
+    def asked_to_stop(self, name: str) -> str | None:
+        """Say who asks that a study be stopped, such as ``process 12 on host since 10:31``; None where nobody does."""
+        return self._backend.running(_stop(name))
+
     def hold(self, name: str) -> AbstractContextManager[None]:
         """Keep other processes from running a study inside the block.
 
@@ -160,6 +172,11 @@ class Store:
         names = self.names()
         hint = f"; {did_you_mean(name, names)}" if names else ", which is empty"
         return UserError(f"there is no study {shown(name)} in {self.display}{hint}")
+
+
+def _stop(name: str) -> str:
+    """What is locked by who asks that a study be stopped; no study is called so."""
+    return f"{name}\0stop"
 
 
 def _open(location: Location) -> Backend:

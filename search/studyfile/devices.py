@@ -61,9 +61,6 @@ def check_processes(
     if objective is not None and objective.kind == "command":
         hint = f"write it into the command: torchrun --standalone --nproc-per-node {count}"
         mistakes.append(node.mistake("a command starts its processes itself", hint))
-    elif objective is not None and objective.kind == "live":
-        problem = "a function of this process cannot train in others"
-        mistakes.append(node.mistake(problem, "put it in a file of its own"))
     elif objective is not None and objective.kind == "builtin" and not objective.trained_by_suite:
         mistakes.append(node.mistake(f"{objective.label} trains a model in one process", "use workers"))
     if executor is not None and "workers" not in options_of("executor", executor.name).knobs:

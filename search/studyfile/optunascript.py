@@ -63,7 +63,7 @@ def study_of(path: Path, function: str) -> tuple[dict[str, Any], list[str]] | No
     study |= {key: value for key, value in plan.keys.items() if key != "name"}
     if "prior" in study:
         study["prior"] = {knob: value for knob, value in study["prior"].items() if knob in ranges}
-    return study, _notes(path, plan, told.unclear, len(ranges))
+    return study, _notes(path, plan, len(ranges))
 
 
 def _refuse(source: Source, function: str, plan: Planned) -> None:
@@ -89,7 +89,7 @@ def _study_name(plan: Planned, path: Path) -> str:
     return named if isinstance(named, str) and problem_with(named) is None else path.stem
 
 
-def _notes(path: Path, plan: Planned, unclear: list[tuple[int, str, str]], knobs: int) -> list[str]:
+def _notes(path: Path, plan: Planned, knobs: int) -> list[str]:
     taken = [f"{knobs} knobs", *plan.directions]
     taken += [key for key in ("sampler", "pruner", "budget", "workers", "seed", "prior") if key in plan.keys]
     notes = [f"taken from {path.name}: {', '.join(taken)}"]
@@ -98,9 +98,4 @@ def _notes(path: Path, plan: Planned, unclear: list[tuple[int, str, str]], knobs
         notes.append(f"{path.name} optimizes others too ({others}): name one, hpo run {path.name}:{plan.others[0]}")
     if plan.left:
         notes.append(f"not taken from {path.name}: {'; '.join(dict.fromkeys(plan.left))}")
-    for line, name, why in unclear:
-        notes.append(
-            f"{name} in line {line} is not searched but drawn at random, for {why}: give it a range under search in a "
-            "study file"
-        )
     return notes

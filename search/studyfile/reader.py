@@ -28,7 +28,7 @@ from hpo.search.studyfile.plugins import check_requirements, file_kind, options_
 from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.scriptstudy import study_of_script
 from hpo.search.studyfile.start import read_start
-from hpo.search.studyfile.suggested import with_suggested
+from hpo.search.studyfile.suggested import drawn, with_suggested
 from hpo.search.studyfile.table import chosen, study_text, table_of, target_of
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
 from hpo.search.studyfile.yaml12 import Node, dump, parse
@@ -197,7 +197,7 @@ class _Reader:
             device=read_device(self._at("device"), devices, self.root, self.mistakes), devices=devices,
             processes_per_trial=processes, memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
             storage=self._storage(), checkpoints=checkpoints, keeping=keeping, repeats=repeats, folder=folder,
-            notes=tuple(knobs.notes),
+            notes=(*knobs.notes, *drawn(self.root, objective)),
         )  # fmt: skip
         if self.mistakes:
             raise StudyFileError(self.mistakes)
@@ -256,10 +256,6 @@ class _Reader:
         if objective is not None and pruner is not None and node and pruner.goal in objective.measured:
             self._wrong(node, f"{pruner.goal} is read off a clock, and nothing is pruned by it", "name another goal")
         needs = requires("executor", executor.name) if executor is not None else ()
-        elsewhere = workers > 1 or "other processes" in needs
-        if objective is not None and objective.kind == "live" and elsewhere:
-            place = self._at("executor") or self._at("workers") or self.root
-            self._wrong(place, "a function of this process cannot train in others", "put it in a file of its own")
         node = self._at("executor")
         if node is None or executor is None:
             return

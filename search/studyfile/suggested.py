@@ -37,6 +37,19 @@ def with_suggested(root: Node, objective: Objective | None) -> Node:
     )  # fmt: skip
 
 
+def drawn(root: Node, objective: Objective | None) -> list[str]:
+    """What to tell of knobs whose range the script works out while it runs, and the study does not give."""
+    told = None if objective is None else objective.suggestions
+    assert isinstance(root.value, dict)
+    given = {**_mapping(root.value.get("search")), **_mapping(root.value.get("fixed"))}
+    return [
+        f"{name} in line {line} is not searched but drawn at random, for {why}: give it a range under search in a "
+        "study file"
+        for line, name, why in (() if told is None else told.unclear)
+        if name not in given
+    ]
+
+
 def _mapping(node: Node | None) -> dict[str, Any]:
     plain = None if node is None else node.plain()
     return plain if isinstance(plain, dict) else {}

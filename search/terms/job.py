@@ -29,6 +29,7 @@ class Task:
         start_from: safetensors file (absolute) with the weights that training starts from; None for fresh ones.
         silence: seconds without a point after which a command line counts as hung.
         metrics: of the goals; what a program prints is read for them, or for lines of JSON where there are none.
+        packed: the objective itself, where it is a function of the coordinating process and trains in others.
     """
 
     objective: str
@@ -55,6 +56,7 @@ class Judged:
 
     metric: str
     steps: Container[int]
+    packed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,24 @@ def study_name(arguments: argparse.Namespace) -> str:
     return given
 
 
+def add_studies(parser: argparse.ArgumentParser) -> None:
+    """Let the parser take studies to run, as words or as --study."""
+    what = "study file, or the name of a shipped study; several run one after the other"
+    parser.add_argument("given", nargs="*", metavar="STUDY", help=what)
+    parser.add_argument("--study", dest="study", metavar="STUDY", help="the same, as an option")
+    parser.set_defaults(_stored=False)
+
+
+def study_names(arguments: argparse.Namespace) -> list[str]:
+    """The studies given, each once.
+
+    Raises:
+        UserError: none was given.
+    """
+    given = [*arguments.given, *([arguments.study] if arguments.study else [])]
+    return list(dict.fromkeys(given)) or [study_name(arguments)]
+
+
 def add_trial(parser: argparse.ArgumentParser, *, needed: bool) -> None:
     """Let the parser take a stored study and one of its trials, each as a word or as an option."""
     number = "TRIAL" if needed else "[TRIAL]"
@@ -130,14 +148,15 @@ def add_grace(parser: argparse.ArgumentParser) -> None:
     """Let the parser take how long a signal may wait for a step."""
     parser.add_argument(
         "--grace",
-        type=_seconds,
+        type=seconds,
         default=20.0,
         metavar="SECONDS",
         help="after Ctrl-C, SIGTERM or SIGHUP, have recorded and left in so long, whatever the step does (default: 20)",
     )
 
 
-def _seconds(given: str) -> float:
+def seconds(given: str) -> float:
+    """A number of seconds, as an option's type."""
     try:
         seconds = float(given)
     except ValueError:

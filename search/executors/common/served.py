@@ -15,6 +15,7 @@ from threading import Lock
 from typing import Any
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.describe import live
 from hpo.search.executors.common.channel import Answer, Reply, WorkerDied
 from hpo.search.executors.common.logged import Logged
 from hpo.search.executors.common.peers import GiveUp, Peers
@@ -98,6 +99,8 @@ class Desk:
             HpoError: it cannot be loaded.
         """
         self._peers: Peers | None = None
+        if task.packed is not None:
+            live.take(task.objective, task.packed)
         with held() as self._said:  # belongs to the log of the first trial
             if seat is not None:
                 take(seat)

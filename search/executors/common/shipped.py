@@ -155,7 +155,7 @@ def fingerprint(task: Task, *, shipped: bool) -> dict[str, str]:
             found[name] = "missing"
     package = Path(__file__).parents[3]
     found["hpo's code"] = _digest(path for part in ("search", "objectives") for path in (package / part).rglob("*.py"))
-    if not shipped and not task.objective.startswith(COMMAND):
+    if not shipped and task.packed is None and not task.objective.startswith(COMMAND):
         path = describe(task.objective, Path(task.folder)).path
         found["the objective"] = _digest([path]) if path is not None else ""
     return found
