@@ -1,8 +1,10 @@
-"""The suite from Python: ``hpo.run`` and ``hpo.trials``; the same engine as the command line."""
+"""The suite from Python: ``hpo.run``, ``hpo.result`` and ``hpo.trials``; the same engine as the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 from hpo.search import studyfile
 from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
+from hpo.search.engine.checkpoints import log_of
 from hpo.search.engine.context import Progress
 from hpo.search.report import files, recipefile, text
+from hpo.search.report.page import cell
+from hpo.search.report.page.shown import Plot
 from hpo.search.report.study import StudyReport, report, table
+from hpo.search.running import log
 from hpo.search.store import Store, open_store
 from hpo.search.store.names import CONFIRM
 from hpo.search.studyfile.yaml12 import dump
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.trial import Curve
+from hpo.search.terms.trial import Trial as Known
+from hpo.search.terms.warned import once
+from hpo.search.views import notebook, terminal
 
 if TYPE_CHECKING:
     import pandas
@@ -76,6 +87,26 @@ class Result:
         """One row a trial."""
         return table(self.report)
 
+    @property
+    def plot(self) -> Plot:
+        """Its figures: ``plot.curves()``, ``.importance()``, ``.rate_by_batch()``; each shows itself in a notebook."""
+        return Plot(self.report)
+
+    def trial(self, number: int) -> Trial:
+        """One trial in full.
+
+        Raises:
+            UserError: there is none of this number.
+        """
+        for known in self.report.trials:
+            if known.number == number:
+                return Trial(known, self)
+        raise UserError(f"{self.report.name} has no trial {number}; it has {len(self.report.trials)}, counted from 0")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the answer, small figures, the best trials."""
+        return cell.study(self.report)
+
     def export(self, path: str | Path, *, top: int = 1) -> Path:
         """Write the winner as YAML, as `hpo export` does; an existing file is replaced."""
         name = self.report.name + CONFIRM
@@ -84,20 +115,62 @@ class Result:
         return Path(path)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a study.
+
+    Attributes:
+        known: all that is known of it.
+        of: the result that it belongs to.
+    """
+
+    known: Known
+    of: Result
+
+    def __repr__(self) -> str:
+        """What it tried and reached, in a line."""
+        known, name = self.known, self.of.report.name
+        values = [f"{m} {text.short(v)}" for m, v in zip(self.of.report.metrics, known.values, strict=False)]
+        reached = f", {', '.join(values)} after {len(known.curve)} steps" if values else ""
+        return f"<hpo.Trial {known.number} of {name}: {known.state}{reached}; {text.recipe(known.point)}>"
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Its values of the searched knobs."""
+        return dict(self.known.point)
+
+    @property
+    def curve(self) -> Curve:
+        """(step, value of the first goal), steps ascending."""
+        return self.known.curve
+
+    @property
+    def log(self) -> str:
+        """What it printed, the last 64 kB; empty where that is nothing or gone."""
+        place = log_of(self.of.store, self.of.report.name)(self.known.number)
+        return "" if place is None else log.read(Path(place))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: its knobs, its curve among the others', the end of what it printed."""
+        return cell.trial(self.of.report, self.known, self.log)
+
+
 def run(
     study: str | Path | Mapping[str, Any] | Callable[..., Any],
     *,
     fresh: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     **settings: Any,
 ) -> Result:
     """Run a study, or go on where it stopped.
 
     Args:
         study: name of a shipped study, a study file, what a study file says as a mapping, or a ``train`` function
-            whose study is given by ``settings``.
+            whose study is given by ``settings``; also an ``objective(trial)`` as Optuna takes it, whose ranges are
+            read from its source.
         fresh: delete an earlier study of the same name first.
-        progress: is told what happens; by default nothing is printed.
+        progress: is told what happens. True shows it: a bar in a notebook, a live view in a terminal, else a line a
+            trial. By default there is the bar in a notebook, and elsewhere nothing is printed.
         **settings: keys of the study file, laid over it. ``trials``, ``steps``, ``minutes`` and ``target`` belong to
             its budget; ``fixed`` and ``search`` replace single knobs.
 
@@ -126,8 +199,36 @@ def run(
             else:
                 overrides.append((f"budget.{key}" if key in _BUDGET else key, _text(value)))
     read = studyfile.read(study, overrides)
-    store = engine.run(read, fresh=fresh, progress=progress)
+    with _shown(progress) as told:
+        store = engine.run(read, fresh=fresh, progress=told)
     return Result(report(store, read.name), store)
+
+
+@contextmanager
+def _shown(progress: Progress | bool | None) -> Iterator[Progress | None]:
+    """Whom to tell what happens; where that is shown, each warning of a library is told there once."""
+    if isinstance(progress, Progress) or not (notebook.in_notebook() if progress is None else progress):
+        yield progress if isinstance(progress, Progress) else None
+    elif notebook.in_notebook():
+        with notebook.Cell() as shown, once(shown.warn):
+            yield shown
+    elif sys.stdout.isatty():
+        with terminal.Screen() as screen, once(screen.say):
+            yield screen
+    else:
+        lines = terminal.Lines()
+        with once(lines.say):
+            yield lines
+
+
+def result(study: str, *, storage: str | None = None) -> Result:
+    """A stored study, finished or running, such as one that the command line runs.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    store = open_store(storage)
+    return Result(report(store, study), store)
 
 
 def trials(study: str, *, storage: str | None = None) -> pandas.DataFrame:

@@ -74,6 +74,10 @@ class HpoError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in the place of a traceback: the message is all that there is to know."""
+        return [f"hpo: {self}"]
+
 
 class UserError(HpoError):
     """A name, path, flag or environment that cannot be used."""

@@ -43,6 +43,7 @@ class Task:
     places: tuple[str, ...] = ()
     silence: float = 600.0
     metrics: tuple[str, ...] = ()
+    packed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,6 @@ class Judged:
 
     metric: str
     steps: Container[int]
-    packed: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

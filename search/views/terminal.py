@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hpo.search.engine.confirm import FreshRuns
 from hpo.search.engine.context import Progress
 from hpo.search.engine.entry import Entry
-from hpo.search.engine.ledger import ENDS
 from hpo.search.engine.loop import Loop
 from hpo.search.report import out, text
 from hpo.search.report.plain import to_json
-from hpo.search.running import log
-from hpo.search.store.names import CONFIRM
-from hpo.search.terms.budget import Spent
-from hpo.search.terms.changed import Reader
+from hpo.search.views.standing import Standing, spent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +28,7 @@ class Lines(Progress):
         """Say what begins, and what stands from earlier runs."""
         self.loop = loop
         ledger, plan = loop.ledger, loop.rules.policy
-        self._ended = _ended(loop).trials
+        self._ended = spent(loop).trials
         if isinstance(plan, FreshRuns):
             stand = f", {plan.done} of them done" if plan.done else ""
             self.say(f"confirming with fresh seeds ({plan.total} runs{stand})")
@@ -119,11 +111,8 @@ class Screen(Progress):
         from rich.live import Live
 
         self.console = out.console(wrap=True)
-        self._loop: Loop | None = None
+        self._standing: Standing | None = None
         self._recent: deque[Entry] = deque(maxlen=_RECENT)
-        self._at_start = 0.0
-        self._reader: Reader[Entry] = Reader(lambda entry: entry.state in ENDS)
-        self._full, self._trained = 0.0, 0  # steps of the ended trials, had none been pruned, and those they took
         self._live = Live(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render)
 
     def __enter__(self) -> Screen:
@@ -135,9 +124,8 @@ class Screen(Progress):
 
     def opened(self, loop: Loop, phase: str) -> None:
         """Show this loop from now on."""
-        self._loop = loop
+        self._standing = Standing(loop)
         self._recent.clear()
-        self._at_start = loop.study.budget.fraction(_ended(loop))
         if phase == "search" and loop.ledger.entries:
             self.say(f"going on with {loop.study.name}: {len(loop.ledger.entries)} trials stand")
 
@@ -159,90 +147,42 @@ class Screen(Progress):
         from rich.console import Group
         from rich.text import Text
 
-        if self._loop is None:
+        standing = self._standing
+        if standing is None:
             return Text("loading ...")
-        loop, ledger = self._loop, self._loop.ledger
-        lines: list[RenderableType] = [self._budgets(loop)]
-        counts = {state: count for state, count in ledger.counts.items() if count}
-        shown = ", ".join(f"{count} {state}" for state, count in counts.items())
-        lines.append(Text(f"{shown}{self._saved(loop)}"))
-        lines += [Text(text.node(node), "dim") for node in loop.executor.nodes()]
-        best = ledger.best
-        if best is not None:
-            named = zip(loop.study.goals, best.values, strict=True)
-            values = ", ".join(f"{goal.metric} {text.short(value)}" for goal, value in named)
-            lines.append(
-                Text.assemble(
-                    ("best ", "bold"), (values, "bold green"), f"  trial {best.number}: {text.recipe(best.point)}"
-                )
-            )
-        lines.append(self._curves(loop))
-        if printed := self._printed(loop):
-            lines.append(Text(printed, "dim", no_wrap=True, overflow="ellipsis"))
+        lines: list[RenderableType] = [self._budgets(standing), Text(standing.counts())]
+        lines += [Text(text.node(node), "dim") for node in standing.loop.executor.nodes()]
+        if (best := standing.best()) is not None:
+            where = f" ({best.where})" if best.where else ""
+            told = f"  trial {best.trial}{where}: {best.recipe}"
+            lines.append(Text.assemble(("best ", "bold"), (best.values, "bold green"), told))
+        shown = [entry for entry in self._recent if entry.curve]
+        lines.append(self._curves(shown))
+        for line in (standing.others(shown), standing.printed(self._recent)):
+            if line:
+                lines.append(Text(line, "dim", no_wrap=True, overflow="ellipsis"))
         return Group(*lines)
 
-    def _printed(self, loop: Loop) -> str:
-        """The newest line that one of the latest trials has printed."""
-        newest, latest = "", 0.0
-        for entry in self._recent:
-            place = loop.rules.log(entry.number)
-            if place is None or not os.path.isfile(place) or (age := os.stat(place).st_mtime) < latest:
-                continue
-            if line := log.newest(Path(place)):
-                newest, latest = f"trial {entry.number}: {line}", age
-        return newest
-
-    def _budgets(self, loop: Loop) -> RenderableType:
+    def _budgets(self, standing: Standing) -> RenderableType:
         from rich.markup import escape
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 1))
-        spent, budget = _ended(loop), loop.study.budget
-        plan = loop.rules.policy
-        title = escape(loop.study.name.removesuffix(CONFIRM) if isinstance(plan, FreshRuns) else loop.study.name)
-        limits: list[tuple[str, float, float | None, Callable[[Any], str]]] = [
-            ("trials", spent.trials, budget.trials, str),
-            ("steps", spent.steps, budget.steps, str),
-            ("time", spent.seconds, None if budget.minutes is None else budget.minutes * 60, text.duration),
-        ]
-        if isinstance(plan, FreshRuns):
-            limits[0] = ("fresh runs", plan.done, plan.total, str)
-        for word, used, limit, show in limits:
-            if limit:
-                bar = ProgressBar(total=limit, completed=min(used, limit), width=30)
-                grid.add_row(title, word, bar, f"{show(used)} of {show(limit)}", self._eta(loop) if title else "")
-                title = ""
+        title = escape(standing.title)
+        for limit in standing.limits():
+            bar = ProgressBar(total=1.0, completed=limit.share, width=30)
+            grid.add_row(title, limit.word, bar, limit.shown, standing.left() if title else "")
+            title = ""
         if title:
-            grid.add_row(title, "", "", f"{spent.trials} trials, {text.duration(spent.seconds)}", "Ctrl-C to stop")
+            grid.add_row(title, "", "", standing.passed(), "Ctrl-C to stop")
         return grid
 
-    def _eta(self, loop: Loop) -> str:
-        done = loop.study.budget.fraction(_ended(loop)) - self._at_start
-        left = 1.0 - self._at_start - done
-        if done <= 0.02:
-            return ""
-        return f"about {text.duration(loop.elapsed * left / done)} left"
-
-    def _saved(self, loop: Loop) -> str:
-        entries = loop.ledger.entries
-        numbers, afresh = self._reader.news(entries, loop.ledger.log)
-        if afresh:
-            self._full, self._trained = 0.0, 0
-        for number in numbers:
-            if (entry := entries[number]).state in ("complete", "pruned"):
-                self._full += loop.rules.horizon(entry.recipe) or math.inf
-                self._trained += len(entry.curve)
-        if not self._full or math.isinf(self._full):
-            return ""
-        return f" - {max(0.0, 1 - self._trained / self._full):.0%} of epochs saved by pruning"
-
-    def _curves(self, loop: Loop) -> RenderableType:
+    def _curves(self, shown: list[Entry]) -> RenderableType:
         from rich.table import Table
         from rich.text import Text
 
         grid = Table.grid(padding=(0, 1))
-        shown = [entry for entry in self._recent if entry.curve]
         values = [value for entry in shown for _, value in entry.curve if math.isfinite(value)]
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         colours = {"complete": "green", "pruned": "yellow", "failed": "red", "running": "cyan", "paused": "blue"}
@@ -253,8 +193,3 @@ class Screen(Progress):
                 text.short(entry.values[0]), Text(text.recipe(entry.point), "dim"),
             )  # fmt: skip
         return grid
-
-
-def _ended(loop: Loop) -> Spent:
-    """What is spent, trials counted when they end, each with its retry as one: one that runs has its cost ahead."""
-    return replace(loop.ledger.spent(loop.elapsed), trials=loop.ledger.settled)

@@ -23,18 +23,69 @@ class Drawn(NamedTuple):
 
 def drawn(found: StudyReport, known: Importance) -> Iterable[Drawn]:
     """Every figure that there is something to see on; ``known`` is the importance of the study's knobs."""
-    bars = figures.bars(list(known.shares.items()), "importance of the knobs") if known.shares else None
     made = [
-        ("Finalists", figures.finalists(found), "Mean (large dot), 95 % interval and each fresh run; the upright mark "
-         "is the value in the search, the best of many and so rather optimistic."),
-        ("Front", figures.front(found), "Trials on the line are beaten by no other in both goals."),
-        ("Learning curves", figures.curves(found), _curves_note(found)),
-        ("Search", figures.history(found), "Each trial's value in its order, pruned ones faint, and the best so far."),
-        ("Learning rate and batch", _heat(found), "Best value of each cell, in parentheses where all were pruned."),
-        ("Which knobs matter", bars, known.note or "Share of the variance over the space that each knob explains."),
-        ("Recipes", figures.parallel(found), f"Complete trials, the better the stronger{_in_colour(found)}."),
+        finalists(found), front(found), curves(found), history(found), rate_by_batch(found), knobs(known),
+        recipes(found),
     ]  # fmt: skip
-    return [Drawn(title, figure, note) for title, figure, note in made if figure is not None]
+    return [Drawn(one.title, one.figure, one.note) for one in made if one.figure is not None]
+
+
+class Perhaps(NamedTuple):
+    """A figure with its title and what to know of it, or why there is none."""
+
+    title: str
+    figure: Figure | None
+    note: str
+
+
+def finalists(found: StudyReport) -> Perhaps:
+    """Fresh runs of the finalists."""
+    note = (
+        "Mean (large dot), 95 % interval and each fresh run; the upright mark is the value in the search, the best of "
+        "many and so rather optimistic."
+    )
+    return _made("Finalists", figures.finalists(found), note, "no finalist has fresh runs of one goal")
+
+
+def front(found: StudyReport) -> Perhaps:
+    """Two goals against each other."""
+    note = "Trials on the line are beaten by no other in both goals."
+    return _made("Front", figures.front(found), note, "it takes two goals, and two complete trials")
+
+
+def curves(found: StudyReport) -> Perhaps:
+    """Learning curves."""
+    return _made("Learning curves", figures.curves(found), _curves_note(found), "no trial has a curve of two points")
+
+
+def history(found: StudyReport) -> Perhaps:
+    """Values in the order of the trials."""
+    note = "Each trial's value in its order, pruned ones faint, and the best so far."
+    return _made("Search", figures.history(found), note, "it takes two complete trials")
+
+
+def rate_by_batch(found: StudyReport) -> Perhaps:
+    """Best value by learning rate and batch."""
+    note = "Best value of each cell, in parentheses where all were pruned."
+    why = "it takes one goal, and a search of a learning rate and a batch size"
+    return _made("Learning rate and batch", _heat(found), note, why)
+
+
+def knobs(known: Importance) -> Perhaps:
+    """How much each knob matters."""
+    bars = figures.bars(list(known.shares.items()), "importance of the knobs") if known.shares else None
+    note = known.note or "Share of the variance over the space that each knob explains."
+    return _made("Which knobs matter", bars, note, known.note)
+
+
+def recipes(found: StudyReport) -> Perhaps:
+    """Complete trials over their knobs."""
+    note = f"Complete trials, the better the stronger{_in_colour(found)}."
+    return _made("Recipes", figures.parallel(found), note, "it takes three complete trials that differ in two knobs")
+
+
+def _made(title: str, figure: Figure | None, note: str, why_not: str) -> Perhaps:
+    return Perhaps(title, figure, note if figure is not None else why_not)
 
 
 def _curves_note(found: StudyReport) -> str:

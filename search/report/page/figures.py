@@ -29,24 +29,29 @@ def _values(found: StudyReport, values: Sequence[float], start: float, end: floa
     return numbers(title, finite[: max(2, math.ceil(len(finite) * 0.9))], start, end)
 
 
-def curves(found: StudyReport) -> Figure | None:
-    """Learning curves of the trials, the winner's on top."""
+def curves(
+    found: StudyReport, size: tuple[int, int] = (WIDTH, HEIGHT), *, most: int = CURVES, marked: int | None = None
+) -> Figure | None:
+    """Learning curves of the trials, the winner's on top, or that of the trial numbered ``marked``."""
+    width, height = size
     with_curves = [trial for trial in found.trials if len(trial.curve) > 1]
     if not with_curves:
         return None
-    winner = found.winner.first.trial if found.winner else None
+    if marked is None:
+        marked = found.winner.first.trial if found.winner else None
     complete = [trial for trial in with_curves if trial.state == "complete"]
     others = [trial for trial in with_curves if trial.state != "complete"]
-    room = max(CURVES - len(complete), CURVES // 3)
-    shown = others[:: max(1, -(-len(others) // room))] + complete[-CURVES:]
-    shown.sort(key=lambda trial: trial.number == winner)
-    x = numbers("step", [step for trial in shown for step, _ in trial.curve], LEFT, WIDTH - RIGHT, log=False)
+    room = max(most - len(complete), most // 3)
+    shown = others[:: max(1, -(-len(others) // room))] + complete[-most:]
+    shown += [trial for trial in with_curves if trial.number == marked and trial not in shown]
+    shown.sort(key=lambda trial: trial.number == marked)
+    x = numbers("step", [step for trial in shown for step, _ in trial.curve], LEFT, width - RIGHT, log=False)
     metric = found.metrics[0] if found.metrics else "value"
-    y = _values(found, [v for trial in shown for _, v in trial.curve], HEIGHT - BOTTOM, TOP, metric)
-    figure = Figure(WIDTH, HEIGHT, f"learning curves of {len(shown)} of {len(found.trials)} trials")
+    y = _values(found, [v for trial in shown for _, v in trial.curve], height - BOTTOM, TOP, metric)
+    figure = Figure(width, height, f"learning curves of {len(shown)} of {len(found.trials)} trials")
     figure.frame(x, y)
     for trial in shown:
-        kind = "winner" if trial.number == winner else KINDS.get(trial.state, "pruned")
+        kind = "winner" if trial.number == marked else KINDS.get(trial.state, "pruned")
         points = [(x(step), y(value)) for step, value in _thinned(trial.curve) if math.isfinite(value)]
         why = trial.reason.partition("\n")[0] or trial.state
         figure.line(points, f"curve {kind}", f"trial {trial.number}: {why}")
@@ -59,16 +64,17 @@ def _thinned(curve: Sequence[tuple[int, float]], most: int = 80) -> Sequence[tup
     return [curve[round(i * (len(curve) - 1) / (most - 1))] for i in range(most)]
 
 
-def history(found: StudyReport) -> Figure | None:
+def history(found: StudyReport, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Figure | None:
     """Values of the trials in their order, and the best so far."""
+    width, height = size
     valued = [trial for trial in found.trials if trial.values and math.isfinite(trial.values[0])]
     complete = [trial for trial in valued if trial.state == "complete"]
     if len(complete) < 2:
         return None
     sign = sign_of(found)
-    x = numbers("trial", [trial.number for trial in found.trials], LEFT, WIDTH - RIGHT, log=False)
-    y = _values(found, [trial.values[0] for trial in valued], HEIGHT - BOTTOM, TOP, found.metrics[0])
-    figure = Figure(WIDTH, HEIGHT, "value of each trial, and the best so far")
+    x = numbers("trial", [trial.number for trial in found.trials], LEFT, width - RIGHT, log=False)
+    y = _values(found, [trial.values[0] for trial in valued], height - BOTTOM, TOP, found.metrics[0])
+    figure = Figure(width, height, "value of each trial, and the best so far")
     figure.frame(x, y)
     for state in ("pruned", "complete"):
         figure.dots([(x(t.number), y(t.values[0])) for t in valued if t.state == state], state)
@@ -79,7 +85,7 @@ def history(found: StudyReport) -> Figure | None:
                 line.append((x(trial.number), line[-1][1]))
             best = sign * trial.values[0]
             line.append((x(trial.number), y(trial.values[0])))
-    figure.line([*line, (float(WIDTH - RIGHT), line[-1][1])], "best")
+    figure.line([*line, (float(width - RIGHT), line[-1][1])], "best")
     return figure
 
 

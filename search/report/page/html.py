@@ -32,7 +32,7 @@ def page(found: StudyReport) -> str:
     return _document(
         found.name,
         found.question,
-        [_answer(found), _cost(found), *_sections(found), _repeat(found) if found.winner else ""],
+        [answer(found), _cost(found), *_sections(found), _repeat(found) if found.winner else ""],
     )
 
 
@@ -89,7 +89,8 @@ def _sections(found: StudyReport) -> Iterable[str]:
             yield f"<h2>{title}</h2>" + _list(told)
 
 
-def _answer(found: StudyReport) -> str:
+def answer(found: StudyReport) -> str:
+    """The winner: its value and interval, its test scores, its recipe."""
     if found.winner is None:
         return '<p class="answer">No winner has been chosen yet.</p>'
     first, several = found.winner.first, len(found.goals) > 1
@@ -103,7 +104,7 @@ def _answer(found: StudyReport) -> str:
     if found.winner.test:
         rows.append(("test part, measured once", text.scores(_numbers(found.winner.test))))
     recipe = [(name, text.number(value)) for name, value in sorted(found.winner.recipe.items())]
-    return _pairs(rows, "answer") + "<h2>Recipe</h2>" + _pairs(recipe, "recipe")
+    return pairs(rows, "answer") + "<h2>Recipe</h2>" + pairs(recipe, "recipe")
 
 
 def _cost(found: StudyReport) -> str:
@@ -113,7 +114,7 @@ def _cost(found: StudyReport) -> str:
         rows.append(("saved by pruning", f"{found.saved:.0%} of the steps of complete training"))
     rows.append(("time", text.duration(found.seconds)))
     rows += [(what, text.duration(took)) for what, took in found.spent.items() if took and len(found.spent) > 1]
-    return "<h2>What it cost</h2>" + _pairs(rows, "cost")
+    return "<h2>What it cost</h2>" + pairs(rows, "cost")
 
 
 def _picture(winner: Winner) -> Iterable[str]:
@@ -174,7 +175,8 @@ def _figure(title: str, figure: str, note: str) -> str:
     return f"<h2>{escape(title)}</h2><figure>{figure}<figcaption>{escape(note)}</figcaption></figure>"
 
 
-def _pairs(rows: Sequence[tuple[str, str]], kind: str) -> str:
+def pairs(rows: Sequence[tuple[str, str]], kind: str) -> str:
+    """Names with their values, one below the other."""
     cells = "".join(f"<dt>{escape(clean(name))}</dt><dd>{escape(clean(value))}</dd>" for name, value in rows)
     return f'<dl class="{kind}">{cells}</dl>'
 

@@ -198,9 +198,14 @@ class Figure:
         """The figure as an element of a page."""
         return (
             f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{_words(self.label)}">'
-            + "".join(map(_element, self.marks))
+            + self.drawn
             + "</svg>"
         )
+
+    @property
+    def drawn(self) -> str:
+        """Its marks, to be put into an element of SVG."""
+        return "".join(map(_element, self.marks))
 
 
 def _element(mark: Mark) -> str:
