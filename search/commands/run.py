@@ -1,4 +1,4 @@
-"""Run a study, or go on where it stopped.
+"""Run a study, or go on where it stopped; several are run one after the other.
 
 Every limit of the budget is a total: the same command run again goes on if something is left, and finishes at once
 if nothing is. Ctrl-C once stops after the round is recorded, twice stops now; SIGTERM and SIGHUP stop as Ctrl-C does.
@@ -18,7 +18,7 @@ from hpo.search.commands.common import arguments as options
 from hpo.search.report.out import say
 from hpo.search.report.plain import to_json
 from hpo.search.running import log
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import HpoError, Interrupted, UserError
 from hpo.search.terms.threads import set_environment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    options.add_study(parser, stored=False)
+    options.add_studies(parser)
     options.add_overrides(parser)
     options.add_grace(parser)
     parser.add_argument(
@@ -46,8 +46,30 @@ def main(arguments: argparse.Namespace) -> int:
     """Run, then say who won and what to do next."""
     if arguments.wait and arguments.fresh:
         raise UserError("--wait goes on with what another process did, and --fresh deletes it; take one of them")
-    study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
+    names = options.study_names(arguments)
+    if len(names) > 1 and arguments.name is not None:
+        raise UserError("--name names one study, and several are given")
+    studies = [studyfile.read(name, options.overrides(arguments)) for name in names]  # mistakes come before any run
     set_environment()  # before torch and sklearn are imported
+    if len(studies) == 1:
+        _one(studies[0], arguments)
+        return 0
+    return max(_next(study, arguments) for study in studies)
+
+
+def _next(study: Study, arguments: argparse.Namespace) -> int:
+    """Run one of several: what ends it is told, and the next one's turn comes; the exit code."""
+    try:
+        _one(study, arguments)
+    except Interrupted:
+        raise
+    except HpoError as error:
+        say(f"hpo: {study.name}: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+    return 0
+
+
+def _one(study: Study, arguments: argparse.Namespace) -> None:
     from hpo.search.report import show
     from hpo.search.report import study as report
 
@@ -57,7 +79,6 @@ def main(arguments: argparse.Namespace) -> int:
         say(to_json({"event": "result", **show.result(found)}), flush=True)
     else:
         show.print_result(found, store.display if arguments.storage or study.storage else None)
-    return 0
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpo.search.commands.common import arguments as options
+from hpo.search.commands.common import following
 from hpo.search.report import out
 from hpo.search.report.plain import to_json
 from hpo.search.running import log
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hpo.search.report.study import StudyReport
+    from hpo.search.store import Store
     from hpo.search.terms.trial import Trial
 
 _PRINTED = 10
@@ -35,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     options.add_trial(parser, needed=False)
     options.add_store(parser)
     parser.add_argument("--log", action="store_true", help="all that the trial has printed")
+    parser.add_argument("--follow", action="store_true", help="the same, and what it prints from now on, until it ends")
     parser.add_argument("--top", type=int, default=10, metavar="K", help="how many of the best trials (default: 10)")
     parser.add_argument(
         "--plot", nargs="?", const="", metavar="FILE.png", help="its figures: here, or as a picture (hpo-suite[png])"
@@ -63,15 +66,18 @@ def main(arguments: argparse.Namespace) -> int:
             raise UserError("--plot draws a study: leave the number of the trial out")
         return _plot(console, found, Path(arguments.plot) if arguments.plot else None, force=arguments.force)
     if number is not None:
-        trial = options.trial_of(found, number)
         place = log_of(store, found.name)(number)
+        if not (arguments.follow and found.running):  # else it may yet come
+            trial = options.trial_of(found, number)
+        if arguments.follow and place is not None:
+            return following.follow(Path(place), lambda: _trains(store, found.name, number))
         if not arguments.log:
             _show_trial(console, found, trial)
         elif place is None or not Path(place).is_file():
             raise UserError(f"trial {number} of {found.name} has printed nothing, or its log is gone: {place}")
         _show_log(console, Path(place or ""), most=None if arguments.log else _PRINTED)
         return 0
-    if arguments.log:
+    if arguments.log or arguments.follow:
         raise UserError(f"whose log? give the number of a trial, such as: hpo show {shlex.quote(name)} 0 --log")
     for line in show.headline(found):
         console.print(line)
@@ -172,6 +178,16 @@ def _show_log(console: Console, path: Path, most: int | None) -> None:
         console.print(f"printed{left} ({path}):", markup=False)
     for line in shown:
         console.print(line if most is None else f"  {line}", markup=False)
+
+
+def _trains(store: Store, name: str, number: int) -> bool:
+    """Whether a trial may print more: it has not ended, and somebody runs its study."""
+    if store.running(name) is None:
+        return False
+    from hpo.search.report import study as report
+
+    trial = next((trial for trial in report.report(store, name).trials if trial.number == number), None)
+    return trial is None or trial.state in ("running", "paused")
 
 
 def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:

@@ -58,6 +58,7 @@ def markdown(summary: Summary) -> str:
             parts += ["## Batch size", "\n".join(f"- {_plain(line)}" for line in summary.batch)]
     else:
         parts.append("No winner has been chosen yet.")
+    parts += ["## Logs", "What a trial printed; with `--follow` also what it prints while it trains:", _log(summary)]
     if summary.file:
         parts += ["## Study file", _fenced(summary.file, "yaml")]
     return clean("\n\n".join(filter(None, parts)) + "\n")
@@ -114,6 +115,11 @@ def _commands(name: str) -> str:
     study = shlex.quote(name)
     lines = [f"hpo show --study {study}", f"hpo export --study {study} --output best.yaml", "hpo train best.yaml"]
     return _fenced("\n".join(lines), "")
+
+
+def _log(summary: Summary) -> str:
+    number = summary.verdict.first.trial if summary.verdict is not None else 0
+    return _fenced(f"hpo show {shlex.quote(summary.name)} {number} --log", "")
 
 
 def _knob(value: Any) -> str:

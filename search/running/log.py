@@ -69,6 +69,44 @@ def read(path: Path) -> str:
     return folded(_end(path, LIMIT)) if path.is_file() else ""
 
 
+class Tail:
+    """What is added to a log, a look at a time: whole lines as they are in the end, and how far the last one is.
+
+    A log is cut at its beginning now and then; what is left of it is told from the last line on that was told before.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0  # bytes that were read
+        self._rest = b""  # of a line that has no end yet
+        self._last = ""  # the last whole line that was told
+
+    def look(self) -> tuple[list[str], str]:
+        """New whole lines, and what the line without an end shows now; nothing while there is no log."""
+        try:
+            with self._path.open("rb") as file:
+                if os.fstat(file.fileno()).st_size < self._place:
+                    return self._anew(file.read())
+                file.seek(self._place)
+                added = file.read()
+        except OSError:
+            return [], ""
+        self._place += len(added)
+        return self._told(self._rest + added)
+
+    def _anew(self, whole: bytes) -> tuple[list[str], str]:
+        self._place = len(whole)
+        lines, line = self._told(whole)
+        known = [place for place, old in enumerate(lines[:-1]) if old == self._last]
+        return (lines[known[-1] + 1 :] if known else lines), line
+
+    def _told(self, read: bytes) -> tuple[list[str], str]:
+        ended, _, self._rest = read.rpartition(b"\n")
+        lines = folded(ended.decode(errors="replace")).split("\n") if ended or read[:1] == b"\n" else []
+        self._last = lines[-1] if lines else self._last
+        return lines, folded(self._rest.decode(errors="replace"))
+
+
 def newest(path: Path) -> str:
     """The last line that says anything; empty without one."""
     try:
