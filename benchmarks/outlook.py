@@ -3,8 +3,8 @@
     python benchmarks/outlook.py record --case lr-batch --cache outlook-cache        # and the other cases; minutes each
     python benchmarks/outlook.py report --cache outlook-cache --output benchmarks/results/outlook.json
 
-``record`` trains random recipes of a study in cohorts, each with three seeds, and keeps after every epoch the validation
-loss of the weights and of their running average. ``report`` draws searches of 60 of these recipes from the first seed,
+``record`` trains random recipes of a study in cohorts, each with three seeds, and keeps after every epoch the loss of the
+weights and of their running average on validation rows. ``report`` draws searches of 60 of these recipes from the first seed,
 stops them by successive halving as ``search/pruners/common/halving.py`` does (one trial after another, judged by the
 best value so far), and scores the best of its three finalists by the mean of the two other seeds, against the best of
 the three finalists that the same 60 have without pruning. So no run that decided anything is part of a score. Errors

@@ -19,7 +19,6 @@ from hpo.search.terms.domain import Choice, Domain, spans_decades
 from hpo.search.terms.errors import without_secrets
 from hpo.search.terms.study import Plugin, Study
 
-
 MOST_COLUMNS = 40
 """Columns of a table that are shown; ``hpo data`` shows all."""
 

@@ -46,7 +46,7 @@ def model_page(title: str, question: str, facts: Sequence[tuple[str, str]], foun
         found: the explanation, see ``explained``.
     """
     figures_of_it = [_figure(one.title, str(one.figure), one.note) for one in explained(found)]
-    return _document(title, question, [_pairs(facts, "answer"), _list(summary(found)), *figures_of_it])
+    return _document(title, question, [pairs(facts, "answer"), _list(summary(found)), *figures_of_it])
 
 
 def _document(title: str, question: str, parts: Iterable[str]) -> str:
