@@ -3,12 +3,13 @@
     python benchmarks/outlook.py record --case lr-batch --cache outlook-cache        # and the other cases; minutes each
     python benchmarks/outlook.py report --cache outlook-cache --output benchmarks/results/outlook.json
 
-``record`` trains random recipes of a study in cohorts, each with three seeds, and keeps after every epoch the loss of the
-weights and of their running average on validation rows. ``report`` draws searches of 60 of these recipes from the first seed,
-stops them by successive halving as ``search/pruners/common/halving.py`` does (one trial after another, judged by the
-best value so far), and scores the best of its three finalists by the mean of the two other seeds, against the best of
-the three finalists that the same 60 have without pruning. So no run that decided anything is part of a score. Errors
-are over the data sets and spaces, which are few, beside those over draws.
+``record`` trains random recipes of a study in cohorts, each with three seeds, and keeps after every epoch the loss of
+the weights and of their running average on validation rows. ``report`` draws searches of 60 of these recipes from the
+first seed, stops them by successive halving as ``search/pruners/common/halving.py`` does (one trial after another,
+judged by the best value so far), and scores the best of its three finalists by the mean of the two other seeds, against
+the best of the three finalists that the same 60 have without pruning. So no run that decided anything is part of a
+score. Draws share their recipes, so their standard errors are too small; the row over all cases has that over cases.
+The power of the average was chosen on the first case; the others are what it was not chosen on.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rows import markdown, mean_and_error
+from scipy.stats import spearmanr
 
 from hpo.objectives.trainer import lane as lanes
 from hpo.objectives.trainer.problem import Problem
@@ -35,7 +38,6 @@ from hpo.search.terms.recipe import derive_seed
 
 Array = NDArray[np.float64]
 
-
 CASES = {
     "lr-batch": ("lr-batch", {}),
     "lr-batch, constant": ("lr-batch", {"schedule": "constant", "warmup": 0.0}),
@@ -46,9 +48,12 @@ CASES = {
 }
 """Study, and knobs that are other ones in it."""
 
+_RULES = {"rungs 1, 3, 9, a third goes on": ((1, 3, 9), 1 / 3), "rungs 3, 9, 13, half goes on": ((3, 9, 13), 1 / 2)}
+_TRIALS, _DRAWS = 60, 200
+
 
 def record(study: Any, count: int, seeds: int) -> dict[str, Any]:
-    """Curves of random recipes: ``loss`` and ``outlook``, [recipes, seeds, epochs], NaN where there is none."""
+    """Curves of random recipes: ``loss`` and ``outlook``, [recipes, seeds, epochs], NaN after the end, inf once diverged."""
     task = study.task
     problem = Problem(registry.load("objective", study.objective), task)
     rng = np.random.default_rng(derive_seed(7, "outlook"))
@@ -73,7 +78,9 @@ def record(study: Any, count: int, seeds: int) -> dict[str, Any]:
             for key, group in groups.items():
                 cohorts[key].advance(group)
             for each, i, s in busy:
-                if not each.failure:
+                if each.failure:
+                    loss[i, s, each.epoch - 1 :] = np.inf
+                else:
                     loss[i, s, each.epoch - 1] = each.metrics["val_loss"]
                     outlook[i, s, each.epoch - 1] = each.metrics.get(OUTLOOK, np.nan)
             busy = [(each, i, s) for each, i, s in busy if not (each.failure or each.done)]
@@ -107,63 +114,70 @@ def halved(
     return complete, epochs
 
 
-def scored(found: dict[str, Any], draws: int, trials: int, rungs: Sequence[int], keep: float) -> list[dict[str, Any]]:
-    """What each way of judging loses against no pruning, in shares of the loss, and saves of its epochs."""
+def scored(found: Mapping[str, Any], rungs: Sequence[int], keep: float) -> dict[str, list[float]]:
+    """What each way of judging loses against no pruning, as a share of the loss, and the epochs that it saves."""
     loss, outlook = np.array(found["loss"]), np.array(found["outlook"])
-    outlook = np.where(np.isfinite(outlook), outlook, loss)
-    first, ahead = loss[:, 0], outlook[:, 0]
-    best = np.minimum.accumulate(np.where(np.isfinite(first), first, np.inf), axis=1)
-    final, fresh = best[:, -1], np.nanmin(loss[:, 1:], axis=2).mean(axis=1)
-    ways = {
-        "loss": best,
-        "outlook": np.minimum.accumulate(np.where(np.isfinite(first), ahead, np.inf), axis=1),
-        "better of both": np.minimum.accumulate(np.where(np.isfinite(first), np.fmin(first, ahead), np.inf), axis=1),
-        "better of both, last": np.where(np.isfinite(first), np.fmin(first, ahead), np.inf),
-        "outlook, last": np.where(np.isfinite(first), ahead, np.inf),
-    }
-    rows = []
-    for way, judged in ways.items():
-        lost, saved = [], []
-        for draw in range(draws):
-            rng = np.random.default_rng(derive_seed(draw, "draw"))
-            order = rng.permutation(len(final))[:trials]
+    own, ahead = loss[:, 0], np.where(np.isnan(outlook), loss, outlook)[:, 0]
+    dead = np.isinf(own)
+    final, fresh = _so_far(own, dead)[:, -1], np.nanmin(loss[:, 1:], axis=2).mean(axis=1)
+    ways = {"loss": own, "outlook": ahead, "better of both": np.fmin(own, ahead)}
+    rows = {}
+    for way, values in ways.items():
+        judged, lost, saved = _so_far(values, dead), [], []
+        for draw in range(_DRAWS):
+            order = np.random.default_rng(derive_seed(draw, "draw")).permutation(len(final))[:_TRIALS]
             complete, epochs = halved(judged, final, rungs, keep, order)
-            if not complete:
-                continue
-            top = sorted(complete, key=lambda i: final[i])[:3]
-            whole = sorted(order, key=lambda i: final[i])[:3]
-            lost.append(float(np.nanmin(fresh[top]) / np.nanmin(fresh[whole])) - 1)
-            saved.append(1 - epochs / (trials * judged.shape[1]))
-        rows.append(
-            {"judged by": way, "lost": mean_and_error(np.array(lost)), "saved": round(float(np.mean(saved)), 3)}
-        )
+            top, whole = (sorted(these, key=lambda i: final[i])[:3] for these in (complete, order.tolist()))
+            if top:
+                lost.append(np.nanmin(fresh[top]) / np.nanmin(fresh[whole]) - 1)
+                saved.append(1 - epochs / (_TRIALS * judged.shape[1]))
+        rows[way] = [*mean_and_error(np.array(lost)), round(float(np.mean(saved)), 3)]
     return rows
 
 
-def ranks(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rank correlation with the fresh seeds' outcome at some epochs."""
-    from scipy.stats import spearmanr
+def _so_far(values: Array, dead: NDArray[np.bool_]) -> Array:
+    """The best value up to each epoch, [recipes, epochs]; infinite from where a run has diverged."""
+    best: Array = np.minimum.accumulate(np.where(np.isfinite(values), values, np.inf), axis=1)
+    return np.where(dead, np.inf, best)
 
+
+def ranks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rank correlation of the first seed's values with what the others come to, of all recipes and of the best third."""
     loss, outlook = np.array(found["loss"]), np.array(found["outlook"])
-    fresh = np.nanmin(loss[:, 1:], axis=2).mean(axis=1)
-    rows = []
+    fresh, rows = np.nanmin(loss[:, 1:], axis=2).mean(axis=1), []
     for epoch in (1, 2, 3, 5, 9, 13):
         own, ahead = loss[:, 0, epoch - 1], outlook[:, 0, epoch - 1]
-        ok = np.isfinite(own) & np.isfinite(ahead) & np.isfinite(fresh)
-        both = np.fmin(own, ahead)
-        third = ok & (fresh <= np.nanquantile(fresh[ok], 1 / 3))
-        rows.append(
-            {"epoch": epoch}
-            | {
-                f"{name}": round(float(spearmanr(v[ok], fresh[ok]).statistic), 3)
-                for name, v in (("loss", own), ("outlook", ahead), ("both", both))
-            }
-            | {
-                f"{name}, best third": round(float(spearmanr(v[third], fresh[third]).statistic), 3)
-                for name, v in (("loss", own), ("outlook", ahead), ("both", both))
-            }
-        )
+        known = np.isfinite(own) & np.isfinite(ahead) & np.isfinite(fresh)
+        best = known & (fresh <= np.quantile(fresh[known], 1 / 3))
+        row: dict[str, Any] = {"epoch": epoch}
+        for of, these in (("all", known), ("best third", best)):
+            for name, values in (("loss", own), ("outlook", ahead), ("better of both", np.fmin(own, ahead))):
+                row[f"{name}, {of}"] = round(float(spearmanr(values[these], fresh[these]).statistic), 3)
+        rows.append(row)
     return rows
+
+
+def report(cache: Path) -> dict[str, Any]:
+    """Print and return the tables of what was recorded."""
+    found: dict[str, Any] = {"versions": {"torch": torch.__version__}, "cases": {}}
+    for path in sorted(cache.glob("*.json")):
+        case = json.loads(path.read_text())
+        rules = {name: scored(case, *rule) for name, rule in _RULES.items()}
+        found["cases"][case["case"]] = {"ranks": ranks(case), **rules}
+        print(f"\n{case['case']}\n\n{markdown(ranks(case))}")
+    for name in _RULES:
+        rows = []
+        for case, known in found["cases"].items():
+            saved = known[name]["better of both"][2]
+            rows.append({"case": case, **{way: lost[:2] for way, lost in known[name].items()}, "epochs saved": saved})
+        over = {
+            way: mean_and_error(np.array([row[way][0] for row in rows]))
+            for way in rows[0]
+            if way not in ("case", "epochs saved")
+        }
+        rows.append({"case": "all, ± over cases", **over, "epochs saved": None})
+        print(f"\n{name}: loss of the best finalist against no pruning's\n\n{markdown(rows)}")
+    return found
 
 
 def main() -> None:
@@ -174,28 +188,22 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("outlook-cache"))
     parser.add_argument("--recipes", type=int, default=150)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--power", type=int)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     options.cache.mkdir(exist_ok=True)
-    if options.power is not None:
-        lanes._POWER = options.power
     if options.what == "record":
         for case in options.case or CASES:
             name, over = CASES[case]
-            folder = Path(__file__).parents[1] / "studies"
-            study = read(folder / f"{name}.yaml")
-            study = replace(study, fixed={**study.fixed, **over})
-            found = record(study, options.recipes, options.seeds)
-            suffix = "" if options.power is None else f"-{options.power}"
-            (options.cache / f"{case.replace(', ', '-')}{suffix}.json").write_text(json.dumps(found))
+            study = read(Path(__file__).parents[1] / "studies" / f"{name}.yaml")
+            found = record(replace(study, fixed={**study.fixed, **over}), options.recipes, options.seeds)
+            (options.cache / f"{case.replace(', ', '-')}.json").write_text(json.dumps({"case": case, **found}))
             print(case, f"{found['seconds']:.0f} s", flush=True)
         return
-    for path in sorted(options.cache.glob("*.json")):
-        found = json.loads(path.read_text())
-        print(f"\n## {path.stem}\n\n{markdown(ranks(found))}")
-        for rungs, keep in (((1, 3, 9), 1 / 3), ((3, 9, 13), 1 / 2)):
-            print(f"\nrungs {rungs}, {keep:.2f} kept\n\n{markdown(scored(found, 200, 60, rungs, keep))}")
+    found = report(options.cache)
+    if options.output:
+        options.output.write_text(
+            json.dumps({"command": "python benchmarks/outlook.py report", **found}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

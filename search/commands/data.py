@@ -1,7 +1,7 @@
 """Tell what a table is: how each column is read and why, and what looks wrong; trains nothing.
 
-With --target also the parts, the classes, columns that give the target away and rows that several parts share, each with
-the option under `data: {table: ...}` that changes it.
+With --target also the parts, the classes, columns that give the target away and rows that several parts share, each
+with the option under `data: {table: ...}` that changes it.
 """
 
 from __future__ import annotations

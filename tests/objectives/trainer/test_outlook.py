@@ -27,7 +27,7 @@ def outlooks(curve: list[dict[str, float]]) -> list[float | None]:
 
 @given(batch=st.sampled_from([1, 3, 10, 40]), steps=st.integers(2, 60), schedule=st.sampled_from(["fixed", "linear"]))
 @settings(max_examples=15)
-def test_the_weights_of_a_step_have_the_share_of_its_square(batch: int, steps: int, schedule: str) -> None:
+def test_the_weights_of_a_step_have_the_share_of_its_eighth_power(batch: int, steps: int, schedule: str) -> None:
     own = lane(batch_size=batch, max_steps=steps, epochs=30, batch_schedule=schedule, batch_growth=4.0)
     taken: list[tuple[int, torch.Tensor]] = []
     stepped = own.stepped
@@ -41,7 +41,7 @@ def test_the_weights_of_a_step_have_the_share_of_its_square(batch: int, steps: i
     own.stepped = watch  # type: ignore[method-assign]
     toylanes.train(own)
     ends = [step for step, _ in taken]
-    shares = [(end**3 - begin**3) / ends[-1] ** 3 for begin, end in zip([0, *ends], ends, strict=False)]
+    shares = [(end**9 - begin**9) / ends[-1] ** 9 for begin, end in zip([0, *ends], ends, strict=False)]
     assert sum(shares) == pytest.approx(1)
     expected = sum(share * weights for share, (_, weights) in zip(shares, taken, strict=True))
     assert torch.allclose(own.rows["outlook"].double(), expected, atol=1e-5)
