@@ -53,7 +53,7 @@ _TRIALS, _DRAWS = 60, 200
 
 
 def record(study: Any, count: int, seeds: int) -> dict[str, Any]:
-    """Curves of random recipes: ``loss`` and ``outlook``, [recipes, seeds, epochs], NaN after the end, inf once diverged."""
+    """Curves of random recipes: ``loss`` and ``outlook``, [recipes, seeds, epochs]; NaN after the end, inf if diverged."""
     task = study.task
     problem = Problem(registry.load("objective", study.objective), task)
     rng = np.random.default_rng(derive_seed(7, "outlook"))
@@ -142,7 +142,7 @@ def _so_far(values: Array, dead: NDArray[np.bool_]) -> Array:
 
 
 def ranks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rank correlation of the first seed's values with what the others come to, of all recipes and of the best third."""
+    """Rank correlation of the first seed with what the others come to, of all recipes and of the best third."""
     loss, outlook = np.array(found["loss"]), np.array(found["outlook"])
     fresh, rows = np.nanmin(loss[:, 1:], axis=2).mean(axis=1), []
     for epoch in (1, 2, 3, 5, 9, 13):

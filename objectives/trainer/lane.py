@@ -23,7 +23,7 @@ _SHORTEST = 1 / 8
 """Share of the context with which a growing length begins."""
 
 _POWER = 8
-"""Of the outlook's average: the weights of step t have the share t ** 8, half of it in the last fourteenth of the run so far."""
+"""Of the outlook's average: the weights of step t have the share t ** 8, half of it in the last fourteenth of a run."""
 
 _SAMPLES = 16
 """So often between two points the outlook's average takes in the weights."""
