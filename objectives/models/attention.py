@@ -77,7 +77,7 @@ def explain_attention(model: LanguageModel, task: Task, texts: Sequence[str] = (
         UserError: the model has no attention, or there is too little text.
         DataError: the model's own text is no longer there.
     """
-    rows = [_given(model, text) for text in texts] or _test(model, task)
+    rows = [torch.from_numpy(model.prepare(text)[0]) for text in texts] or _test(model, task)
     rows = [row for row in rows if len(row) > 1]
     if not rows:
         raise UserError("there is too little text to look at: two tokens are needed")
@@ -92,12 +92,6 @@ def explain_attention(model: LanguageModel, task: Task, texts: Sequence[str] = (
     ]
     tokens = tuple(_spelled(model, int(symbol)) for symbol in rows[0][:shown])
     return AttentionExplanation(len(rows), sum(len(row) - 1 for row in rows), tokens, tuple(heads))
-
-
-def _given(model: LanguageModel, text: str) -> Tensor:
-    """The beginning of a document, ids [n] of at most the context."""
-    ids = np.concatenate([[model.tokenizer.separator], model.tokenizer.encode(text).astype(np.int64)])
-    return torch.from_numpy(ids[: model.context])
 
 
 def _test(model: LanguageModel, task: Task) -> list[Tensor]:

@@ -166,7 +166,6 @@ class TextModel(abc.ABC):
     masked: bool
     read: Mapping[str, str]
 
-    @abc.abstractmethod
     def score(self, texts: str | Sequence[str]) -> dict[str, float]:
         """What texts cost it, as ``hpo train`` measures its test text.
 
@@ -179,8 +178,13 @@ class TextModel(abc.ABC):
             follow from their places; NaN where the text is so short that none is.
 
         Raises:
-            UserError: no text.
+            UserError: no text, or something else.
         """
+        return self.measured(texts)[0]
+
+    @abc.abstractmethod
+    def measured(self, texts: str | Sequence[str]) -> tuple[dict[str, float], int]:
+        """The same, and the bytes that ``bpb`` is of: of a masked model those that were hidden."""
 
     @abc.abstractmethod
     def generate(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from hpo.objectives.models.base import MASK, TEMPERATURE, TextModel
 from hpo.objectives.models.built import Built, schema_of
@@ -56,15 +57,24 @@ class LanguageModel(Built, TextModel):
         does = "finds out hidden tokens" if self.masked else "predicts the next token"
         return f"<hpo language model: {does}, {self.tokenizer.name}, context {self.context}>"
 
-    def score(self, texts: str | Sequence[str]) -> dict[str, float]:
+    def measured(self, texts: str | Sequence[str]) -> tuple[dict[str, float], int]:
         """See ``TextModel``."""
         documents = [texts] if isinstance(texts, str) else list(texts)
-        if not documents:
+        wrong = next((text for text in documents if not isinstance(text, str)), None)
+        if wrong is not None:
+            raise UserError(f"a text is a str, got {type(wrong).__name__}: score takes a document or a list of them")
+        if not any(documents):
             raise UserError("there is no text to score")
         part = self._task.given(documents)
         if not part.bytes:
-            return dict.fromkeys(("loss", "accuracy", "bpb"), math.nan)
-        return self.predictor.scores(part)
+            return dict.fromkeys(("loss", "accuracy", "bpb"), math.nan), 0
+        return self.predictor.scores(part), part.bytes
+
+    def prepare(self, text: str) -> NDArray[Any]:
+        """What the network is given for the beginning of a document: its symbols, int64 [1, at most the context]."""
+        symbols = np.concatenate([[self.tokenizer.separator], self.tokenizer.encode(text).astype(np.int64)])
+        found: NDArray[Any] = symbols[None, : self.context]
+        return found
 
     def generate(
         self, prompt: str = "", n: int = 256, temperature: float = TEMPERATURE, top_k: int = 0, seed: int = 0

@@ -73,7 +73,13 @@ def to_onnx(model: Any, task: Task, *, int8: bool = False) -> OnnxFile:
     except ImportError:
         raise UserError(_MISSING) from None
     if not isinstance(model, Built):
-        raise UserError("only networks become ONNX files, and this model is none: predict with it by hpo predict")
+        several = hasattr(model, "members")
+        raise UserError(
+            "only networks become ONNX files, and this model combines several: train the winner alone with hpo train "
+            "--alone, or export one of them, FOLDER/members/0"
+            if several
+            else "only networks become ONNX files, and this model is none: predict with it by hpo predict"
+        )
     translated = _translated(model)
     _forget(translated)
     onnx.helper.set_model_props(translated, _about(model))

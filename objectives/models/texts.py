@@ -58,13 +58,13 @@ class TextScores:
         yield _line([*self._keep, "document", "bytes", *_SCORES])
         for number, text, kept in self._documents():
             size = len(text.encode())
-            found = self._model.score(text) if text.strip() else {}
+            found, measured = self._model.measured(text) if text.strip() else ({}, 0)
             values = [found.get(name, math.nan) for name in _SCORES.values()]
             if math.isnan(values[0]):
                 self._empty += 1
             else:
-                self._bytes += size
-                self._bits += values[0] * size
+                self._bytes += measured
+                self._bits += values[0] * measured
             yield _line([*kept, number, size, *("" if math.isnan(value) else repr(value) for value in values)])
             self.count += 1
         if not self.count:

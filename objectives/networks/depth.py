@@ -19,18 +19,25 @@ Block = tuple[str, ...]
 def blocks(network: Network) -> tuple[list[Block], Block]:
     """The blocks from the input on, and the head, which gives the outputs; empty where it has no weights of its own."""
     known = {parameter.name: parameter for parameter in network.parameters}
-    units: dict[str, list[Parameter]] = {}
-    for name in network.order:
-        if name not in network.head:
-            units.setdefault(_unit(name), []).append(known[name])
     found: list[list[Parameter]] = []
-    for unit in units.values():
+    for names in units(network).values():
+        unit = [known[name] for name in names if name not in network.head]
+        if not unit:
+            continue
         joined = found and (_vectors(unit) or (_tables(unit) and _tables(found[-1])))
         if joined:
             found[-1] += unit
         else:
             found.append(list(unit))
     return [tuple(parameter.name for parameter in block) for block in found], network.head
+
+
+def units(network: Network) -> dict[str, Block]:
+    """Parameters by the layer that they stand in, the outermost one that has a number, from the input on."""
+    found: dict[str, list[str]] = {}
+    for name in network.order:
+        found.setdefault(_unit(name), []).append(name)
+    return {unit: tuple(names) for unit, names in found.items()}
 
 
 def last_unit(names: Sequence[str], parameters: Sequence[Parameter]) -> Block:

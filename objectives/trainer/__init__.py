@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hpo.objectives.trainer.alone import Fitted, train_alone
     from hpo.objectives.trainer.lanes import open_lanes
     from hpo.objectives.trainer.length import steps_of
-    from hpo.objectives.trainer.problem import call
+    from hpo.objectives.trainer.problem import Problem, call
     from hpo.objectives.trainer.ranks import join, part_company
     from hpo.objectives.trainer.training_recipe import TrainingRecipe
 
@@ -40,12 +40,23 @@ _HOMES = {
     "open_lanes": "lanes",
     "TrainingRecipe": "training_recipe",
     "call": "problem",
+    "Problem": "problem",
     "join": "ranks",
     "part_company": "ranks",
     "steps_of": "length",
 }
 
-__all__ = ["Fitted", "TrainingRecipe", "call", "join", "open_lanes", "part_company", "steps_of", "train_alone"]
+__all__ = [
+    "Fitted",
+    "Problem",
+    "TrainingRecipe",
+    "call",
+    "join",
+    "open_lanes",
+    "part_company",
+    "steps_of",
+    "train_alone",
+]
 
 
 def __getattr__(name: str) -> object:

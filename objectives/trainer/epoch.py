@@ -19,6 +19,7 @@ from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.noise import Masks
 from hpo.objectives.trainer.penalties import Penalties
 from hpo.objectives.trainer.samples import draw
+from hpo.objectives.trainer.statistics import StepMeter
 from hpo.objectives.trainer.token_scores import IGNORED
 from hpo.search.terms.recipe import derive_seed
 
@@ -27,6 +28,9 @@ class Epoch:
     """The plan of an epoch, and its execution.
 
     Lanes with more ticks stand first, so at tick t the first ``active[t]`` lanes are at work.
+
+    Attributes:
+        statistics: of the steps, where they are recorded.
     """
 
     def __init__(self, lanes: Sequence[Lane], weights: Tensor, gradient: Tensor) -> None:
@@ -53,6 +57,7 @@ class Epoch:
         teacher = lanes[0].setup.teacher
         self._of_samples = self._loss if teacher is None else teacher.loss(self._loss, classes=bool(data.number))
         self._meter = NoiseMeter(layouts, self._counts, device)
+        self.statistics = StepMeter(lanes, layouts, device) if lanes[0].setup.record else None
         self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
         self._penalties = Penalties(lanes, self._rates)
         self._updates = [self._update(at) for at in range(len(lanes))]
@@ -219,6 +224,8 @@ class Epoch:
     def _step(self, tick: int, weights: Tensor, gradient: Tensor) -> None:
         if self._meter.needed:
             self._meter.window(tick, gradient)
+        if self.statistics is not None:
+            self.statistics.step(tick, gradient)
         self._done[: len(weights)].add_(self._stepping[tick, : len(weights)])
         self._penalties.before(tick, weights, gradient)
         for at, rate in self._steps[tick]:

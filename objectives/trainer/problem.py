@@ -95,7 +95,14 @@ class Problem:
         network = self._network(filled, data, recipe)
         _suits(recipe, network)
         setup = Setup(
-            recipe, network, data, getattr(self.module, "loss", None), dict(knobs), self.ranks, task=self._task
+            recipe,
+            network,
+            data,
+            getattr(self.module, "loss", None),
+            dict(knobs),
+            self.ranks,
+            task=self._task,
+            record=self._task.record == "statistics",
         )
         if recipe.batch_size != "auto":
             return setup

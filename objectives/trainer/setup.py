@@ -36,6 +36,7 @@ class Setup:
         capacity: most samples of a micro-batch that fit the memory limit, where the recipe leaves it to that.
         teacher: whose outputs are learnt beside the targets; None for the targets alone.
         task: what built the network; None for what is no model's folder.
+        record: whether statistics of training go with each point; see ``statistics``.
     """
 
     recipe: TrainingRecipe
@@ -47,6 +48,7 @@ class Setup:
     capacity: int | None = None
     teacher: Teacher | None = None
     task: Task | None = None
+    record: bool = False
 
     @property
     def notes(self) -> list[str]:

@@ -23,6 +23,9 @@ from hpo.search.terms.errors import DataError, NoTestPart
 
 Array: TypeAlias = NDArray[Any]
 
+FEW = 64
+"""Validation inputs on which a model is looked into while it trains."""
+
 _NAMES = ("train", "validation", "test")
 
 _NEEDED = {"classification": "[n], or [n, positions] where each token has a class", "regression": "[n]"}
@@ -264,6 +267,11 @@ class Data(TaskData):
     def sample(self) -> Tensor:
         """Two inputs, to try a model on."""
         return self.train.inputs[:2]
+
+    @property
+    def few(self) -> Tensor:
+        """Some validation inputs, to look into a model on."""
+        return self.validation.inputs[:FEW]
 
     @property
     def classes(self) -> Array | None:

@@ -23,6 +23,7 @@ from hpo.objectives.text.corpus import how_read, open_corpus
 from hpo.objectives.text.mixing import mixed
 from hpo.objectives.text.packing import Batch, Rows, Stream, Truncate
 from hpo.objectives.text.tokenizers import Tokenized, Tokens, tokenize
+from hpo.objectives.trainer.tensors import FEW
 from hpo.objectives.trainer.text_recipe import Pack, TextRecipe
 from hpo.objectives.trainer.text_task import Array, Masking, ScoredPart, TextTask
 from hpo.objectives.trainer.writing import found_out, written
@@ -197,6 +198,12 @@ class TextData(TextTask):
         return self.train.read(
             torch.from_numpy(index), None if keys is None else torch.from_numpy(keys.view(np.int64))
         )[0]
+
+    @property
+    def few(self) -> Tensor:
+        """Some validation inputs, to look into a model on: a few hundred tokens of them."""
+        rows = min(max(1, 4 * FEW // self.context), len(self.validation))
+        return self.tensors(self.validation.gather(np.arange(rows)))[0]
 
     def test(self) -> ScoredPart:
         """The test text, up to ``TESTED`` bytes of it.

@@ -23,6 +23,7 @@ from torch import Tensor
 from hpo.objectives.trainer.epoch import Epoch
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.setup import Setup
+from hpo.objectives.trainer.statistics import joined, of_networks
 from hpo.search.terms.job import OUTLOOK
 
 
@@ -45,15 +46,15 @@ class Cohort:
             network.restore(ranks.mean(held))
         for lane in lanes:
             lane.ended_epoch()
-        scored_here = (self._score(lanes), _outlooks(lanes)) if ranks.rank == 0 else ([], [])
-        trained, noise, (scores, outlooks) = ranks.same((trained, epoch.noise(), scored_here))
-        news = zip(lanes, trained, epoch.counted, noise, scores, outlooks, strict=True)
-        for lane, by_step, counted, measured, scored, outlook in news:
+        here = (self._score(lanes), _outlooks(lanes), self._statistics(lanes, epoch)) if ranks.rank == 0 else ([], [], [])
+        trained, noise, (scores, outlooks, statistics) = ranks.same((trained, epoch.noise(), here))
+        told = zip(lanes, trained, epoch.counted, noise, scores, outlooks, statistics, strict=True)
+        for lane, by_step, counted, measured, scored, outlook, recorded in told:
             lane.failure = _divergence(lane, by_step, scored["loss"])
             mean = float(np.average(by_step, weights=counted)) if counted.any() else 0.0
             lane.noise.add(measured)
             scores_now = {f"val_{name}": value for name, value in scored.items()}
-            lane.metrics = {"train_loss": mean, **scores_now, **lane.measured(), **outlook}
+            lane.metrics = {"train_loss": mean, **scores_now, **lane.measured(), **outlook, **recorded}
             lane.scored_at(scored["loss"])
 
     def _gather(self, lanes: Sequence[Lane]) -> None:
@@ -67,6 +68,15 @@ class Cohort:
         self._rows = list(self._weights.unbind())
         for lane, row in zip(lanes, self._rows, strict=True):
             lane.rows["weights"] = row
+
+    def _statistics(self, lanes: Sequence[Lane], epoch: Epoch) -> list[dict[str, float]]:
+        """Statistics of the epoch just trained; empty where they are not recorded."""
+        if epoch.statistics is None:
+            return [{} for _ in lanes]
+        setup = lanes[0].setup
+        setup.network.mode(training=False)
+        now = of_networks(setup.network, self._weights, setup.data.few)
+        return [joined(steps, own) for steps, own in zip(epoch.statistics.found(), now, strict=True)]
 
     def _score(self, lanes: Sequence[Lane]) -> list[dict[str, float]]:
         averaged = any(lane.averaged for lane in lanes)

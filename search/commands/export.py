@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,8 @@ def main(arguments: argparse.Namespace) -> int:
             data(content)
         else:
             files.write(output, content)
+    if kind == "yaml" and arguments.top > (held := len(found.leading())) and len(found.goals) == 1:
+        say(f"--top {arguments.top}: the study has {held} that can be exported", file=sys.stderr)
     if output is not None:
         say(f"wrote {output}" + (f"; train it with: hpo train {output}" if kind == "yaml" else ""))
     return 0

@@ -214,6 +214,8 @@ def _show_trial(console: Console, found: StudyReport, trial: Trial) -> None:
         for step, value in trial.curve:
             heading = f"  heading for {text.number(ahead[step])}" if step in ahead else ""
             console.print(f"  {step:>5}  {text.number(value)}{heading}")
+    for line in show.statistics(trial):
+        console.print(line, markup=False)
     for name, value in trial.metrics.items():
         console.print(f"last {name}: {text.number(value)}", markup=False)
     if found.task:

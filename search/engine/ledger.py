@@ -26,6 +26,7 @@ from hpo.search.terms.budget import Spent
 from hpo.search.terms.changed import Log
 from hpo.search.terms.errors import SpaceExhausted
 from hpo.search.terms.recipe import digest
+from hpo.search.terms.statistics import apart
 from hpo.search.terms.study import Study
 from hpo.search.terms.trial import State, Trial
 from hpo.search.terms.value import Tally, aggregate_of, better, course
@@ -182,7 +183,13 @@ class Ledger:
         seconds: float = 0.0,
         outlook: float | None = None,
     ) -> None:
-        """Record a point: one value for each goal, the judged one on the curve, its outlook, all metrics, its cost."""
+        """Record a point: one value for each goal, the judged one on the curve, its outlook, all metrics, its cost.
+
+        Statistics of training, where they are recorded, are no metrics: they are stored with the step and stay there.
+        """
+        if self.study.record:
+            metrics, statistics = apart(metrics)
+            self.note(entry, f"{attributes.STATISTICS}{step}", statistics)
         entry.curve += ((step, values[self.judged]),)
         if outlook is not None:
             entry.outlook += ((step, outlook),)

@@ -23,12 +23,16 @@ from hpo.search.describe.objective import Objective, describe, import_module
 from hpo.search.running.training import failure
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, UserError
+from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.study import Study
 from hpo.search.terms.threads import ENVIRONMENT
 
 LOOKS = 64
 """Recipes that are tried before a study is refused."""
+
+_BOUND = ("freeze", "head_rate")
+"""Knobs of which the network tells how far they may go, once it is built for the data."""
 
 PATIENCE = 60.0
 """Seconds after which a process that tries to build says nothing."""
@@ -57,12 +61,14 @@ def rehearse_apart(study: Study, objective: Objective) -> Mapping[str, Any] | No
     build = build or (objective.attempts and objective.doubtful(study.fixed, study.space))
     load = objective.kind == "builtin" and _doubtful_data(study)
     table = objective.kind == "builtin" and isinstance(study.data, Mapping) and "table" in study.data
-    if not build and not load and not table:
+    bind = objective.trained_by_suite and any(name in study.fixed or name in study.space.names() for name in _BOUND)
+    if not build and not load and not table and not bind:
         return None
     job = {
         "objective": study.objective,
         "folder": str(study.folder),
-        "recipes": list(_recipes(study)) if build else [],
+        "recipes": list(_recipes(study)) if build or bind else [],
+        "task": asdict(study.task) if bind else None,
         "data": study.data,
         "load": load,
         "table": table,
@@ -106,18 +112,25 @@ def main(answer: str) -> None:
         except DataError as error:
             problem = str(error)
     if not problem and job["recipes"]:
-        filled = {"data": job["data"], "split_seed": job["split_seed"]}
+        task = None if job["task"] is None else Task(**job["task"])
+        filled = {"data": job["data"], "split_seed": job["split_seed"]} if task is None else {}
         recipes = [{**recipe, **filled} for recipe in job["recipes"]]
-        problem = problem_of(describe(job["objective"], Path(job["folder"])), recipes)
+        problem = problem_of(describe(job["objective"], Path(job["folder"])), recipes, task)
     Path(answer).write_text(json.dumps({"problem": problem, "table": table}), encoding="utf-8")
 
 
-def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]]) -> str:
-    """Why none of these recipes can be built; nothing where one can, or none is given."""
+def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]], task: Task | None = None) -> str:
+    """Why none of these recipes can be built; nothing where one can, or none is given.
+
+    Args:
+        objective: what is built.
+        recipes: every knob.
+        task: with the data that a network is bound to, where that decides; None where building is all.
+    """
     problem = ""
     for recipe in recipes:
         try:
-            _build(objective, recipe)
+            _build(objective, recipe, task)
         except Exception as error:  # the user's own, or the estimator's
             problem = problem or failure(0, error, objective).reason
         else:
@@ -125,9 +138,11 @@ def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]]) -> st
     return problem
 
 
-def _build(objective: Objective, recipe: Mapping[str, Any]) -> None:
+def _build(objective: Objective, recipe: Mapping[str, Any], task: Task | None) -> None:
     module = import_module(objective)
-    if objective.trained_by_suite:
+    if task is not None:
+        registry.part("trainer").Problem(module, task).setup(recipe)
+    elif objective.trained_by_suite:
         registry.part("trainer").call(module.build, recipe)
     else:
         module.attempt(recipe)

@@ -131,6 +131,23 @@ def trial_rows(trials: list[Trial], limit: int) -> list[tuple[str, ...]]:
     ]
 
 
+def statistics(trial: Trial) -> list[str]:
+    """Statistics of a trial's training, where they were recorded: a line for each, from its first point to its last.
+
+    >>> statistics(Trial(0, {}, (), "complete", statistics={"dead_units/2": ((1, 0.0), (2, 0.25))}))
+    ['statistics of its training:', '  dead_units/2     0 ▁█ 0.25']
+    """
+    if not trial.statistics:
+        return []
+    width = max(map(len, trial.statistics))
+    lines = [
+        f"  {name:<{width}} {text.short(curve[0][1]):>5} {text.sparkline([value for _, value in curve])} "
+        f"{text.short(curve[-1][1])}"
+        for name, curve in sorted(trial.statistics.items())
+    ]
+    return ["statistics of its training:", *lines]
+
+
 def endings(found: StudyReport, state: str, most: int = 5) -> list[str]:
     """Why trials were pruned or failed, most frequent first; reasons that differ in their numbers only are one."""
     groups: dict[str, list[Trial]] = {}

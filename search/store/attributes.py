@@ -51,6 +51,8 @@ TALLIES = "tallies"
 """Each goal's curve summed up, where there are several."""
 METRICS = "metrics"
 """All metrics of the last point."""
+STATISTICS = "statistics:"
+"""With the step behind it: statistics of training at that step, where they are recorded."""
 ATTEMPTS = "attempts"
 """How often it was taken up again without a new point since."""
 NODES = "nodes"
@@ -122,4 +124,15 @@ def read_trial(trial: FrozenTrial, goals: Sequence[Goal] = (), judged: int = 0) 
         course=passed,
         outlook=outlook,
         aggregate=how,
+        statistics=_statistics(attrs),
     )
+
+
+def _statistics(attrs: Mapping[str, Any]) -> dict[str, Curve]:
+    """By name, in order of step."""
+    found: dict[str, dict[int, float]] = {}
+    for key, values in attrs.items():
+        if key.startswith(STATISTICS) and isinstance(values, Mapping) and key.removeprefix(STATISTICS).isdigit():
+            for name, value in values.items():
+                found.setdefault(name, {})[int(key.removeprefix(STATISTICS))] = float(value)
+    return {name: tuple(sorted(points.items())) for name, points in found.items()}

@@ -25,6 +25,7 @@ from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
 from hpo.search.studyfile.optunascript import split_reference, study_of
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
+from hpo.search.studyfile.record import read_record
 from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.scriptstudy import study_of_script
 from hpo.search.studyfile.start import read_start
@@ -40,7 +41,7 @@ from hpo.search.terms.study import Goal, Plugin, Study
 KEYS = (
     "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start", "start_from",
     "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device", "devices",
-    "memory_limit", "storage", "checkpoints",
+    "memory_limit", "storage", "checkpoints", "record",
 )  # fmt: skip
 """Every key of a study file."""
 
@@ -197,6 +198,7 @@ class _Reader:
             device=read_device(self._at("device"), devices, self.root, self.mistakes), devices=devices,
             processes_per_trial=processes, memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
             storage=self._storage(), checkpoints=checkpoints, keeping=keeping, repeats=repeats, folder=folder,
+            record=read_record(self._at("record"), objective, self.mistakes),
             notes=(*knobs.notes, *drawn(self.root, objective)),
         )  # fmt: skip
         if self.mistakes:

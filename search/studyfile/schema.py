@@ -18,6 +18,7 @@ from hpo.search.studyfile.programs import PROGRAMS
 from hpo.search.terms import registry
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob
 from hpo.search.terms.registry import summary
+from hpo.search.terms.statistics import RECORDS
 from hpo.search.terms.study import AGGREGATES
 
 Schema: TypeAlias = dict[str, Any]
@@ -105,6 +106,9 @@ def _properties(objectives: list[Objective]) -> Schema:
         ),
         "storage": _say({"type": ["string", "null"]}, "Where the study lives; ./hpo.db without it."),
         "checkpoints": _checkpoints(),
+        "record": _say(
+            {"enum": [*RECORDS, None]}, "What is kept of training beside its metrics: norms by layer, dead units."
+        ),
     }
 
 

@@ -117,6 +117,7 @@ class Study:
         keeping: how often they are kept, and up to which size.
         devices: GPUs that workers are given; None leaves every worker to see all of them.
         processes_per_trial: processes that train a trial together, each a part of every batch.
+        record: what is kept of training beside its metrics, of ``statistics.RECORDS``; empty for nothing.
         folder: folder of the study file, to which its paths are relative.
         text: the study file's text, overrides applied, for the record.
         notes: what was settled beyond the study's own words, a sentence each.
@@ -147,6 +148,7 @@ class Study:
     checkpoints: str | None = None
     keeping: Keeping = field(default_factory=Keeping)
     repeats: bool = False
+    record: str = ""
     folder: Path = field(default_factory=Path)
     text: str = ""
     notes: tuple[str, ...] = ()
@@ -168,7 +170,7 @@ class Study:
         return Task(
             self.objective, self.data, split, str(self.folder), self.device, self.memory_limit,
             processes=self.processes_per_trial, start_from=self.start_from,
-            metrics=tuple(goal.metric for goal in self.goals),
+            metrics=tuple(goal.metric for goal in self.goals), record=self.record,
         )  # fmt: skip
 
     def recipe(self, point: Mapping[str, Any], number: int, *path: str | int) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Trial:
         metrics: all metrics of its last point.
         recipe: digest of its recipe without the seed; empty when unknown.
         nodes: names of the machines, or GPUs, that trained it, in turn; empty where they have none.
+        statistics: of training, by name, as curves; empty where they were not recorded.
     """
 
     number: int
@@ -55,6 +56,7 @@ class Trial:
     outlook: Curve = ()
     aggregate: Aggregate = "best"
     nodes: tuple[str, ...] = ()
+    statistics: Mapping[str, Curve] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

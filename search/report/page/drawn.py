@@ -11,6 +11,7 @@ from hpo.search.report.page import figures
 from hpo.search.report.page.svg import Figure
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.plain_space import space_from
+from hpo.search.terms.statistics import STATISTICS
 
 
 class Drawn(NamedTuple):
@@ -27,7 +28,8 @@ def drawn(found: StudyReport, known: Importance) -> Iterable[Drawn]:
         finalists(found), front(found), curves(found), history(found), rate_by_batch(found), knobs(known),
         recipes(found),
     ]  # fmt: skip
-    return [Drawn(one.title, one.figure, one.note) for one in made if one.figure is not None]
+    there = (Drawn(one.title, one.figure, one.note) for one in made if one.figure is not None)
+    return [*there, *_statistics(found)]
 
 
 class Perhaps(NamedTuple):
@@ -86,6 +88,18 @@ def recipes(found: StudyReport) -> Perhaps:
 
 def _made(title: str, figure: Figure | None, note: str, why_not: str) -> Perhaps:
     return Perhaps(title, figure, note if figure is not None else why_not)
+
+
+def _statistics(found: StudyReport) -> Iterable[Drawn]:
+    """Statistics of the training of the winner's trial, or of the best so far, where they were recorded."""
+    trial = next((trial for trial in found.leading() if trial.statistics), None)
+    for kind, what in STATISTICS.items() if trial is not None else ():
+        assert trial is not None
+        layers = {name: curve for name, curve in trial.statistics.items() if name.partition("/")[0] == kind}
+        if layers:
+            title = kind.replace("_", " ").capitalize()
+            note = f"Of trial {trial.number}: {what}; a line for each layer, named as the weights are."
+            yield Drawn(f"{title} through training", figures.layers(layers, kind), note)
 
 
 def _curves_note(found: StudyReport) -> str:

@@ -180,7 +180,7 @@ def _pictures(pictures: Sequence[Mapping[str, Any]], columns: int, *, classes: b
     figure = Figure(WIDTH, round(high * math.ceil(len(pictures) / columns)), "images and what their pixels add")
     for place, picture in enumerate(pictures):
         left, top = 10 + wide * (place % columns), high * (place // columns) + 18
-        told = f"{_label(picture['truth'])}, told {_label(picture['predicted'])}"
+        told = f"{_label(picture['truth'])}, taken for {_label(picture['predicted'])}"
         figure.text(left, top - 5, told[: max(8, round(wide / 6))], "title")
         shades = [[(value - low) / ((high_value - low) or 1.0) for value in row] for row in picture["pixels"]]
         figure.cells(left, top, side, shades, _INK)
@@ -209,7 +209,7 @@ def _attention(found: Mapping[str, Any]) -> Iterable[Drawn]:
         f"Layer {sharpest['layer']}, head {sharpest['head']}",
         _labelled(sharpest, found["tokens"]),
         "The head that looks at the fewest tokens: rows look at columns, the stronger the more. It is one stretch of "
-        "text; the shares below are means over "
+        "text; the shares above are means over "
         f"{found['positions']:,} tokens of {found['rows']} stretches.",
     )
     across = min(6, max(head["head"] for head in heads))
@@ -226,7 +226,7 @@ def _attention(found: Mapping[str, Any]) -> Iterable[Drawn]:
              (left, top + side * count), (left, top)], "grid",
         )  # fmt: skip
         figure.cells(left, top, side, _strength(head["weights"]), _PARTS)
-    yield Drawn("All heads", figure, "; ".join(summary(found)) + ".")
+    yield Drawn("All heads", figure, "The same stretch of text; a first column that stays strong is a head at rest.")
 
 
 def _labelled(head: Mapping[str, Any], tokens: Sequence[str]) -> Figure:

@@ -9,11 +9,14 @@ from typing import Any
 from hpo.search.report import text
 from hpo.search.report.page.svg import BOTTOM, LEFT, RIGHT, TOP, Axis, Figure, categories, numbers
 from hpo.search.report.study import StudyReport
-from hpo.search.terms.trial import Trial
+from hpo.search.terms.trial import Curve, Trial
 
 WIDTH, HEIGHT = 720, 320
 CURVES = 240
 """Most curves drawn: all complete ones and finalists first, then pruned ones evenly over the study."""
+
+_LAYERS = ("winner", "best3", "complete")
+"""Looks of neighbouring layers."""
 
 KINDS = {"complete": "complete", "pruned": "pruned", "failed": "failed"}
 
@@ -208,6 +211,26 @@ def bars(rows: Sequence[tuple[str, float]], label: str) -> Figure:
         figure.text(178, top + 13, name, "tick end")
         figure.bar(186, top + 2, share * (WIDTH - 260), 14, "bar")
         figure.text(192 + share * (WIDTH - 260), top + 13, f"{share:.0%}", "tick")
+    return figure
+
+
+def layers(curves: Mapping[str, Curve], title: str) -> Figure:
+    """A statistic of training over its steps, a line for each layer."""
+    end = WIDTH - RIGHT - 70
+    x = numbers("step", [step for curve in curves.values() for step, _ in curve], LEFT, end, log=False)
+    y = numbers(title, [value for curve in curves.values() for _, value in curve], HEIGHT - BOTTOM, TOP)
+    figure = Figure(WIDTH, HEIGHT, f"{title} over the steps of training")
+    figure.frame(x, y)
+    names, free = list(curves), float(TOP)
+    for name, curve in sorted(curves.items(), key=lambda item: y(item[1][-1][1])):
+        points = [(x(step), y(value)) for step, value in _thinned(curve) if math.isfinite(value)]
+        if len(points) == 1:
+            figure.dots(points, "complete")
+        figure.line(points, f"curve {_LAYERS[names.index(name) % len(_LAYERS)]}", name)
+        label = name.partition("/")[2]
+        if points and label and (at := max(points[-1][1], free)) <= HEIGHT - BOTTOM:
+            figure.text(end + 6, at + 4, label[:11], "tick")
+            free = at + 12
     return figure
 
 

@@ -23,16 +23,17 @@ MOST_CLASSES = 40
 """Classes whose confusion can still be looked at."""
 
 
-def page(found: StudyReport) -> str:
+def page(found: StudyReport, explanation: Mapping[str, Any] | str = "") -> str:
     """The page, UTF-8 text; nothing in it is loaded from elsewhere.
 
     Args:
         found: a finished or running study.
+        explanation: of the winner's model, see ``explained``; or how to get one, in a sentence.
     """
     return _document(
         found.name,
         found.question,
-        [answer(found), _cost(found), *_sections(found), _repeat(found) if found.winner else ""],
+        [answer(found), _cost(found), *_sections(found, explanation), _repeat(found) if found.winner else ""],
     )
 
 
@@ -45,8 +46,7 @@ def model_page(title: str, question: str, facts: Sequence[tuple[str, str]], foun
         facts: (name, value) pairs of the model.
         found: the explanation, see ``explained``.
     """
-    figures_of_it = [_figure(one.title, str(one.figure), one.note) for one in explained(found)]
-    return _document(title, question, [pairs(facts, "answer"), _list(summary(found)), *figures_of_it])
+    return _document(title, question, [pairs(facts, "answer"), *_explained(found)])
 
 
 def _document(title: str, question: str, parts: Iterable[str]) -> str:
@@ -62,7 +62,7 @@ def _document(title: str, question: str, parts: Iterable[str]) -> str:
     )
 
 
-def _sections(found: StudyReport) -> Iterable[str]:
+def _sections(found: StudyReport, explanation: Mapping[str, Any] | str) -> Iterable[str]:
     known = importance(found)
     for title, figure, note in drawn(found, known):
         yield _figure(title, str(figure), note)
@@ -83,10 +83,22 @@ def _sections(found: StudyReport) -> Iterable[str]:
         ensemble = found.winner.ensemble
         yield "<h2>Models combined</h2>" + _list(combined.lines(ensemble))
         yield _table([ensemble.metric, *combined.HEAD], combined.rows(ensemble))
+    yield from _explained(explanation)
     yield _best(found)
     for state, title in (("pruned", "Why trials were stopped"), ("failed", "Why trials failed")):
         if told := show.endings(found, state, 12):
             yield f"<h2>{title}</h2>" + _list(told)
+
+
+def _explained(explanation: Mapping[str, Any] | str) -> Iterable[str]:
+    """What the winner's model follows from, or how to get to know."""
+    if isinstance(explanation, str):
+        if explanation:
+            yield f'<h2>What the predictions follow from</h2><p class="note">{escape(clean(explanation))}</p>'
+        return
+    yield _list(summary(explanation))
+    for title, figure, note in explained(explanation):
+        yield _figure(title, str(figure), note)
 
 
 def answer(found: StudyReport) -> str:
