@@ -28,6 +28,7 @@ from hpo.search.terms.errors import (
 from hpo.search.terms.warned import once
 
 _ORDER = (
+    "new",
     "run",
     "check",
     "data",

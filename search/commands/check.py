@@ -1,4 +1,4 @@
-"""Check a study file and say what it means; trains nothing.
+"""Check a study file and say what it means; trains nothing, or with --first-run one recipe for a few points.
 
 Where sources do not tell whether a model can be built or a table be learned from, a process of its own tries it. GPUs
 that it gives to its workers must be here.
@@ -7,6 +7,8 @@ that it gives to its workers must be here.
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
@@ -16,8 +18,13 @@ from hpo.search.engine.rehearsal import rehearse_apart
 from hpo.search.report import tabletext, text
 from hpo.search.report.out import say
 from hpo.search.terms.domain import Choice, Domain, spans_decades
-from hpo.search.terms.errors import without_secrets
+from hpo.search.terms.errors import UserError, did_you_mean, without_secrets
+from hpo.search.terms.job import Failed, Job, Point
 from hpo.search.terms.study import Plugin, Study
+from hpo.search.terms.threads import set_environment
+
+_POINTS = 3
+"""Points of a first run."""
 
 MOST_COLUMNS = 40
 """Columns of a table that are shown; ``hpo data`` shows all."""
@@ -27,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     options.add_study(parser, stored=False)
     options.add_overrides(parser)
+    parser.add_argument(
+        "--first-run", action="store_true", help="train one recipe up to its third point, and show what it tells"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -38,7 +48,38 @@ def main(arguments: argparse.Namespace) -> int:
     say(summary(study))
     if table is not None:
         say("\n".join(["the table:", *(f"  {line}" for line in tabletext.lines(table, MOST_COLUMNS))]))
+    if arguments.first_run:
+        set_environment()  # before torch and sklearn are imported
+        for line in first_run(study):
+            say(line, flush=True)
     return 0
+
+
+def first_run(study: Study) -> Iterator[str]:
+    """The first points of one recipe, as they come.
+
+    Raises:
+        UserError: the run ends badly, or tells nothing of the goals; with all that it told.
+    """
+    from hpo.search.running.training import VALUE, Trainer
+
+    recipe = study.recipe(next(iter(study.space.spread(1, study.fixed)), {}), 0)
+    yield f"  first run of {text.recipe({name: value for name, value in recipe.items() if name != 'seed'})}"
+    trainer, job = Trainer(study.task), Job(0, recipe)
+    with contextlib.closing(trainer.start(job)) as run:
+        for _ in range(_POINTS):
+            event = trainer.advance(run, job)
+            if isinstance(event, Failed):
+                raise UserError(f"the first run failed: {event.reason}")
+            if not isinstance(event, Point):
+                return
+            missing = [goal.metric for goal in study.goals if goal.metric not in event.metrics]
+            bare = list(event.metrics) == [VALUE]
+            if missing and not bare:
+                hint = did_you_mean(missing[0], event.metrics)
+                raise UserError(f"the first run told no {missing[0]}: {hint}")
+            metrics = ", ".join(f"{name} {text.number(value)}" for name, value in event.metrics.items())
+            yield f"  point {event.step}  {metrics} ({event.seconds:.1f} s)"
 
 
 def summary(study: Study) -> str:

@@ -24,8 +24,11 @@ COMMAND = "command:"
 SCRIPT = "script:"
 """Prefix of a script's."""
 
-PLACEHOLDER = re.compile(r"(?<![{$])\{(\w+)\}(?!\})")
+PLACEHOLDER = re.compile(r"(?<![{$])\{(\w+(?:\.[A-Za-z_]\w*)*)\}(?!\})")
 """``{knob}`` in a command line; ``{{knob}}`` and ``${knob}`` are not placeholders."""
+
+WHOLE = "recipe"
+"""``{recipe}`` stands for the whole recipe as JSON, where no knob has this name."""
 
 _SETTINGS = re.compile(r"\n(\{.*\})\Z")
 

@@ -48,7 +48,9 @@ def _named(call: ast.Call) -> Iterator[str]:
     elif name in _SAYS:
         if isinstance(first, ast.Call) and getattr(first.func, "attr", "") == "dumps":
             return  # the inner call has its own turn
-        yield from named_numbers(" ".join(_text(argument) for argument in call.args))
+        lazy = isinstance(first, ast.Constant) and len(call.args) > 1 and "%" in str(first.value)  # as logging takes it
+        texts = [_FORMAT.sub(_SOME, _text(call.args[0]))] if lazy else map(_text, call.args)
+        yield from named_numbers(" ".join(texts))
         if isinstance(first, ast.Dict):
             yield from _keys(first)
 

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from hpo.search.describe.program import PLACEHOLDER, Program
+from hpo.search.describe.program import PLACEHOLDER, WHOLE, Program
 from hpo.search.describe.script_options import options_of
 from hpo.search.describe.source import Source
 from hpo.search.running.lifeline import die_with_parent, group_dies_with_us
@@ -108,7 +108,14 @@ def fill(word: str, recipe: Mapping[str, Any]) -> str:
     >>> fill("--lr={lr}", {"lr": 0.1}), fill("{a}{b}", {"a": "{b}", "b": True}), fill("{{a}} ${a}", {"a": 1})
     ('--lr=0.1', '{b}true', '{a} ${a}')
     """
-    return _BRACES.sub(lambda found: found[1] or (_text(recipe[found[2]]) if found[2] in recipe else found[0]), word)
+
+    def filled(found: re.Match[str]) -> str:
+        name = found[2]
+        if name in recipe:
+            return _text(recipe[name])
+        return found[1] or (json.dumps(dict(recipe)) if name == WHOLE else found[0])
+
+    return _BRACES.sub(filled, word)
 
 
 def _text(value: Any) -> str:

@@ -109,7 +109,7 @@ class Readings:
         """The program has ended."""
         for how in list(self._bars):
             yield from self._flush(how)
-        if self._first is not None and self._chosen is None:
+        if self._first is not None and self._chosen is None and not self._stray(self._first[0]):
             self._chosen, point = self._first
             yield self._stepped(point)
 
@@ -167,12 +167,16 @@ class Readings:
             self._since[how] = {}
             yield from self._point(how, since)
 
+    def _stray(self, how: Told) -> bool:
+        """Whether a number that stands alone means nothing, as others have names."""
+        return how is Told.BARE and bool(self.seen)
+
     def _point(self, how: Told, point: Any) -> Iterator[Any]:
         if self._chosen is not None:
             if how is self._chosen:
                 yield self._stepped(point)
             return
-        if self._first is not None and how > self._first[0]:
+        if self._stray(how) or (self._first is not None and how > self._first[0]):
             return
         if self._first is not None and how is self._first[0]:
             self._chosen = how

@@ -61,9 +61,21 @@ class _Config(dict[str, Any]):
     def update(self, given: Any = None, **named: Any) -> None:  # type: ignore[override] # as wandb.config takes it
         """Take what a mapping or a parsed command line holds, and the recipe over it."""
         plain = dict(given) if isinstance(given, Mapping) else vars(given) if hasattr(given, "__dict__") else {}
-        super().update({**plain, **named, **_recipe})
+        super().update({**plain, **named, **_nested(_recipe)})
 
     setdefaults = update
+
+
+def _nested(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe, with ``optim.lr`` inside of ``optim`` too."""
+    found: dict[str, Any] = dict(recipe)
+    for name, value in recipe.items():
+        *above, last = name.split(".")
+        inner = found
+        for word in above:
+            inner = inner.setdefault(word, _Config())
+        inner[last] = value
+    return found
 
 
 class Run(_Anything):

@@ -12,6 +12,7 @@ from typing import Any
 
 from hpo.search.describe.horizon import fewest_points
 from hpo.search.describe.objective import Objective, describe
+from hpo.search.describe.program import WHOLE
 from hpo.search.studyfile.programs import PROGRAMS, read_program
 from hpo.search.studyfile.space import DOMAINS, check_conditions, read_space, wrong_value
 from hpo.search.studyfile.yaml12 import Node
@@ -306,7 +307,7 @@ class Knobs:
                 hint = f"add it: fixed: {{{name}: ...}}"
                 self.mistakes.append(place.mistake(f"the knob {name!r} has no default", hint, about=name))
         for name in self.objective.placeholders:
-            if name not in given and name != "seed":
+            if name not in given and name not in ("seed", WHOLE):
                 problem = f"the command uses {{{name}}}, which the study does not set"
                 hint = did_you_mean(name, given)
                 self.mistakes.append(place.mistake(problem, hint, about=name))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hpo.search.contracts.draft import Draft
 from hpo.search.describe.objective import describe
 from hpo.search.describe.program import SCRIPT
 from hpo.search.describe.script_options import options_of
 from hpo.search.describe.source import Source
 from hpo.search.describe.told_metrics import metrics_of
-from hpo.search.studyfile.draft import Draft
 from hpo.search.studyfile.goals import better
 from hpo.search.studyfile.usual import around, usual
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob

@@ -171,9 +171,8 @@ def flow(data: Any) -> str:
     >>> flow({"float": [1e-4, 1.0], "log": True})
     '{float: [0.0001, 1.0], log: true}'
     """
-    return yaml.dump(
-        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**6
-    ).strip()
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=10**6)
+    return str(text).removesuffix("...\n").strip()
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str, line: int, column: int) -> tuple[str, int, int, str]:

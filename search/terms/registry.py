@@ -2,7 +2,8 @@
 
 ``sampler: tpe`` is ``search/samplers/tpe.py``; ``objective: mlp`` is ``objectives/mlp.py``; ``data: {table: ...}`` is
 ``objectives/data/kinds/table.py``; ``--study lr-batch`` is ``studies/lr-batch.yaml``; ``--format axolotl`` is
-``search/report/formats/axolotl.py``. A hyphen in a name is an underscore in a file name.
+``search/report/formats/axolotl.py``; what ``hpo new --from`` reads is a file of ``search/drafts``.
+A hyphen in a name is an underscore in a file name.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _FOLDERS = {
     "policy": ("hpo.search.policies", _SEARCH / "policies"),
     "executor": ("hpo.search.executors", _SEARCH / "executors"),
     "command": ("hpo.search.commands", _SEARCH / "commands"),
+    "draft": ("hpo.search.drafts", _SEARCH / "drafts"),
     "format": ("hpo.search.report.formats", _SEARCH / "report" / "formats"),
     "objective": ("hpo.objectives", _BESIDE / "objectives"),
     "data": ("hpo.objectives.data.kinds", _BESIDE / "objectives" / "data" / "kinds"),

@@ -1,3 +1,3 @@
 """Scripts here are read and run by the tests, not collected."""
 
-collect_ignore_glob = ["optuna_scripts/*"]
+collect_ignore_glob = ["*_scripts/*"]

@@ -1,0 +1,1 @@
+"""A first study file from what somebody has already, one file per kind of source; see ``contracts/draft.py``."""
