@@ -9,13 +9,18 @@
     goal: maximize val_balanced_accuracy
 
 An estimator that wraps another (AdaBoost, bagging, self-training, calibration) takes that one's name as
-``base_estimator`` and its parameters as ``estimator__max_depth``.
+``base_estimator`` and its parameters as ``estimator__max_depth``. Those made of several (voting, stacking, pipelines)
+take ``estimators`` or ``steps``, a mapping of names, and ``final_estimator``::
+
+    fixed: {estimator: Pipeline, steps: {pca: PCA, model: SVC}}
+    search: {pca__n_components: {int: [2, 20]}, model__C: {float: [0.1, 100], log: true}}
 
 The learning curve follows from the estimator:
 
 - ``partial_fit`` over several passes (SGD, Perceptron, MLP): one pass over newly shuffled rows, one point. A
   regression's target is standardised for these, as they need it; predictions and scores are in original units.
-- ``warm_start`` ensembles (forests, bagging, gradient boosting): grown to their size in ``epochs`` equal steps.
+- ``warm_start`` ensembles (forests, bagging, gradient boosting), and LightGBM, XGBoost and CatBoost: grown to their
+  size in ``epochs`` equal steps.
 - everything else: cross-validation over the train and validation parts, one fold one point, marked by ``fold``.
 
 A study has one scheme: where any of the estimators it searches needs folds, all trials get them, unless it says
@@ -34,8 +39,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from hpo.objectives.data.judge import JUDGED, NAMED
 from hpo.objectives.data.scores import CLASSIFICATION, REGRESSION
-from hpo.objectives.estimators.base import PREFIX
-from hpo.objectives.estimators.scheme import doubtful, settle
+from hpo.objectives.estimators.base import FINAL, KEPT, LISTS, PLACES, insides
+from hpo.objectives.estimators.scheme import ROUNDS, doubtful, settle
 from hpo.objectives.estimators.source import constructor, estimators
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, INSIDE_1
 
@@ -186,6 +191,8 @@ def train(
             fresh = clone(model)
             if kind == "passes":
                 return curves.passes(fresh, prepared, epochs, seed, class_weight, classes)
+            if kind == ROUNDS:
+                return curves.rounds(fresh, prepared, epochs, class_weight)
             return curves.growth(fresh, prepared, kind, epochs, class_weight)
 
         def learned(steps: int) -> tuple[Any, Any]:
@@ -221,13 +228,17 @@ def open_knobs(fixed: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     from hpo.objectives.estimators.build import MANAGED
 
-    names = [fixed.get("estimator"), fixed.get("base_estimator")]
-    known = [constructor(name) if isinstance(name, str) else None for name in names]
-    if known[0] is None or (known[1] is None and names[1] is not None):
+    name = fixed.get("estimator")
+    own = constructor(name) if isinstance(name, str) else None
+    if own is None:
         return None
-    found = {name: value for name, value in known[0].items() if name not in (*OWN, *MANAGED)}
-    inner = {f"{PREFIX}{name}": value for name, value in (known[1] or {}).items() if name not in MANAGED}
-    return found | inner
+    found = {parameter: value for parameter, value in own.items() if parameter not in (*OWN, *MANAGED)}
+    for prefix, inside in insides(fixed).items():
+        known = {} if inside in KEPT else constructor(inside)
+        if known is None or any(parameter in (*LISTS, FINAL, *PLACES) for parameter in known):
+            return None  # what is made of others in its turn may take any of theirs
+        found |= {f"{prefix}__{parameter}": value for parameter, value in known.items() if parameter not in MANAGED}
+    return found
 
 
 def attempt(recipe: Mapping[str, Any]) -> None:

@@ -149,7 +149,8 @@ class Judge:
     @cached_property
     def _scorers(self) -> tuple[str, ...]:
         """The names of scikit-learn's scorers, without what is measured anyway."""
-        asked = names(self.scoring)
+        tuned = self.tuned_for
+        asked = (*names(self.scoring), *([tuned] if tuned is not None else []))
         own = [name.removeprefix("val_") for name in (*scores.CLASSIFICATION, *scores.REGRESSION, COST)]
         return tuple(name for name in check(asked, own) if name not in own) if asked else ()
 

@@ -138,13 +138,13 @@ def _foretold() -> Any:
         def __sklearn_is_fitted__(self) -> bool:
             return True
 
-        def predict(self, X: Any) -> NDArray[Any]:
+        def predict(self, X: Any) -> Any:
             return self.said.predicted
 
     class Classifier(ClassifierMixin, Regressor):  # type: ignore[misc, unused-ignore]
         _estimator_type = "classifier"
 
-        def __init__(self, said: Said) -> None:
+        def __init__(self, said: Any) -> None:
             import numpy as np
 
             super().__init__(said)

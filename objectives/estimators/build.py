@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Task
-from hpo.objectives.estimators.base import PREFIX, lacking, misplaced, nested, place_of
+from hpo.objectives.estimators.base import FINAL, KEPT, LISTS, PREFIX, apart, lacking, members, misplaced, place_of
+from hpo.objectives.estimators.boosting import quieten
 from hpo.objectives.estimators.source import estimators, module_of
 from hpo.search.terms.errors import UserError, did_you_mean
 
@@ -49,18 +50,22 @@ def build(name: str, parameters: Mapping[str, Any], task: Task, seed: int, data:
             if other
             else f"{name} is neither a classifier nor a regressor"
         )
-    place = place_of(inspect.signature(type(built)).parameters)
     _follow(built, seed)
-    if place is not None and base is not None:
-        _follow(built.get_params(deep=False)[place], seed)
     return built
 
 
 def _follow(estimator: Any, seed: int) -> None:
-    """Make an estimator's chance follow the seed, and keep it on one thread."""
-    known = inspect.signature(type(estimator)).parameters
+    """Make an estimator's chance, and that of those inside of it, follow the seed, and keep them on one thread."""
+    own = estimator.get_params(deep=False)
+    known = {*inspect.signature(type(estimator)).parameters, *own}
+    for value in own.values():
+        for each in value if isinstance(value, list) else [value]:
+            inside = each[1] if isinstance(each, tuple) and len(each) == 2 else each
+            if hasattr(inside, "get_params") and not inspect.isclass(inside):
+                _follow(inside, seed)
     if "random_state" in known:
         estimator.set_params(random_state=seed)
+    quieten(estimator)
     if "n_jobs" in known and not type(estimator).__module__.startswith("sklearn."):
         # scikit-learn's None means one; others take it for every core
         estimator.set_params(n_jobs=1)
@@ -72,10 +77,17 @@ def assemble(name: str, parameters: Mapping[str, Any], base: str | None = None) 
     Raises:
         UserError: unknown estimator or parameter, a missing or managed one, or a base estimator out of place.
     """
-    inner = nested(parameters)
-    if inner and base is None:
-        raise UserError(f"{PREFIX}{next(iter(inner))} is a base estimator's: name it with base_estimator")
-    parameters = {parameter: value for parameter, value in parameters.items() if not parameter.startswith(PREFIX)}
+    parameters, inner = apart(parameters)
+    for place in LISTS:
+        if named := members(parameters.get(place)):
+            parameters[place] = [(label, _inside(each, inner.pop(label, {}))) for label, each in named.items()]
+    if isinstance(parameters.get(FINAL), str):
+        parameters[FINAL] = _inside(parameters[FINAL], inner.pop(FINAL, {}))
+    of_base = inner.pop(PREFIX.removesuffix("__"), {})
+    if of_base and base is None:
+        raise UserError(f"{PREFIX}{next(iter(of_base))} is a base estimator's: name it with base_estimator")
+    if inner:
+        raise UserError(f"{name} has nothing inside called {next(iter(inner))!r} that could take its parameters")
     made = _find(name)
     known = {
         parameter.name: parameter
@@ -95,7 +107,7 @@ def assemble(name: str, parameters: Mapping[str, Any], base: str | None = None) 
         place = place_of(known)
         if problem or place is None:
             raise UserError(problem)
-        parameters[place] = assemble(base, inner)
+        parameters[place] = assemble(base, of_base)
     missing = [p.name for p in known.values() if p.default is p.empty and p.name not in parameters]
     if missing:
         problem = lacking(name, missing, base)
@@ -103,6 +115,10 @@ def assemble(name: str, parameters: Mapping[str, Any], base: str | None = None) 
             raise UserError(problem)
         raise UserError(f"{name} needs the parameter {missing[0]!r}")
     return made(**parameters)
+
+
+def _inside(name: str, parameters: Mapping[str, Any]) -> Any:
+    return name if name in KEPT else assemble(name, parameters)
 
 
 def takes(function: Any, argument: str) -> bool:

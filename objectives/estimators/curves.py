@@ -13,6 +13,7 @@ from hpo.objectives.data import split
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.prepare import preprocessor
 from hpo.objectives.data.words import Words
+from hpo.objectives.estimators import boosting
 from hpo.objectives.estimators.build import class_weights, takes
 from hpo.objectives.estimators.scheme import curve_kind
 from hpo.search.terms.errors import UserError
@@ -49,7 +50,9 @@ class Inputs:
     @classmethod
     def of(cls, estimator: Any, words: Words) -> Inputs:
         """What an estimator says that it takes."""
-        tags = estimator.__sklearn_tags__().input_tags
+        from sklearn.utils import get_tags
+
+        tags = get_tags(estimator).input_tags
         return cls(words, bool(tags.positive_only), bool(tags.sparse))
 
 
@@ -142,15 +145,30 @@ def growth(estimator: Any, data: Prepared, parameter: str, epochs: int, weightin
         yield estimator
 
 
+def rounds(estimator: Any, data: Prepared, epochs: int, weighting: str | None) -> Iterator[Any]:
+    """Train gradient boosting of another package to its size in ``epochs`` equal steps, each going on from the last.
+
+    Yields the estimator after each step, which then holds all rounds so far.
+    """
+    known, size = boosting.of(estimator), boosting.size(estimator)
+    weights = _weighted(estimator, data.y, weighting, "fit")
+    done, further = 0, {}
+    for now in sorted({-(-size * step // epochs) for step in range(1, epochs + 1)}):
+        estimator.set_params(**{known.rounds: now - done})
+        fit(estimator, data, weights, **further)
+        done, further = now, {known.argument: known.so_far(estimator)}
+        yield estimator
+
+
 def fit_whole(estimator: Any, data: Prepared, weighting: str | None) -> None:
     """Fit in one go."""
     fit(estimator, data, _weighted(estimator, data.y, weighting, "fit"))
 
 
-def fit(estimator: Any, data: Prepared, weights: NDArray[Any] | None) -> None:
-    """Call ``fit``, with the rows' weights if there are any."""
+def fit(estimator: Any, data: Prepared, weights: NDArray[Any] | None, **further: Any) -> None:
+    """Call ``fit``, with the rows' weights if there are any, and further arguments of its own."""
     with quiet():
-        estimator.fit(data.X, data.y, **({} if weights is None else {"sample_weight": weights}))
+        estimator.fit(data.X, data.y, **({} if weights is None else {"sample_weight": weights}), **further)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from hpo.objectives.estimators.base import composite, lacking, misplaced
-from hpo.objectives.estimators.source import constructor, defines, required
+from hpo.objectives.estimators.source import BOOSTERS, constructor, defines, required
 from hpo.search.terms.domain import Choice, Scalar
 from hpo.search.terms.knobs import Settled
 from hpo.search.terms.space import Parameter, Space
@@ -20,12 +20,15 @@ from hpo.search.terms.space import Parameter, Space
 DECIDING = ("early_stopping", "n_iter_no_change", "solver")
 """Constructor parameters on whose values it depends whether an estimator learns step by step."""
 
+ROUNDS = "rounds"
+"""Of gradient boosting that goes on from its last round."""
+
 UNKNOWN = "unknown"
 """Of an estimator whose source does not tell."""
 
 
 def curve_kind(name: str, parameters: Mapping[str, Any], *, partial: bool) -> str | None:
-    """How an estimator learns step by step: ``passes``, the name of the parameter that grows, or None.
+    """How an estimator learns step by step: ``passes``, ``rounds``, the name of the parameter that grows, or None.
 
     An estimator that stops early by itself is left to do so in one go.
 
@@ -34,6 +37,8 @@ def curve_kind(name: str, parameters: Mapping[str, Any], *, partial: bool) -> st
         parameters: of its constructor, all of them.
         partial: whether it has ``partial_fit``.
     """
+    if name.rpartition(".")[2] in BOOSTERS:
+        return ROUNDS
     if parameters.get("early_stopping") is True:
         return None
     if partial and "max_iter" in parameters and parameters.get("solver") != "lbfgs":
@@ -55,7 +60,8 @@ def settle(fixed: Mapping[str, Any], space: Space) -> Settled:
     for name, base in _pairs(fixed, space):
         at = "base_estimator" if base is not None else "estimator"
         problem = misplaced(name, constructor(name) or (), base) if constructor(name) is not None else ""
-        problem = problem or lacking(name, required(name), base)
+        given = {*fixed, *space.names()}
+        problem = problem or lacking(name, [each for each in required(name) if each not in given], base)
         if problem:
             told, _, hint = problem.partition(": ")
             return Settled(at=at, problem=told, hint=hint)
@@ -98,7 +104,7 @@ def _kinds(fixed: Mapping[str, Any], space: Space) -> Iterator[tuple[str, str | 
         for form in product(*forms):
             told = dict(zip(searched, form, strict=True))
             label = str(name) + "".join(f" with {knob}: {_shown(told[knob])}" for knob in searched)
-            unknown = defaults is None or partial is None
+            unknown = (defaults is None or partial is None) and str(name).rpartition(".")[2] not in BOOSTERS
             yield label, UNKNOWN if unknown else curve_kind(str(name), {**usual, **told}, partial=bool(partial))
 
 

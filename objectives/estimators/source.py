@@ -28,13 +28,27 @@ PACKAGES = (
     "cross_decomposition",
     "calibration",
     "isotonic",
+    "compose",
+    "pipeline",
     "dummy",
 )
 """Modules of scikit-learn that hold classifiers and regressors, most used first."""
 
+STEPS = (
+    "preprocessing", "decomposition", "feature_selection", "kernel_approximation", "random_projection", "manifold",
+    "cluster", "impute",
+)  # fmt: skip
+"""Modules of scikit-learn that hold the other steps of a pipeline."""
+
+BOOSTERS = {
+    "LGBMClassifier": "lightgbm", "LGBMRegressor": "lightgbm", "XGBClassifier": "xgboost", "XGBRegressor": "xgboost",
+    "CatBoostClassifier": "catboost", "CatBoostRegressor": "catboost",
+}  # fmt: skip
+"""Gradient boosting of other packages that is known by its class alone."""
+
 _NEITHER = re.compile(
     r"^Base|Mixin$|Tree$|Forest$|Embedding$|Transformer$|Display$|Density$|Neighbors$|Factor$|OneClass|RBM$"
-    r"|^PLSSVD$|^VALID|Components"
+    r"|^PLSSVD$|^VALID|Components|^FeatureUnion$|^ColumnTransformer$"
 )
 
 
@@ -42,16 +56,18 @@ def module_of(estimator: str) -> str | None:
     """Module to import an estimator from: ``sklearn.ensemble`` for a bare name, else the path before the last dot."""
     if "." in estimator:
         return estimator.rpartition(".")[0]
-    for package in PACKAGES:
+    if estimator in BOOSTERS:
+        return BOOSTERS[estimator]
+    for package in (*PACKAGES, *STEPS):
         if estimator in _public(package):
             return f"sklearn.{package}"
     return None
 
 
 def estimators() -> list[str]:
-    """Names of scikit-learn's classifiers and regressors, sorted."""
+    """Names of scikit-learn's classifiers and regressors, and of the boosters, sorted."""
     names = {name for package in PACKAGES for name in _public(package)}
-    return sorted(name for name in names if name[0].isupper() and not _NEITHER.search(name))
+    return sorted([*BOOSTERS, *(name for name in names if name[0].isupper() and not _NEITHER.search(name))])
 
 
 def constructor(estimator: str) -> dict[str, Any] | None:

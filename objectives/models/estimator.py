@@ -1,4 +1,4 @@
-"""A scikit-learn pipeline out of a skops file: of scikit-learn's own types and numpy's, others are refused."""
+"""A scikit-learn pipeline out of a skops file: of types of scikit-learn, numpy and the boosters; others are refused."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.schema import Schema
 from hpo.objectives.estimators.curves import quiet
 from hpo.objectives.estimators.model import probabilities_of, said
+from hpo.objectives.estimators.source import BOOSTERS
 from hpo.objectives.models.base import Model
 from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_TRUSTED = ("sklearn.", "numpy.", "scipy.")
+_TRUSTED = ("sklearn.", "numpy.", "scipy.", *(f"{package}." for package in sorted({*BOOSTERS.values()})))
+_PLAIN = ("collections.OrderedDict",)
 
 
 class EstimatorModel(Model):
@@ -62,7 +64,7 @@ def _pipeline(path: Path, version: str) -> Mapping[str, Any]:
 
     try:
         types = skops.io.get_untrusted_types(file=path)
-        foreign = [name for name in types if not name.startswith(_TRUSTED)]
+        foreign = [name for name in types if not name.startswith(_TRUSTED) and name not in _PLAIN]
         if foreign:
             raise UserError(
                 f"{path} holds {', '.join(foreign[:5])}, which are not scikit-learn's: load it with skops.io.load, "

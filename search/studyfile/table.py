@@ -42,7 +42,7 @@ search:
   {strength}
   text_unit: {{choice: [word, character]}}
   text_ngrams: {{int: [1, 5]}}
-  text_features: {{int: [1000, 16000], log: true}}
+  text_features: {{choice: [2000, 8000]}}
 fixed: {{estimator: {estimator}{further}}}
 """
 
@@ -142,7 +142,7 @@ def _goal(found: Any) -> tuple[str, str, str]:
     told = f"{shares[rarest]:.1%} of the rows are {_plain(rarest)}"
     if len(shares) == 2 and shares[rarest] < RARE:
         if rarest == list(shares)[1]:
-            return "maximize val_average_precision", f"{told}: how well they are ranked first", "balanced_accuracy"
+            return "maximize val_average_precision", f"{told}: how well they are ranked first", "f1"
         return "maximize val_roc_auc", f"{told}: how well they are ranked last", "balanced_accuracy"
     if shares[rarest] < 0.5 / len(shares):
         return "maximize val_balanced_accuracy", f"{told}, the rarest of {len(shares)} classes: each counts alike", ""
