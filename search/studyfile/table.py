@@ -153,10 +153,9 @@ def _told(found: Any) -> str:
     """The table in a line."""
     kinds = [column.kind for column in found.columns]
     named = {kind: kinds.count(kind) for kind in ("number", "category", "date", "text", "dropped") if kind in kinds}
-    plural = {"category": "categories", "dropped": "dropped"}
-    columns = ", ".join(f"{count} {plural.get(kind, kind + 's')}" for kind, count in named.items())
+    columns = ", ".join(f"{count} {kind}" for kind, count in named.items())
     parts = " / ".join(f"{count} {name}" for name, count in found.parts.items())
-    return f"{found.rows} rows ({parts}), {found.task}; columns: {columns}"
+    return f"{found.rows} rows ({parts}), {found.task}; columns by kind: {columns}"
 
 
 def _scalar(text: str) -> str:

@@ -163,9 +163,9 @@ def test_a_script_of_the_docs_runs(place: Path, block: Block) -> None:
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-def shorter(study: str) -> list[str]:
-    """What makes a study one of seconds."""
-    known, sizes = read(study), dict[str, int]()
+def shorter(study: str, target: str | None = None) -> list[str]:
+    """What makes a study, or that of a table with a target, one of seconds."""
+    known, sizes = read(study, [("budget.target", target)] if target else ()), dict[str, int]()
     if "epochs" in known.fixed:
         sizes = {"epochs": 2}
     if known.objective in ("gpt", "masked"):
@@ -261,7 +261,8 @@ def test_the_commands_of_a_page_run_in_their_order(place: Path, page: Path) -> N
         extra = []
         if words[1] == "run":
             extra = ["--quiet", "--confirm", "none", *([] if "--trials" in words else ["--trials", "2"])]
-            extra += shorter(words[3] if words[2] == "--study" else words[2])
+            target = words[words.index("--target") + 1] if "--target" in words else None
+            extra += shorter(words[3] if words[2] == "--study" else words[2], target)
         if ">" in words:
             words = words[: words.index(">")]
         assert main([*words[1:], *extra]) == 0, words

@@ -1,15 +1,20 @@
-"""The scorers that objective sklearn lists are those of the scikit-learn that is installed."""
+"""The scorers that curves may hold are those of the scikit-learn that is installed, with its values and directions."""
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import pytest
-from sklearn.metrics import get_scorer_names
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import get_scorer, get_scorer_names
 
-from hpo.objectives import sklearn
-from hpo.objectives.data.scorers import SCORERS, metric
+from hpo.objectives.data.scorers import SCORERS, Said, metric, scored
+from hpo.search.studyfile.goals import better
 from hpo.search.terms.errors import UserError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3))
+CLASSES = (X[:, 0] + RNG.normal(size=60) > 0).astype(np.int64)
+VALUES = np.exp(X[:, 0] + RNG.normal(size=60))  # above 0, as some metrics want them
 
 
 def test_every_scorer_is_listed_once_and_nothing_else() -> None:
@@ -18,17 +23,26 @@ def test_every_scorer_is_listed_once_and_nothing_else() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # scikit-learn's own, of scores that these targets make no sense of
 @pytest.mark.parametrize("scoring", get_scorer_names())
-def test_a_curve_under_a_scorer_holds_nothing_that_is_not_listed(scoring: str) -> None:
-    recipes = (
-        {"estimator": "SGDRegressor", "data": "diabetes", "epochs": 1},
-        {"estimator": "SGDClassifier", "data": "breast_cancer", "epochs": 1, "loss": "log_loss"},
-    )
-    for recipe in recipes:
+def test_a_scorer_says_of_predictions_what_it_says_of_the_estimator_that_made_them(scoring: str) -> None:
+    classifier, regressor = LogisticRegression().fit(X, CLASSES), Ridge().fit(X, VALUES)
+    pairs = [
+        (classifier, Said.of(CLASSES, classifier.predict_proba(X))),
+        (regressor, Said(VALUES, np.maximum(regressor.predict(X), 0.1))),
+    ]
+    for estimator, said in pairs:
+        if estimator is regressor:
+            estimator.predict = lambda _: said.predicted  # noqa: B023 - the last of the loop
         try:
-            (point,) = sklearn.train(**recipe, scoring=scoring)
-        except (UserError, ValueError, AttributeError):
-            continue  # a scorer of another task
-        if f"val_{metric(scoring)}" in point and not math.isnan(point[f"val_{metric(scoring)}"]):
-            assert set(point) <= set(sklearn.METRICS)
-            return
-    pytest.skip("a scorer of several labels at a time")
+            expected = get_scorer(scoring)(estimator, X, said.y)
+        except (ValueError, AttributeError, TypeError):
+            with pytest.raises(UserError):
+                scored(scoring, said)
+        else:
+            np.testing.assert_equal(abs(scored(scoring, said)[metric(scoring)]), abs(expected))
+
+
+@pytest.mark.parametrize("scoring", get_scorer_names())
+def test_a_goal_knows_the_direction_in_which_a_scorer_gets_better(scoring: str) -> None:
+    told = better(f"val_{metric(scoring)}", "")
+    sign = get_scorer(scoring)._sign
+    assert told in ("", "maximize" if sign > 0 else "minimize")
