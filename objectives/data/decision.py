@@ -127,11 +127,12 @@ def _values(
     missed, kept = positives - right, rows - positives - false
 
     def ratio(above: NDArray[Any], below: NDArray[Any]) -> NDArray[Any]:
-        return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        found: NDArray[Any] = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        return found
 
     f1, f1_other = ratio(2 * right, 2 * right + false + missed), ratio(2 * kept, 2 * kept + false + missed)
     spread = np.sqrt(claimed * (rows - claimed) * float(positives) * (rows - positives))
-    found: dict[str, NDArray[Any]] = {
+    values: dict[str, NDArray[Any]] = {
         "accuracy": (right + kept) / rows,
         "balanced_accuracy": (right / max(positives, 1) + kept / max(rows - positives, 1)) / 2,
         "f1": f1,
@@ -140,4 +141,4 @@ def _values(
         "matthews_corrcoef": ratio(right * kept - false * missed, spread),
         "cost": -(costs.false_positive * false + costs.false_negative * missed),
     }
-    return found[metric]
+    return values[metric]

@@ -78,6 +78,7 @@ def assemble(name: str, parameters: Mapping[str, Any], base: str | None = None) 
         UserError: unknown estimator or parameter, a missing or managed one, or a base estimator out of place.
     """
     parameters, inner = apart(parameters)
+    base = parameters.pop("base_estimator", base)  # of one that is inside of another itself
     for place in LISTS:
         if named := members(parameters.get(place)):
             parameters[place] = [(label, _inside(each, inner.pop(label, {}))) for label, each in named.items()]

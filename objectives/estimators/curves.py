@@ -152,7 +152,8 @@ def rounds(estimator: Any, data: Prepared, epochs: int, weighting: str | None) -
     """
     known, size = boosting.of(estimator), boosting.size(estimator)
     weights = _weighted(estimator, data.y, weighting, "fit")
-    done, further = 0, {}
+    done = 0
+    further: dict[str, Any] = {}
     for now in sorted({-(-size * step // epochs) for step in range(1, epochs + 1)}):
         estimator.set_params(**{known.rounds: now - done})
         fit(estimator, data, weights, **further)

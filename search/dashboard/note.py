@@ -79,7 +79,8 @@ def _outcome(summary: Summary, verdict: Winner) -> dict[str, str]:
         fresh = f"mean of {count} fresh runs" if count else "not confirmed by fresh runs"
         facts["winner"] = f"**{_values(summary.metrics, first.mean, first.halves())}** (trial {first.trial}, {fresh})"
     if verdict.test:
-        facts["on the test split"] = f"{text.scores(verdict.test)} (trial {first.trial}, trained again)"
+        scores = text.scores(verdict.test, summary.metrics)
+        facts["on the test split"] = f"{scores} (trial {first.trial}, trained again)"
     return facts
 
 

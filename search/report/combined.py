@@ -27,7 +27,7 @@ def lines(found: Ensemble) -> list[str]:
         f"{text.short(alone.milliseconds)} ms and {text.short(alone.kilobytes)} kB",
     ]
     if found.test:
-        told.append(f"test split, measured once: {text.scores(found.test)}")
+        told.append(f"test split, measured once: {text.scores(found.test, [found.metric])}")
     return told
 
 

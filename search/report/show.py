@@ -97,7 +97,7 @@ def verdict(found: StudyReport) -> list[str]:
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
     if found.winner.test:
-        lines.append(f"  test split, measured once: {escape(text.scores(found.winner.test))}")
+        lines.append(f"  test split, measured once: {escape(text.scores(found.winner.test, found.metrics))}")
     if found.winner.ensemble is not None:
         first, *rest = combined.lines(found.winner.ensemble)
         lines += [f"  {escape(first)}", *(f"    {escape(line)}" for line in rest)]

@@ -19,9 +19,9 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[Any] = ()) -> st
 
     >>> print(confusion([[50, 2], [1, 7]], ["ham", "spam"]))
     confusion matrix (a row for each true class, a column for each predicted one):
-            ham  spam
-      ham    50     2
-      spam    1     7
+             ham  spam
+      ham     50     2
+      spam     1     7
     """
     names = [number(label) for label in labels] if len(labels) == len(matrix) else [*map(str, range(len(matrix)))]
     width = max(map(len, names))
@@ -116,17 +116,28 @@ def known(prior: Mapping[str, Any], taken: Mapping[str, int]) -> str:
     return "; ".join([*parts, *(f"{count} trials of {name!r}" for name, count in taken.items())])
 
 
+_UNTUNED = "_untuned"
+"""Ending of a metric's name where it is that of a model without its threshold."""
+
 _HEADLINE = ("bpb", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss", "rmse", "mae", "r2")
 
 
-def scores(found: Mapping[str, float]) -> str:
-    """Test scores in one line: the usual ones where they are known, else all.
+def scores(found: Mapping[str, float], goals: Sequence[str] = ()) -> str:
+    """Test scores in one line: those of the goals, the usual ones, and what a threshold changes; else all.
 
     >>> scores({"accuracy": 0.97512, "matthews_corrcoef": 0.97})
     'accuracy 0.9751'
+    >>> scores({"accuracy": 0.9, "f1": 0.8, "recall": 0.7, "threshold": 0.25, "f1_untuned": 0.6}, ["val_recall"])
+    'recall 0.7, accuracy 0.9, f1 0.8 (0.6 untuned), threshold 0.25'
     """
-    usual = {name: found[name] for name in _HEADLINE if name in found}
-    return ", ".join(f"{name} {short(value)}" for name, value in (usual or found).items())
+    twins = [name for name in found if f"{name}{_UNTUNED}" in found]
+    wanted = [*(goal.removeprefix("val_") for goal in goals), *_HEADLINE, *twins, *(["threshold"] if twins else [])]
+    known = {name: found[name] for name in dict.fromkeys(wanted) if name in found} or found
+
+    def shown(name: str) -> str:
+        return f" ({short(found[f'{name}{_UNTUNED}'])} untuned)" if name in twins else ""
+
+    return ", ".join(f"{name} {short(value)}{shown(name)}" for name, value in known.items())
 
 
 def duration(seconds: float) -> str:

@@ -47,7 +47,8 @@ def scores_on_test(task: Task, recipe: Mapping[str, Any], goals: Sequence[Goal])
         if predicted is None:
             return scores, {}
         picture = registry.part("data").picture(predicted.targets, predicted.values)
-        return scores, {**picture, "labels": [str(label) for label in predicted.labels]}
+        decided = {"confusion_matrix": matrix} if (matrix := scores.get("confusion_matrix")) else {}
+        return scores, {**picture, **decided, "labels": [str(label) for label in predicted.labels]}
 
     found, failed = _trained_once(task, recipe, goals, test)
     if found is None:

@@ -37,7 +37,7 @@ def check(read: Study) -> None:
 def test_an_estimator_that_cannot_do_without_another_is_refused_and_says_how_to_name_it(
     study: Callable[..., Study], mistakes: Callable[..., list[str]]
 ) -> None:
-    alone = study(STUDY + "fixed: {estimator: SelfTrainingClassifier}\nsearch: {threshold: {float: [0.5, 0.9]}}")
+    alone = study(STUDY + "fixed: {estimator: SelfTrainingClassifier}\nsearch: {k_best: {int: [1, 9]}}")
     with pytest.raises(UserError, match=r"fixed: \{base_estimator: DecisionTreeClassifier\}"):
         check(alone)
     store = open_store(":memory:")
@@ -46,7 +46,7 @@ def test_an_estimator_that_cannot_do_without_another_is_refused_and_says_how_to_
     assert store.names() == []
     several = mistakes(STUDY + "fixed: {estimator: VotingClassifier}\nsearch: {voting: {choice: [hard, soft]}}")
     assert len(several) == 1
-    assert "several estimators, which a study file cannot give" in several[0]
+    assert "made of several others | name them, fixed: {estimators: {" in several[0]
     chain = "fixed: {estimator: sklearn.multioutput.ClassifierChain}\nsearch: {cv: {choice: [2, 3]}}"
     assert "needs a base estimator | name it" in mistakes(STUDY + chain)[0]
 

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import all_estimators
 
 from hpo.objectives import data, sklearn
+from hpo.objectives.data import Words
 from hpo.objectives.estimators import curves, source
 from hpo.search.terms.errors import UserError
 
@@ -109,7 +110,7 @@ def test_every_kind_of_estimator_has_its_curve_twice_the_same(knobs: dict[str, A
 )
 def test_growing_in_steps_ends_where_fitting_at_once_does(estimator: Any, name: str, size: int) -> None:
     loaded = data.load("diabetes" if isinstance(estimator, ExtraTreesRegressor) else "wine")
-    prepared = curves.holdout(loaded, False)
+    prepared = curves.holdout(loaded, curves.Inputs(Words()))
     whole = clone(estimator).set_params(**{name: size}).fit(prepared.X, prepared.y)
     grown = clone(estimator).set_params(**{name: size})
     assert len(list(curves.growth(grown, prepared, name, 3, None))) == 3
@@ -206,7 +207,7 @@ def test_targets_standardised_for_training_are_scored_in_original_units() -> Non
         ({"estimator": "SVC", "data": "diabetes"}, "SVC is for classification, but diabetes is a regression task"),
         ({"estimator": "SVC", "gama": 1.0}, "SVC has no parameter 'gama': did you mean 'gamma'?"),
         ({"estimator": "SVC", "random_state": 1}, "random_state cannot be set: it follows from seed"),
-        ({"estimator": "VotingClassifier"}, "needs the parameter 'estimators'"),
+        ({"estimator": "VotingClassifier"}, "VotingClassifier is made of several others: name them"),
         ({"estimator": "SVC", "curve": "epochs"}, "SVC learns in one go with these parameters: use curve: folds"),
         ({"estimator": "SGDClassifier", "max_iter": 5}, "max_iter does nothing here"),
         ({"estimator": "SVC", "scoring": "acuracy"}, "did you mean 'accuracy'?"),

@@ -114,7 +114,7 @@ def answer(found: StudyReport) -> str:
         if first.runs:
             rows.append(("in the search", text.short(first.searched[place])))
     if found.winner.test:
-        rows.append(("test part, measured once", text.scores(_numbers(found.winner.test))))
+        rows.append(("test part, measured once", text.scores(_numbers(found.winner.test), found.metrics)))
     recipe = [(name, text.number(value)) for name, value in sorted(found.winner.recipe.items())]
     return pairs(rows, "answer") + "<h2>Recipe</h2>" + pairs(recipe, "recipe")
 

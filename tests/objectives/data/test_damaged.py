@@ -15,6 +15,7 @@ import pytest
 
 from hpo.objectives import data
 from hpo.objectives.data.prepare import preprocessor
+from hpo.objectives.data.words import Words
 from hpo.search.cli import main
 from hpo.search.terms.errors import DataError
 
@@ -49,7 +50,7 @@ def said(path: Path, **options: Any) -> str:
     try:
         loaded = data.load(spec)
         data.arrays(loaded).test  # noqa: B018 - prepared when asked for
-        preprocessor(loaded).fit(loaded.train.X)
+        preprocessor(loaded, Words()).fit(loaded.train.X)
     except DataError as error:
         return str(error)
     return ""

@@ -19,6 +19,7 @@ from hpo.objectives import data
 from hpo.objectives.data import scores
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.prepare import preprocessor
+from hpo.objectives.data.words import Words
 from hpo.search.cli import main
 from hpo.search.terms.errors import DataError
 
@@ -64,7 +65,7 @@ def test_it_computes_what_scikit_learn_does_to_the_last_bit(
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     loaded = data.load({"table": {"path": str(tmp_path / "t.csv"), "target": "y"}}, seed % 100)
-    fitted = preprocessor(loaded, nonnegative=nonnegative).fit(loaded.train.X)
+    fitted = preprocessor(loaded, Words(), nonnegative=nonnegative).fit(loaded.train.X)
     preparation = through_json(Preparation.of(fitted, loaded.columns, loaded.features))
     for part in (loaded.train, loaded.validation, loaded.test):
         expected = fitted.transform(part.X)
@@ -80,7 +81,7 @@ def test_bundled_sets_are_prepared_alike_through_plain_data(name: str) -> None:
     again = through_json(arrays.preparation)
     assert again.rows(loaded.test.X).tobytes() == arrays.test.X.tobytes()
     if loaded.image is None:
-        fitted = preprocessor(loaded).fit(loaded.train.X)
+        fitted = preprocessor(loaded, Words()).fit(loaded.train.X)
         plain = through_json(Preparation.of(fitted, loaded.columns, loaded.features))
         assert plain.rows(loaded.test.X).tobytes() == np.ascontiguousarray(fitted.transform(loaded.test.X)).tobytes()
 
