@@ -149,12 +149,21 @@ def _foretold() -> Any:
 
             super().__init__(said)
             self.classes_ = np.arange(said.classes)
-            if said.probabilities is not None:
-                self.predict_proba = lambda X: said.probabilities
-            elif said.ranking is not None:
-                self.decision_function = lambda X: said.ranking
 
-    return lambda said: (Classifier if said.classes else Regressor)(said)
+    class Probable(Classifier):
+        def predict_proba(self, X: Any) -> Any:
+            return self.said.probabilities
+
+    class Ranking(Classifier):
+        def decision_function(self, X: Any) -> Any:
+            return self.said.ranking
+
+    def estimator(said: Said) -> Any:
+        if not said.classes:
+            return Regressor(said)
+        return (Probable if said.probabilities is not None else Classifier if said.ranking is None else Ranking)(said)
+
+    return estimator
 
 
 def names(scoring: str | None) -> tuple[str, ...]:

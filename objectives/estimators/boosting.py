@@ -32,7 +32,7 @@ _KNOWN = {
     "lightgbm": Booster("n_estimators", 100, "init_model", lambda fitted: fitted.booster_, {"verbose": -1}),
     "xgboost": Booster("n_estimators", 100, "xgb_model", lambda fitted: fitted.get_booster(), {"verbosity": 0}),
     "catboost": Booster(
-        "iterations", 1000, "init_model", lambda fitted: fitted.copy(),
+        "iterations", 1000, "init_model", lambda fitted: fitted,
         {"logging_level": "Silent", "allow_writing_files": False, "thread_count": 1},
     ),
 }  # fmt: skip
@@ -43,13 +43,11 @@ def of(estimator: Any) -> Booster:
     return _KNOWN[BOOSTERS[type(estimator).__name__]]
 
 
-def size(estimator: Any) -> int:
-    """Rounds that an estimator is to be trained for."""
+def rounds(estimator: Any) -> tuple[str, int]:
+    """The parameter that says how many rounds an estimator is to be trained for, and their number."""
     known, parameters = of(estimator), estimator.get_params()
-    given = parameters.get(known.rounds) or parameters.get("n_estimators")
-    if known.rounds != "n_estimators" and parameters.get("n_estimators") is not None:
-        estimator._init_params.pop("n_estimators")  # another name of the same, which it takes one of
-    return int(given or known.usual)
+    named = [name for name in dict.fromkeys([known.rounds, "n_estimators"]) if parameters.get(name) is not None]
+    return (named[0], int(parameters[named[0]])) if named else (known.rounds, known.usual)
 
 
 def quieten(estimator: Any) -> None:

@@ -79,9 +79,9 @@ def assemble(name: str, parameters: Mapping[str, Any], base: str | None = None) 
     """
     parameters, inner = apart(parameters)
     base = parameters.pop("base_estimator", base)  # of one that is inside of another itself
-    for place in LISTS:
-        if named := members(parameters.get(place)):
-            parameters[place] = [(label, _inside(each, inner.pop(label, {}))) for label, each in named.items()]
+    for several in LISTS:
+        if named := members(parameters.get(several)):
+            parameters[several] = [(label, _inside(each, inner.pop(label, {}))) for label, each in named.items()]
     if isinstance(parameters.get(FINAL), str):
         parameters[FINAL] = _inside(parameters[FINAL], inner.pop(FINAL, {}))
     of_base = inner.pop(PREFIX.removesuffix("__"), {})

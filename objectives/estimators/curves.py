@@ -150,12 +150,14 @@ def rounds(estimator: Any, data: Prepared, epochs: int, weighting: str | None) -
 
     Yields the estimator after each step, which then holds all rounds so far.
     """
-    known, size = boosting.of(estimator), boosting.size(estimator)
+    from sklearn.base import clone
+
+    known, (parameter, size) = boosting.of(estimator), boosting.rounds(estimator)
     weights = _weighted(estimator, data.y, weighting, "fit")
     done = 0
     further: dict[str, Any] = {}
     for now in sorted({-(-size * step // epochs) for step in range(1, epochs + 1)}):
-        estimator.set_params(**{known.rounds: now - done})
+        estimator = clone(estimator).set_params(**{parameter: now - done})  # CatBoost's cannot be set once it is fitted
         fit(estimator, data, weights, **further)
         done, further = now, {known.argument: known.so_far(estimator)}
         yield estimator

@@ -74,7 +74,7 @@ def test_parameters_inside_are_searched_under_the_name_that_the_study_gives_them
     with pytest.raises(StudyFileError, match="sklearn has no knob 'model__C'"):
         read(study(estimator="Pipeline", steps={"pca": "PCA", "modle": "SVC"}))
     with pytest.raises(StudyFileError, match="VotingClassifier is made of several others"):
-        read(study(estimator="VotingClassifier"))
+        read({**study(estimator="VotingClassifier"), "search": {"voting": {"choice": ["hard", "soft"]}}})
 
 
 @pytest.mark.parametrize(

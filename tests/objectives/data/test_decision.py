@@ -53,10 +53,12 @@ def test_what_a_row_is_decided_by_does_not_follow_from_its_own_target() -> None:
 
 def test_the_metrics_without_a_threshold_stand_beside_those_with_one() -> None:
     y, probability = drawn(3, rows=200)
+    probability = probability / 2  # far from sure of what is rare
     said = Said.of(y, np.stack([1 - probability, probability], axis=1))
     plain = Judge(scoring="f1").held_out(said)
     found = Judge(scoring="f1", threshold="tuned").held_out(said)
-    assert found["f1"] > plain["f1"] == found["f1" + UNTUNED]
+    assert found["f1"] > plain["f1"] + 0.1
+    assert found["f1" + UNTUNED] == plain["f1"]
     assert found["average_precision"] == plain["average_precision"]
     assert 0 < found["threshold"] < 0.5
 
