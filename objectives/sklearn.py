@@ -41,13 +41,15 @@ from hpo.objectives.data.judge import JUDGED, NAMED
 from hpo.objectives.data.scores import CLASSIFICATION, REGRESSION
 from hpo.objectives.estimators.base import FINAL, KEPT, LISTS, PLACES, insides
 from hpo.objectives.estimators.scheme import ROUNDS, doubtful, settle
-from hpo.objectives.estimators.source import constructor, estimators
+from hpo.objectives.estimators.source import constructor, documented, estimators
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, INSIDE_1
 
 if TYPE_CHECKING:
     from hpo.objectives.estimators.model import Model
 
-__all__ = ["METRICS", "NAMED", "attempt", "doubtful", "estimators", "horizon", "open_knobs", "settle", "train"]
+__all__ = [
+    "METRICS", "NAMED", "attempt", "doubtful", "estimators", "horizon", "open_docs", "open_knobs", "settle", "train",
+]  # fmt: skip
 
 DISCLAIMS = ("every metric",)  # most are of scorers, one at a time
 TRIED = (
@@ -238,6 +240,15 @@ def open_knobs(fixed: Mapping[str, Any]) -> dict[str, Any] | None:
         if known is None or any(parameter in (*LISTS, FINAL, *PLACES) for parameter in known):
             return None  # what is made of others in its turn may take any of theirs
         found |= {f"{prefix}__{parameter}": value for parameter, value in known.items() if parameter not in MANAGED}
+    return found
+
+
+def open_docs(fixed: Mapping[str, Any]) -> dict[str, str]:
+    """What the classes of the fixed estimators say of their parameters."""
+    name = fixed.get("estimator")
+    found = documented(name) if isinstance(name, str) else {}
+    for prefix, inside in insides(fixed).items():
+        found |= {f"{prefix}__{parameter}": text for parameter, text in documented(inside).items()}
     return found
 
 

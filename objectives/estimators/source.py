@@ -46,6 +46,8 @@ BOOSTERS = {
 }  # fmt: skip
 """Gradient boosting of other packages that is known by its class alone."""
 
+_PARAMETER = re.compile(r"^(\w[\w, ]*?) ?: ([^\n]*(?:\\\n[^\n]*)*)\n((?:(?:[ ]{4}[^\n]*)?\n?)*)", re.MULTILINE)
+"""A parameter in NumPy's form of docstrings: names, type, indented text."""
 _NEITHER = re.compile(
     r"^Base|Mixin$|Tree$|Forest$|Embedding$|Transformer$|Display$|Density$|Neighbors$|Factor$|OneClass|RBM$"
     r"|^PLSSVD$|^VALID|Components|^FeatureUnion$|^ColumnTransformer$"
@@ -77,6 +79,19 @@ def constructor(estimator: str) -> dict[str, Any] | None:
     """
     arguments = _initializer(estimator)
     return arguments if arguments is None or isinstance(arguments, dict) else _parameters(arguments)
+
+
+def documented(estimator: str) -> dict[str, str]:
+    """What its class says of each parameter: the first sentence, and the type in brackets."""
+    lineage = _found(estimator)
+    text = ast.get_docstring(lineage[0]) if lineage and lineage[0] is not None else None
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w+\n-+$|\Z)", text or "", re.DOTALL | re.MULTILINE)
+    found = {}
+    for names, kind, told in _PARAMETER.findall(section[1]) if section else ():
+        first = re.split(r"(?<=\.)\s(?=[A-Z`])", " ".join(told.split()), maxsplit=1)[0]
+        kind = re.sub(r",?\s*default\s*[=:]?\s*\S+$", "", " ".join(kind.split()))
+        found |= {name.strip(): f"{first} [{kind}]" for name in names.split(",")}
+    return found
 
 
 def required(estimator: str) -> list[str]:

@@ -127,7 +127,8 @@ class Objective:
         """Further knobs that depend on fixed ones (an estimator's parameters); None when anything goes."""
         module = self._module()
         found = module.open_knobs(fixed) if module is not None and hasattr(module, "open_knobs") else None
-        return None if found is None else {name: Knob(name, default) for name, default in found.items()}
+        told = module.open_docs(fixed) if found is not None and hasattr(module, "open_docs") else {}
+        return None if found is None else {n: Knob(n, value, doc=told.get(n, "")) for n, value in found.items()}
 
     def settle(self, fixed: Mapping[str, Any], space: Space) -> Settled:
         """What must be fixed beyond the study's own words, so that all trials are measured alike."""

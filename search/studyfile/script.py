@@ -12,7 +12,7 @@ from hpo.search.studyfile.usual import around, usual
 from hpo.search.studyfile.yaml12 import dump, flow
 from hpo.search.terms.errors import UserError
 
-_LENGTH = ("epochs", "seed")
+LENGTH = ("epochs", "seed")
 """Knobs of numbers that say how long and by which luck, not how."""
 
 
@@ -43,7 +43,7 @@ _EXAMPLE = "{float: [0.0001, 0.1], log: true}"
 def study_text(reference: str, objective: Objective) -> str:
     """A study of an objective that searches around the defaults of its knobs."""
     metric = next(iter(objective.metrics), "val_loss")
-    knobs = [knob for name, knob in objective.signature.knobs.items() if name not in (*FILLED, *_LENGTH)]
+    knobs = [knob for name, knob in objective.signature.knobs.items() if name not in (*FILLED, *LENGTH)]
     if objective.trained_by_suite:  # it has dozens
         knobs = [knob for knob in knobs if knob.name in ("learning_rate", "dropout")]
     ranges = {knob.name: flow(domain) for knob in knobs if (domain := usual(knob) or around(knob))}
