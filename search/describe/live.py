@@ -98,7 +98,7 @@ def take(reference: str, packed: bytes) -> None:
 def uses(reference: str) -> list[str]:
     """Names of the data that a function takes along: globals and closures that are no code."""
     code = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
-    return [name for name, value in _used(function_of(reference)).items() if not isinstance(value, code)]
+    return sorted(name for name, value in _used(function_of(reference)).items() if not isinstance(value, code))
 
 
 def _used(function: Any) -> Mapping[str, Any]:

@@ -20,6 +20,9 @@ from typing import TextIO
 LIMIT = 65_536
 """Bytes that a log keeps, the newest ones."""
 
+_REMEMBERED = 512
+"""Bytes by which who follows a log finds the place again that he has read to."""
+
 _debugging = False
 _capturing = False
 
@@ -72,12 +75,14 @@ def read(path: Path) -> str:
 class Tail:
     """What is added to a log, a look at a time: whole lines as they are in the end, and how far the last one is.
 
-    A log is cut at its beginning now and then; what is left of it is told from the last line on that was told before.
+    A log is folded and cut at its beginning now and then; then it goes on behind what was read last, or behind the last
+    line that was told, wherever that is now.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._place = 0  # bytes that were read
+        self._read = b""  # the last of them
         self._rest = b""  # of a line that has no end yet
         self._last = ""  # the last whole line that was told
 
@@ -85,24 +90,30 @@ class Tail:
         """New whole lines, and what the line without an end shows now; nothing while there is no log."""
         try:
             with self._path.open("rb") as file:
-                if os.fstat(file.fileno()).st_size < self._place:
-                    return self._anew(file.read())
-                file.seek(self._place)
+                file.seek(self._place - len(self._read))
                 added = file.read()
+                if not added.startswith(self._read):
+                    file.seek(0)
+                    return self._anew(file.read())
         except OSError:
             return [], ""
-        self._place += len(added)
-        return self._told(self._rest + added)
+        return self._told(added[len(self._read) :])
 
     def _anew(self, whole: bytes) -> tuple[list[str], str]:
-        self._place = len(whole)
+        at, self._place = whole.rfind(self._read), 0
+        if at >= 0:
+            self._place = at + len(self._read)
+            return self._told(whole[self._place :])
+        last, self._rest = self._last, b""
         lines, line = self._told(whole)
-        known = [place for place, old in enumerate(lines[:-1]) if old == self._last]
+        known = [place for place, old in enumerate(lines) if old == last]
         return (lines[known[-1] + 1 :] if known else lines), line
 
-    def _told(self, read: bytes) -> tuple[list[str], str]:
-        ended, _, self._rest = read.rpartition(b"\n")
-        lines = folded(ended.decode(errors="replace")).split("\n") if ended or read[:1] == b"\n" else []
+    def _told(self, added: bytes) -> tuple[list[str], str]:
+        self._place += len(added)
+        self._read = (self._read + added)[-_REMEMBERED:]
+        ended, newline, self._rest = (self._rest + added).rpartition(b"\n")
+        lines = folded(ended.decode(errors="replace")).split("\n") if newline else []
         self._last = lines[-1] if lines else self._last
         return lines, folded(self._rest.decode(errors="replace"))
 

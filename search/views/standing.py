@@ -110,7 +110,8 @@ class Standing:
         values = sorted(entry.values[0] for entry in left if entry.values)
         goal = self.loop.study.goals[0].metric
         span = f", {goal} {text.short(values[0])} to {text.short(values[-1])}" if len(values) > 1 else ""
-        return f"and {len(left)} more running, at {at}{span}"
+        count = f"and {len(left)} more running" if named else f"{len(left)} running"
+        return f"{count}, at {at}{span}"
 
     def printed(self, among: Iterable[Entry]) -> str:
         """The newest line that one of these trials has printed."""

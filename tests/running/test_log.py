@@ -220,3 +220,27 @@ def test_a_stream_of_another_kind_is_captured_too(tmp_path: Path, monkeypatch: p
         print("kept")
         print(sys.stdout.isatty(), sys.stdout.writable(), sys.stdout.encoding)
     assert (tmp_path / "1.log").read_text() == "kept\nFalse True utf-8\n"
+
+
+@given(st.lists(st.text(st.sampled_from("ab \r\n"), max_size=12), max_size=8))
+def test_who_follows_a_log_sees_its_lines_whenever_he_looks(tmp_path_factory: pytest.TempPathFactory, written) -> None:
+    path = tmp_path_factory.mktemp("followed") / "1.log"
+    tail, seen, rest = log.Tail(path), list[str](), ""
+    for text in written:
+        with path.open("a", newline="") as file:
+            file.write(text)
+        lines, rest = tail.look()
+        seen += lines
+    assert "\n".join([*seen, rest]) == log.folded("".join(written))
+
+
+def test_who_follows_a_log_that_is_cut_sees_each_line_once(tmp_path: Path) -> None:
+    path = tmp_path / "1.log"
+    tail, seen = log.Tail(path), list[str]()
+    for number in range(4000):
+        with path.open("a") as file:
+            file.write(f"line {number} {'.' * 40}\n")
+        if number % 500 == 499:
+            seen += tail.look()[0]
+            log.trim(path)
+    assert [int(line.split()[1]) for line in seen] == list(range(4000))

@@ -13,7 +13,7 @@ from optuna.trial import TrialState, create_trial
 from stores import add, plain, shown
 
 from hpo.search.store import open_store
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import Busy, UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -162,3 +162,17 @@ def test_a_missing_study_is_made_only_on_request(location):
     add(store, "digits", 1)
     with pytest.raises(UserError, match=r"there is no study 'digit' .*did you mean 'digits'"):
         store.session("digit", ["minimize"], create=False)
+
+
+def test_who_asks_for_a_stop_is_seen_by_who_runs_the_study_as_long_as_he_asks(location):
+    runs, asks = open_store(location), open_store(location)
+    add(runs, "a", 1)
+    with runs.session("a", ["minimize"]):
+        assert runs.asked_to_stop("a") is None
+        with asks.ask_to_stop("a"):
+            assert "process" in (runs.asked_to_stop("a") or "")
+            assert runs.asked_to_stop("b") is None
+            with pytest.raises(Busy), open_store(location).ask_to_stop("a"):
+                pass
+        assert runs.asked_to_stop("a") is None
+    assert runs.names() == ["a"], "nothing is stored of it"
