@@ -86,7 +86,7 @@ def documented(estimator: str) -> dict[str, str]:
     lineage = _found(estimator)
     text = ast.get_docstring(lineage[0]) if lineage and lineage[0] is not None else None
     section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w+\n-+$|\Z)", text or "", re.DOTALL | re.MULTILINE)
-    found = {}
+    found: dict[str, str] = {}
     for names, kind, told in _PARAMETER.findall(section[1]) if section else ():
         first = re.split(r"(?<=\.)\s(?=[A-Z`])", " ".join(told.split()), maxsplit=1)[0]
         kind = re.sub(r",?\s*default\s*[=:]?\s*\S+$", "", " ".join(kind.split()))
