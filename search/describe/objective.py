@@ -127,7 +127,7 @@ class Objective:
         """Further knobs that depend on fixed ones (an estimator's parameters); None when anything goes."""
         module = self._module()
         found = module.open_knobs(fixed) if module is not None and hasattr(module, "open_knobs") else None
-        told = getattr(module, "open_docs", lambda fixed: {})(fixed)
+        told: Mapping[str, str] = getattr(module, "open_docs", lambda fixed: {})(fixed)
         return None if found is None else {n: Knob(n, value, doc=told.get(n, "")) for n, value in found.items()}
 
     def settle(self, fixed: Mapping[str, Any], space: Space) -> Settled:

@@ -18,6 +18,8 @@ from hpo.search.report.study import StudyReport
 from hpo.search.terms.errors import UserError, did_you_mean
 
 _HEAD, _LINE, _EDGE = 26, 15, 12
+_PLACE = "hpo-figure"
+"""Class of the element that a figure is."""
 _LETTER = 5.6
 """Pixels of a letter of the note, about."""
 
@@ -129,8 +131,8 @@ def standalone(title: str, figure: Figure, note: str) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{figure.width}" height="{height}" '
-        f'viewBox="0 0 {figure.width} {height}" role="img" aria-label="{_words(figure.label)}"><style>{alone()}</style>'
-        f'{head}<g transform="translate(0 {_HEAD})">{figure.drawn}</g>{feet}</svg>'
+        f'viewBox="0 0 {figure.width} {height}" role="img" aria-label="{_words(figure.label)}" class="{_PLACE}">'
+        f'<style>{alone(_PLACE)}</style>{head}<g transform="translate(0 {_HEAD})">{figure.drawn}</g>{feet}</svg>'
     )
 
 

@@ -49,7 +49,7 @@ path{fill:none}.axis{stroke:var(--faint)}.grid{stroke:var(--rule);stroke-width:.
 _IN_A_CELL = """
 h2{font-size:1em;margin:12px 0 4px}
 p{margin:4px 0}
-table{border:0;margin:8px 0}
+table{border:0;margin:8px 0;color:inherit}
 .track{height:8px;border-radius:4px;background:var(--rule);overflow:hidden;max-width:420px}
 .done{height:100%;background:var(--complete)}
 """
@@ -82,10 +82,13 @@ def within(place: str) -> str:
     )
 
 
-def alone() -> str:
-    """The looks of a figure that is a file by itself, for viewers that know no variables too."""
-    plain = _coloured(_LIGHT)
-    return f"{plain}@media (prefers-color-scheme:dark){{{_coloured(_DARK)}}}"
+def alone(place: str) -> str:
+    """The looks of a figure that is a file by itself, for viewers that know no variables too.
+
+    Args:
+        place: the figure's class: where a page takes the file in, its rules are for it alone.
+    """
+    return f"{_coloured(_LIGHT, place)}@media (prefers-color-scheme:dark){{{_coloured(_DARK, place)}}}"
 
 
 def _scoped(rules: str, place: str) -> str:
@@ -97,9 +100,9 @@ def _scoped(rules: str, place: str) -> str:
     return re.sub(r"([^{}]+)\{", under, rules.replace("\n", ""))
 
 
-def _coloured(variables: str) -> str:
+def _coloured(variables: str, place: str) -> str:
     """The rules of a figure's marks, with these colours in the place of the variables."""
-    rules = f"svg{{background:var(--back);font-family:system-ui,sans-serif}}{_MARKS}".replace("\n", "")
+    rules = f".{place}{{background:var(--back);font-family:system-ui,sans-serif}}{_scoped(_MARKS, place)}"
     for name, colour in (pair.strip().split(":") for pair in variables.replace("\n", "").split(";")):
         rules = rules.replace(f"var({name})", colour)
     return rules
