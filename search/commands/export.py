@@ -3,8 +3,9 @@
 The YAML holds the recipe by knob name, and apart from it the study, trial, values with interval, seed, data digest and
 versions. `hpo train FILE` trains it again.
 
-With --format transformers, lightning, llama-factory, axolotl, torchtune or nanogpt the winner's recipe, or that of
---trial N, is written for so many --devices in that tool's own keys, with a comment on everything that has none.
+With --format transformers, lightning, llama-factory, axolotl, torchtune or nanogpt the winner's recipe, or that of the
+trial whose number stands behind the study, is written for so many --devices in that tool's own keys, with a comment on
+everything that has none.
 
 With --onnx FILE a trained model's folder becomes a file that onnxruntime runs, held against the model before it is
 written; --int8 makes its weights whole numbers of 8 bits, and says what that costs in scores.
@@ -36,7 +37,7 @@ _OWN = ("yaml", "csv", "parquet")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    options.add_study(parser, stored=True)
+    options.add_trial(parser, needed=False)
     options.add_store(parser)
     parser.add_argument(
         "--top", type=int, default=1, metavar="K", help="the best K recipes (default: 1; several goals: the front)"
@@ -48,7 +49,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         f"{', '.join(registry.names('format'))}",
     )
     tool = parser.add_argument_group("for a tool")
-    tool.add_argument("--trial", type=int, metavar="N", help="the recipe of this trial (default: the winner's)")
     tool.add_argument("--devices", type=int, metavar="N", help="devices that share a step's samples (default: 1)")
     tool.add_argument(
         "--samples", type=int, metavar="N", help="training samples of the large run, where the recipe goes by epochs"
@@ -65,6 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Write the export."""
     from hpo.search.report import study as report
 
+    name, arguments.trial = options.study_and_trial(arguments)
     if arguments.onnx is not None:
         return _onnx(arguments)
     if arguments.int8:
@@ -79,7 +80,7 @@ def main(arguments: argparse.Namespace) -> int:
         if os.path.lexists(output) and not arguments.force:
             raise UserError(f"{output} exists; --force replaces it")
         files.probe(output)
-    store, name = options.store_of(arguments), options.study_name(arguments)
+    store = options.store_of(arguments)
     found = report.report(store, name)
     if kind in ("csv", "parquet"):
         _table(report.table(found), kind, output)

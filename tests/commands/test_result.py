@@ -95,7 +95,7 @@ def test_what_happens_is_shown_where_that_is_asked_for(capsys: pytest.CaptureFix
     hpo.run(curve, storage=":memory:", **settings)
     assert "trial" not in capsys.readouterr().out
     hpo.run(curve, storage=":memory:", progress=True, **settings)
-    assert "trial 1 [2/2]: complete loss" in capsys.readouterr().out
+    assert "trial 1 [2/2]: " in capsys.readouterr().out
 
 
 def test_a_function_of_a_trial_is_a_study(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hpo.search.studyfile.reader import read
 from hpo.search.terms.devices import Devices
-from hpo.search.terms.errors import StudyFileError
+from hpo.search.terms.errors import StudyFileError, UserError
 
 HEAD = "objective: {objective}\ngoal: minimize val_loss\nsearch: {{learning_rate: {{float: [0.1, 1]}}}}\n"
 OWN = "def train(*, learning_rate: float = 0.1, epochs: int = 2):\n    yield {'val_loss': learning_rate}\n"
@@ -70,11 +70,16 @@ def test_mistakes_in_them_are_told_with_their_place(objective: str, written: str
     assert mistake in str(error.value)
 
 
-def test_a_function_of_this_process_has_one_process() -> None:
+def test_a_function_that_cannot_leave_this_process_is_trained_by_one() -> None:
+    import threading
+
     from hpo import run
 
-    def train(*, x: float = 0.0) -> float:
-        return x
+    lock = threading.Lock()
 
-    with pytest.raises(StudyFileError, match="a function of this process cannot train in others"):
-        run(train, goal="minimize value", search={"x": {"float": [0, 1]}}, processes_per_trial=2)
+    def train(*, x: float = 0.0) -> float:
+        return x if lock else 0.0
+
+    search = {"x": {"float": [0, 1]}}
+    with pytest.raises(UserError, match="cannot train in other processes, for it uses lock"):
+        run(train, goal="minimize value", search=search, processes_per_trial=2, storage=":memory:")
