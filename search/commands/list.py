@@ -13,16 +13,15 @@ import ast
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hpo.search.describe.objective import FILLED, Objective, describe
-from hpo.search.report import text
 from hpo.search.report.out import say
-from hpo.search.studyfile.plugins import file_kind, options_of
-from hpo.search.studyfile.ranges import neutral, sensible
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError, did_you_mean
-from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob
+
+if TYPE_CHECKING:
+    from hpo.search.describe.objective import Objective
+    from hpo.search.terms.knobs import Knob
 
 _KINDS = {
     "studies": "study",
@@ -93,6 +92,8 @@ def _one(name: str, estimator: str | None, *, as_json: bool) -> int:
 
 
 def _told(kind: str, name: str, estimator: str | None) -> dict[str, Any]:
+    from hpo.search.studyfile.plugins import file_kind, options_of
+
     if kind == "objective":
         return _objective(name, estimator)
     place = registry.path(file_kind(kind, name), name)
@@ -104,6 +105,8 @@ def _told(kind: str, name: str, estimator: str | None) -> dict[str, Any]:
 
 
 def _objective(name: str, estimator: str | None) -> dict[str, Any]:
+    from hpo.search.describe.objective import FILLED, describe
+
     found = describe(name, Path())
     fixed = {} if estimator is None else {"estimator": estimator}
     known = found.estimators()
@@ -121,10 +124,14 @@ def _objective(name: str, estimator: str | None) -> dict[str, Any]:
 
 
 def _worth(knob: Knob, objective: Objective, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    from hpo.search.studyfile.ranges import neutral, sensible
+
     return {"neutral": neutral(knob), "search": sensible(knob, objective.reference, fixed)}
 
 
 def _plain(knob: Knob) -> dict[str, Any]:
+    from hpo.search.terms.knobs import REQUIRED, UNKNOWN
+
     default = {} if knob.default in (REQUIRED, UNKNOWN, ...) else {"default": knob.default}
     limits = "" if knob.limits is None else str(knob.limits)
     takes = knob.expects if knob.kinds or knob.options else ""
@@ -132,6 +139,8 @@ def _plain(knob: Knob) -> dict[str, Any]:
 
 
 def _lines(told: Mapping[str, Any]) -> Iterable[str]:
+    from hpo.search.report import text
+
     yield f"{told['kind']} {told['name']}"
     yield from (f"  {line}".rstrip() for line in told["text"].rstrip().splitlines())
     for word in ("knobs", "options"):
