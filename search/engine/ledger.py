@@ -335,7 +335,8 @@ class Ledger:
     def _key(self, trial: FrozenTrial) -> str:
         """Digest of a stored trial's recipe without its seed, empty where it has no knobs."""
         point, key = trial.params, attributes.fact(trial.user_attrs, attributes.RECIPE, str, "")
-        settled = self.study.space.point_of(point, self.study.fixed)
+        space = self.study.space
+        settled = space.point_of(point, self.study.fixed) if space.rounds else None
         if settled is not None and settled != point:  # an earlier version's rounding: known by what it stands for
             key = digest({**self._recipe(dict(point), trial.number), **settled}, without_seed=True)
         elif not key and point:

@@ -17,6 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 WHOLE = 4_000
 """So many ended trials stay as they are: whoever reads all trials of an ordinary study again and again reads those."""
 
+_STATES = {state.value: state for state in TrialState}
+
 _START = datetime(2000, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -117,7 +119,7 @@ class _Packing:
 
     def __init__(self) -> None:
         self._shapes: dict[tuple[Any, ...], int] = {}
-        self._shared: list[tuple[Any, ...]] = []
+        self._shared: list[Any] = []  # distributions by name, and names of attributes; not to be changed
 
     def pack(self, trial: FrozenTrial) -> bytes | None:
         """State and content; None where a trial holds what only another program can have put there."""
@@ -141,6 +143,7 @@ class _Packing:
             packed = marshal.dumps(content)
         except ValueError:
             return None
+        # Numbers of a class of their own come back as bytes, NaN is unequal to itself: such a trial stays as it is.
         return bytes([trial.state.value]) + packed if marshal.loads(packed) == content else None
 
     def unpack(self, number: int, packed: bytes) -> FrozenTrial:
@@ -148,15 +151,15 @@ class _Packing:
         (
             shape, values, start, complete, params, steps, points, user, user_values, system, system_values,
         ) = marshal.loads(memoryview(packed)[1:])  # fmt: skip
-        names, distributions = self._shared[shape]
+        distributions = self._shared[shape]
         return FrozenTrial(
             number,
-            TrialState(packed[0]),
+            _STATES[packed[0]],
             None,
             _moment(start),
             _moment(complete),
-            dict(zip(names, params, strict=True)),
-            dict(zip(names, distributions, strict=True)),
+            dict(zip(distributions, params, strict=True)),
+            distributions,
             dict(zip(self._shared[user], user_values, strict=True)),
             dict(zip(self._shared[system], system_values, strict=True)),
             dict(zip(steps or range(1, len(points) + 1), points, strict=True)),
@@ -166,13 +169,12 @@ class _Packing:
 
     def distributions(self) -> list[dict[str, BaseDistribution]]:
         """Those that the packed trials have."""
-        knobs = [self._shared[i] for key, i in self._shapes.items() if key[0] == "knobs"]
-        return [dict(zip(names, known, strict=True)) for names, known in knobs]
+        return [self._shared[i] for key, i in self._shapes.items() if key[0] == "knobs"]
 
     def _shape(self, distributions: dict[str, BaseDistribution]) -> int:
         key = ("knobs", *distributions, *map(id, distributions.values()))
         if key not in self._shapes:
-            self._keep(key, (tuple(distributions), tuple(distributions.values())))
+            self._keep(key, distributions)
         return self._shapes[key]
 
     def _names(self, attrs: dict[str, Any]) -> int:
@@ -181,7 +183,7 @@ class _Packing:
             self._keep(key, tuple(attrs))
         return self._shapes[key]
 
-    def _keep(self, key: tuple[Any, ...], shared: tuple[Any, ...]) -> None:
+    def _keep(self, key: tuple[Any, ...], shared: Any) -> None:
         self._shapes[key] = len(self._shared)
         self._shared.append(shared)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from hpo.search.terms.domain import Choice, Domain, Scalar
+from hpo.search.terms.domain import Choice, Domain, Float, Scalar
 
 _GOLDEN = 0.6180339887498949
 _OTHER = float("nan")  # stands for every value that no condition names: it equals none
@@ -53,6 +53,11 @@ class Space:
     def text(self) -> str:
         """The same for spaces that are the same, and for no others: True and 1 are different values."""
         return repr(self)
+
+    @cached_property
+    def rounds(self) -> bool:
+        """Whether a value of some knob may stand for another: a float in steps has neighbours that mean the same."""
+        return any(isinstance(p.domain, Float) and p.domain.step is not None for p in self.parameters)
 
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)

@@ -20,7 +20,7 @@ from hpo.search.executors.common.channel import Channel, WorkerDied
 from hpo.search.executors.common.outpost import Facts, Outpost, Start
 from hpo.search.terms.errors import Advice, UserError
 
-_SETTLE = 15.0
+_SETTLE = 30.0
 """Seconds that workers for which there is room have to appear, before the search begins with those that are there."""
 
 _TRIES = 3
@@ -185,10 +185,11 @@ class Actors:
             actor.settle(node)
             return True
         error = UserError(f"node {node} {problem}")
-        if any(other.placed for other in self._open):  # the others go on, and this one where another node has room
-            if facts.node not in self._refused:
+        known = facts.node in self._refused
+        self._refused.add(facts.node)
+        if any(other.placed for other in self._open) or self._fits():  # others train, and this one where there is room
+            if not known:
                 warnings.warn(f"{error}; nothing is trained there", Advice, stacklevel=2)
-            self._refused.add(facts.node)
             actor.elsewhere()
             return False
         actor.heard.append(error)
@@ -208,6 +209,10 @@ class Actors:
         return self._names.get(node, node[:6])
 
     def _room(self) -> int:
+        """Workers that may be expected to find a place."""
+        return max(1, self._fits())
+
+    def _fits(self) -> int:
         """Workers that fit into the nodes as they are, if nobody else is there."""
         wants = {"CPU": self._wants["num_cpus"], "GPU": self._wants["num_gpus"], **self._wants["resources"]}
         wants = {name: amount for name, amount in wants.items() if amount}
@@ -215,7 +220,7 @@ class Actors:
             node["Resources"] for node in self.ray.nodes() if node["Alive"] and node["NodeID"] not in self._refused
         ]
         fits = [min((int(own.get(name, 0) / some) for name, some in wants.items()), default=self.size) for own in nodes]
-        return max(1, sum(fits))
+        return sum(fits)
 
     def _look(self) -> None:
         """Tell of workers without room; end where the cluster has lost its head.
