@@ -53,7 +53,7 @@ _TRIALS, _DRAWS = 60, 200
 
 
 def record(study: Any, count: int, seeds: int) -> dict[str, Any]:
-    """Curves of random recipes: ``loss`` and ``outlook``, [recipes, seeds, epochs]; NaN after the end, inf if diverged."""
+    """Curves of random recipes: ``loss`` and ``outlook``, [recipes, seeds, epochs]; NaN after its end, inf if lost."""
     task = study.task
     problem = Problem(registry.load("objective", study.objective), task)
     rng = np.random.default_rng(derive_seed(7, "outlook"))

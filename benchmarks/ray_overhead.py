@@ -2,8 +2,8 @@
 
 A local Ray is started. ``events``: trials of steps that take no time, random sampling, no pruning, SQLite; CPU time of
 this process, Ray's threads in it included, from the end of the first trial on, by points and ends. ``lanes``: eight
-actors, a quarter of the trials with steps of a second, the rest with 0.05 s; the share of lane time that went into steps
-(those under way not counted), from the first trial's start to the last one's.
+actors, a quarter of the trials with steps of a second, the rest with 0.05 s; the share of lane time that went into
+steps (those under way not counted), from the first trial's start to the last one's.
 
     python benchmarks/ray_overhead.py
 """

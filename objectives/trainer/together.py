@@ -46,7 +46,8 @@ class Cohort:
             network.restore(ranks.mean(held))
         for lane in lanes:
             lane.ended_epoch()
-        here = (self._score(lanes), _outlooks(lanes), self._statistics(lanes, epoch)) if ranks.rank == 0 else ([], [], [])
+        first = ranks.rank == 0
+        here = (self._score(lanes), _outlooks(lanes), self._statistics(lanes, epoch)) if first else ([], [], [])
         trained, noise, (scores, outlooks, statistics) = ranks.same((trained, epoch.noise(), here))
         told = zip(lanes, trained, epoch.counted, noise, scores, outlooks, statistics, strict=True)
         for lane, by_step, counted, measured, scored, outlook, recorded in told:

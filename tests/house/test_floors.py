@@ -24,7 +24,11 @@ HEAVY = ("optuna", "torch", "sklearn", "numpy", "pandas", "scipy")
 PURE = ("search/terms", "search/describe", "search/studyfile")
 """Rooms of the front end: reading a study needs nothing heavy."""
 PURE_FILES = (
-    "search/contracts/draft.py", "search/store/location.py", "search/store/names.py", "search/store/server.py", "search/running/lifeline.py",
+    "search/contracts/draft.py",
+    "search/store/location.py",
+    "search/store/names.py",
+    "search/store/server.py",
+    "search/running/lifeline.py",
     "search/running/forks.py",
     "objectives/trainer/field_values.py",
     "objectives/trainer/language.py",
