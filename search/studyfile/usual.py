@@ -70,8 +70,8 @@ def around(knob: Knob) -> dict[str, Any] | None:
     if isinstance(value, int):
         low, high = max(1, value // 4), value * 4
         return {"int": [low, high if high <= top else max(low + 1, int(top))]}
-    high = min(value * 10, (value + top) / 2)
-    return {"float": [_round(value / 10), float(f"{high:.4g}")], "log": True}  # 0.9995 is not 1
+    most = min(value * 10, (value + top) / 2)
+    return {"float": [_round(value / 10), float(f"{most:.4g}")], "log": True}  # 0.9995 is not 1
 
 
 def _ends(low: float, high: float, knob: Knob) -> tuple[float, float]:
