@@ -7,6 +7,8 @@ With --format transformers, lightning, llama-factory, axolotl, torchtune or nano
 trial whose number stands behind the study, is written for so many --devices in that tool's own keys, with a comment on
 everything that has none.
 
+With --format optuna the whole search is written as a script for plain Optuna that trains the same.
+
 With --onnx FILE a trained model's folder becomes a file that onnxruntime runs, held against the model before it is
 written; --int8 makes its weights whole numbers of 8 bits, and says what that costs in scores.
 """
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from hpo.search.report.study import StudyReport
     from hpo.search.store import Store
 
-_OWN = ("yaml", "csv", "parquet")
+_OWN = ("yaml", "csv", "parquet", "optuna")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +87,7 @@ def main(arguments: argparse.Namespace) -> int:
     if kind in ("csv", "parquet"):
         _table(report.table(found), kind, output)
     else:
-        content = _yaml(store, found, arguments.top) if kind == "yaml" else _for_tool(found, kind, arguments)
+        content = _content(store, found, kind, arguments)
         if output is None:
             data(content)
         else:
@@ -164,6 +166,14 @@ def _for_tool(found: StudyReport, tool: str, arguments: argparse.Namespace) -> s
         )
     written: str = module.write(run)
     return written
+
+
+def _content(store: Store, found: StudyReport, kind: str, arguments: argparse.Namespace) -> str:
+    if kind == "optuna":
+        from hpo.search.report import optunascript
+
+        return optunascript.script(found)
+    return _yaml(store, found, arguments.top) if kind == "yaml" else _for_tool(found, kind, arguments)
 
 
 def _yaml(store: Store, found: StudyReport, top: int) -> str:
