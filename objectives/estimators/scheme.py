@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from hpo.objectives.estimators.base import composite, lacking, misplaced
+from hpo.objectives.estimators.base import LISTS, composite, lacking, misplaced
 from hpo.objectives.estimators.source import BOOSTERS, constructor, defines, required
 from hpo.search.terms.domain import Choice, Scalar
 from hpo.search.terms.knobs import Settled
@@ -60,8 +60,8 @@ def settle(fixed: Mapping[str, Any], space: Space) -> Settled:
     for name, base in _pairs(fixed, space):
         at = "base_estimator" if base is not None else "estimator"
         problem = misplaced(name, constructor(name) or (), base) if constructor(name) is not None else ""
-        given = {*fixed, *space.names()}
-        problem = problem or lacking(name, [each for each in required(name) if each not in given], base)
+        needed = [each for each in required(name) if each not in LISTS or each not in {*fixed, *space.names()}]
+        problem = problem or lacking(name, needed, base)
         if problem:
             told, _, hint = problem.partition(": ")
             return Settled(at=at, problem=told, hint=hint)

@@ -12,7 +12,7 @@ import pytest
 from hpo.search.cli import main
 from hpo.search.studyfile.reader import read
 from hpo.search.studyfile.table import study_text
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import DataError
 
 
 def table(path: Path, rows: int = 90, *, rare: int = 2, name: str = "churned") -> Path:
@@ -95,7 +95,7 @@ def test_a_quantity_is_measured_in_its_own_units(churn: Path) -> None:
 def test_a_table_that_cannot_be_learned_from_is_refused_in_one_message(tmp_path: Path) -> None:
     path = tmp_path / "few.csv"
     path.write_text("x,y\n1,a\n2,b\n")
-    with pytest.raises(UserError, match="2 rows with a target are too few"):
+    with pytest.raises(DataError, match="2 rows with a target are too few"):
         study_text(path, "y")
 
 

@@ -78,6 +78,10 @@ ACTIVE: dict[str, tuple[Any, dict[str, Any]]] = {
     "head_rate": (3.0, {}),
     "lora_rank": (2, {}),
     "lora_alpha": (1.0, {"lora_rank": 2}),
+    "scoring": ("log_loss", {}),
+    "threshold": (0.2, {}),
+    "false_positive": (3.0, {}),
+    "false_negative": (3.0, {}),
 }
 
 

@@ -23,6 +23,7 @@ NEUTRAL: Mapping[str, Any] = {
     "input_noise": 0.0, "gradient_noise": 0.0, "mixup": 0.0, "average": "none", "feature_masking": 0.0, "shift": 0.0,
     "rotation": 0.0, "flip": 0.0, "cutout": 0.0, "class_weight": "none", "resample": "none", "focal_gamma": 0.0,
     "loss": "auto", "dropout": 0.0, "parametrization": "standard", "checkpoint_activations": False,
+    "scoring": "", "threshold": 0.5, "false_positive": 1.0, "false_negative": 1.0,
 }  # fmt: skip
 """Values under which a knob changes nothing."""
 
