@@ -272,7 +272,10 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
         signature = Signature({**knobs.knobs, **told}, any(part.open for part in parts), source.doc)
         said = source.constant("LANGUAGE")
         language = said if said in _LANGUAGES else ""
-        named = _names(source.constant("NAMED")) or (() if language else _names(_trainer("metrics").constant("NAMED")))
+        named = _names(source.constant("NAMED"))
+        if not named and not language:  # a file of the user's: the trainer measures what it does of any
+            always, further = (_names(_trainer("metrics").constant(name)) for name in ("METRICS", "NAMED"))
+            named = tuple(metric for metric in further if metric not in (known or always))
         return Objective(
             canonical, kind, source.path, "build", signature, known, named, source.doc, returns_model=True,
             language=language,

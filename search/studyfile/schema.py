@@ -160,7 +160,7 @@ def _devices() -> Schema:
 
 def _goal(objectives: list[Objective]) -> Schema:
     between = "|".join(AGGREGATES)
-    metrics = sorted({metric for objective in objectives for metric in objective.metrics})
+    metrics = sorted({metric for objective in objectives for metric in (*objective.metrics, *objective.named)})
     return {
         "type": "string",
         "pattern": rf"^\s*(minimize|maximize)\s+(({between})\s+)?\S+\s*$",

@@ -96,8 +96,9 @@ def test_a_curve_holds_listed_metrics_and_is_the_same_again(name: str, recipe: d
     points, _ = trained(name, recipe)
     assert points
     for point in points:
-        unknown = set(point) - set(describe(name, Path()).metrics) - UNLISTED
-        assert not unknown, f"{name} yields {unknown}, which its METRICS do not list"
+        found = describe(name, Path())
+        unknown = set(point) - {*found.metrics, *found.named} - UNLISTED
+        assert not unknown, f"{name} yields {unknown}, which its METRICS and NAMED do not list"
     assert bits(trained(name, recipe)[0]) == bits(points)
     assert all(math.isfinite(value) for point in points for value in point.values())
 
