@@ -29,7 +29,7 @@ FLOORS: tuple[dict[str, str], ...] = (
         "search/executors": "what trains the trials, one file per executor",
         "search/drafts": "a first study file from what somebody has already, one file per kind of source",
         "search/dashboard": "optuna-dashboard over a store, and what it is told",
-        "search/report/page": "a study as one HTML file, with figures in SVG",
+        "search/report/page": "a study as one HTML file and in a notebook, with figures in SVG",
         "search/report/scaling": "the best rate and batch from small to large: fits, laws, predictions",
     },
     {
