@@ -67,15 +67,14 @@ def main(arguments: argparse.Namespace) -> int:
         return _plot(console, found, Path(arguments.plot) if arguments.plot else None, force=arguments.force)
     if number is not None:
         place = log_of(store, found.name)(number)
-        if not (arguments.follow and found.running):  # else it may yet come
-            trial = options.trial_of(found, number)
-        if arguments.follow and place is not None:
+        if arguments.follow and found.running and place is not None:  # a trial that is not there yet may come
             return following.follow(Path(place), lambda: _trains(store, found.name, number))
-        if not arguments.log:
+        whole, trial = arguments.log or arguments.follow, options.trial_of(found, number)
+        if not whole:
             _show_trial(console, found, trial)
         elif place is None or not Path(place).is_file():
             raise UserError(f"trial {number} of {found.name} has printed nothing, or its log is gone: {place}")
-        _show_log(console, Path(place or ""), most=None if arguments.log else _PRINTED)
+        _show_log(console, Path(place or ""), most=None if whole else _PRINTED)
         return 0
     if arguments.log or arguments.follow:
         raise UserError(f"whose log? give the number of a trial, such as: hpo show {shlex.quote(name)} 0 --log")

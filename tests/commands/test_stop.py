@@ -9,6 +9,7 @@ import pytest
 
 import hpo
 from hpo.search.cli import main
+from hpo.search.commands.common.following import follow
 from hpo.search.engine import asked
 from hpo.search.terms.errors import HpoError, Interrupted
 
@@ -105,3 +106,15 @@ def test_a_log_is_followed_to_the_end_of_its_trial(place: Path, capsys: pytest.C
     assert main(["show", "quick", "--follow"]) == 2
     assert "whose log?" in capsys.readouterr().err
     assert main(["show", "quick", "7", "--follow"]) == 2
+
+
+def test_what_comes_while_a_log_is_followed_is_printed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, comes = tmp_path / "0.log", ["0%\r50%", "\r100%\nnext\n", "no end"]
+
+    def goes_on() -> bool:
+        with log.open("a", newline="") as file:
+            file.write(comes.pop(0))
+        return bool(comes)
+
+    assert follow(log, goes_on) == 0
+    assert capsys.readouterr().out == "100%\nnext\nno end\n"
