@@ -69,7 +69,8 @@ class Actors:
         self._inbox: queue.SimpleQueue[tuple[Actor, Any]] = queue.SimpleQueue()
         self._open: list[Actor] = []
         self._doubtful: dict[Actor, float] = {}  # their line broke: Ray is asked why until it knows, or this moment
-        self._refused: set[str] = set()  # ids of nodes
+        self._refused: dict[str, str] = {}  # why, by a node's id
+        self._untold: list[str] = []  # of these reasons, those that the user was not told yet
         self._names: dict[str, str] = {}
         self._looked = self._seen = self._asked = time.monotonic()
         self._told = False
@@ -183,17 +184,25 @@ class Actors:
             problem = f"differs from this machine: {differs}"
         else:
             actor.settle(node)
+            self._tell_refused()
             return True
-        error = UserError(f"node {node} {problem}")
-        known = facts.node in self._refused
-        self._refused.add(facts.node)
-        if any(other.placed for other in self._open) or self._fits():  # others train, and this one where there is room
-            if not known:
-                warnings.warn(f"{error}; nothing is trained there", Advice, stacklevel=2)
+        if facts.node not in self._refused:
+            self._refused[facts.node] = f"node {node} {problem}"
+            self._untold.append(self._refused[facts.node])
+        others = any(other.placed for other in self._open)
+        if others:
+            self._tell_refused()
+        if others or self._fits():  # this one trains where there is room, or will be
             actor.elsewhere()
             return False
-        actor.heard.append(error)
+        actor.heard.append(UserError("; ".join(self._refused.values())))
         return True
+
+    def _tell_refused(self) -> None:
+        """Say where nothing is trained; where none can train that is the end, and one message."""
+        untold, self._untold = self._untold, []
+        for reason in untold:
+            warnings.warn(f"{reason}; nothing is trained there", Advice, stacklevel=2)
 
     def _name(self, node: str) -> str:
         """What people call a node; two of one name are told apart by their ids."""
