@@ -59,7 +59,7 @@ class TextSplits:
 
     labels = ()
     prepare = None
-    report = None
+    reported = False
 
     @property
     def preprocessing(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ _WIDEST = 40
 
 
 def lines(found: Mapping[str, Any], columns: int | None = None) -> list[str]:
-    """The summary of a table, as ``hpo.objectives.data.summaries`` gives it, as plain data.
+    """The summary of a table, as ``summaries`` of the data gives it: plain data.
 
     Args:
         found: the summary.

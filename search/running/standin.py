@@ -140,7 +140,7 @@ def agent(*_: Any, function: Any = None, **__: Any) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
+    if name.startswith("__") or not _PLACE:
         raise AttributeError(name)
     return _Anything()
 

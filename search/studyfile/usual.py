@@ -66,12 +66,12 @@ def around(knob: Knob) -> dict[str, Any] | None:
     value = knob.default
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
         return None
-    top = math.inf if knob.limits is None else knob.limits.high
+    bottom, top = (0.0, math.inf) if knob.limits is None else (knob.limits.low, knob.limits.high)
     if isinstance(value, int):
         low, high = max(1, value // 4), value * 4
         return {"int": [low, high if high <= top else max(low + 1, int(top))]}
     most = min(value * 10, (value + top) / 2)
-    return {"float": [_round(value / 10), float(f"{most:.4g}")], "log": True}  # 0.9995 is not 1
+    return {"float": [_round(max(value / 10, bottom)), float(f"{most:.4g}")], "log": True}  # 0.9995 is not 1
 
 
 def _ends(low: float, high: float, knob: Knob) -> tuple[float, float]:

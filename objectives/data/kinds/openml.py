@@ -1,7 +1,7 @@
 """A data set of openml.org by name, downloaded once and kept by scikit-learn in its data folder.
 
 Options: ``name``, ``version`` (default: the active one), ``target`` (default: the one the data set names), ``drop``,
-``categorical``, ``task``, ``groups``, ``time``, ``decimal``, ``validation``, ``test`` as for a table.
+``categorical``, ``text``, ``task``, ``groups``, ``time``, ``decimal``, ``validation``, ``test`` as for a table.
 """
 
 from __future__ import annotations

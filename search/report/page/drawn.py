@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hpo.search.report import plots
-from hpo.search.report.importance import Importance
 from hpo.search.report.page import figures
 from hpo.search.report.page.svg import Figure
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.plain_space import space_from
 from hpo.search.terms.statistics import STATISTICS
+
+if TYPE_CHECKING:
+    from hpo.search.report.importance import Importance
 
 
 class Drawn(NamedTuple):
@@ -99,7 +101,7 @@ def _statistics(found: StudyReport) -> Iterable[Drawn]:
         if layers:
             title = kind.replace("_", " ").capitalize()
             note = f"Of trial {trial.number}: {what}; a line for each layer, named as the weights are."
-            yield Drawn(f"{title} through training", figures.layers(layers, kind), note)
+            yield Drawn(f"{title} through training", figures.layers(layers, kind, share=what.startswith("share")), note)
 
 
 def _curves_note(found: StudyReport) -> str:

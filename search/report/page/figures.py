@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 720, 320
 CURVES = 240
 """Most curves drawn: all complete ones and finalists first, then pruned ones evenly over the study."""
 
-_LAYERS = ("winner", "best3", "complete")
+_LAYERS = ("winner", "best3")
 """Looks of neighbouring layers."""
 
 KINDS = {"complete": "complete", "pruned": "pruned", "failed": "failed"}
@@ -214,12 +214,14 @@ def bars(rows: Sequence[tuple[str, float]], label: str) -> Figure:
     return figure
 
 
-def layers(curves: Mapping[str, Curve], title: str) -> Figure:
-    """A statistic of training over its steps, a line for each layer."""
-    end = WIDTH - RIGHT - 70
+def layers(curves: Mapping[str, Curve], title: str, *, share: bool) -> Figure:
+    """A statistic of training over its steps, a line for each layer; a ``share`` is on an even scale from 0."""
+    end, height = WIDTH - RIGHT - 70, 220
     x = numbers("step", [step for curve in curves.values() for step, _ in curve], LEFT, end, log=False)
-    y = numbers(title, [value for curve in curves.values() for _, value in curve], HEIGHT - BOTTOM, TOP)
-    figure = Figure(WIDTH, HEIGHT, f"{title} over the steps of training")
+    values = [value for curve in curves.values() for _, value in curve]
+    whole = [0.0, 0.1] if share else []
+    y = numbers(title, [*whole, *values], height - BOTTOM, TOP, log=False if share else None)
+    figure = Figure(WIDTH, height, f"{title} over the steps of training")
     figure.frame(x, y)
     names, free = list(curves), float(TOP)
     for name, curve in sorted(curves.items(), key=lambda item: y(item[1][-1][1])):
@@ -228,8 +230,8 @@ def layers(curves: Mapping[str, Curve], title: str) -> Figure:
             figure.dots(points, "complete")
         figure.line(points, f"curve {_LAYERS[names.index(name) % len(_LAYERS)]}", name)
         label = name.partition("/")[2]
-        if points and label and (at := max(points[-1][1], free)) <= HEIGHT - BOTTOM:
-            figure.text(end + 6, at + 4, label[:11], "tick")
+        if points and label and (at := max(points[-1][1], free)) <= height - BOTTOM + 6:
+            figure.text(points[-1][0] + 6, at + 4, label[:11], "tick")
             free = at + 12
     return figure
 

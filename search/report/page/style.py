@@ -21,7 +21,7 @@ dl{display:grid;grid-template-columns:minmax(120px,max-content) 1fr;gap:2px 16px
 dt{color:var(--faint)}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 dl.answer{background:var(--soft);border-radius:8px;padding:12px 16px}
 figure{margin:8px 0}figcaption,.note{color:var(--faint);font-size:.86rem}
-svg{display:block;width:100%;height:auto}.narrow{max-width:420px}
+svg{display:block;width:100%;height:auto;max-width:calc(1.15*var(--wide))}
 .grid2{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:8px}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}
@@ -55,7 +55,8 @@ table{border:0;margin:8px 0;color:inherit}
 """
 _NARROW_AND_PAPER = """
 @media (max-width:560px){dl{grid-template-columns:1fr;gap:0}dt{margin-top:6px}
-figure{overflow-x:auto}figure>svg{min-width:560px}.grid2{grid-template-columns:1fr}.grid2 svg{min-width:0}}
+figure{overflow-x:auto}figure>svg{min-width:min(560px,var(--wide))}
+.grid2{grid-template-columns:1fr}.grid2 svg{min-width:0}}
 @media print{:root{--back:#fff;--text:#000;--faint:#444;--rule:#ccc;--soft:#f4f4f4}
 main{max-width:none;padding:0}h2,figure{break-inside:avoid;break-after:avoid-page}details{display:block}}
 """

@@ -197,9 +197,8 @@ class Figure:
     def __str__(self) -> str:
         """The figure as an element of a page."""
         return (
-            f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{_words(self.label)}">'
-            + self.drawn
-            + "</svg>"
+            f'<svg viewBox="0 0 {self.width} {self.height}" style="--wide:{self.width}px" role="img" '
+            f'aria-label="{_words(self.label)}">' + self.drawn + "</svg>"
         )
 
     @property
