@@ -14,7 +14,7 @@ from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import describe
 from hpo.search.engine.plugins import check_devices
-from hpo.search.engine.rehearsal import rehearse_apart
+from hpo.search.engine.rehearsal import PATIENCE, rehearse_apart
 from hpo.search.report import tabletext, text
 from hpo.search.report.out import say
 from hpo.search.terms.domain import Choice, Domain, spans_decades
@@ -46,6 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
     check_devices(study, trained_by_suite=objective.trained_by_suite)
     table = rehearse_apart(study, objective)
     say(summary(study))
+    if table is None and isinstance(study.data, dict) and "table" in study.data and objective.kind == "builtin":
+        say(f"the table was not read within {PATIENCE:.0f} seconds: hpo data FILE --target COLUMN tells what it is")
     if table is not None:
         say("\n".join(["the table:", *(f"  {line}" for line in tabletext.lines(table, MOST_COLUMNS))]))
     if arguments.first_run:

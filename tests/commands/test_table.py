@@ -124,7 +124,10 @@ def test_a_summary_without_a_target_tells_the_columns_alone(churn: Path, capsys:
     assert found["target"] == ""
 
 
-def test_check_tells_of_the_table_and_writes_nothing(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_tells_of_the_table_and_writes_nothing(
+    churn: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpo.search.engine.rehearsal.PATIENCE", 600)  # the machine may be busy
     Path("study.yaml").write_text(study_text(churn, "churned"))
     assert main(["check", "study.yaml"]) == 0
     assert "'leak' alone tells the target" in capsys.readouterr().out

@@ -79,14 +79,12 @@ ACTIVE: dict[str, tuple[Any, dict[str, Any]]] = {
     "lora_rank": (2, {}),
     "lora_alpha": (1.0, {"lora_rank": 2}),
     "scoring": ("log_loss", {}),
-    "threshold": (0.2, {}),
-    "false_positive": (3.0, {}),
-    "false_negative": (3.0, {}),
 }
 
 
 def test_every_knob_has_a_case_here() -> None:
-    assert set(ACTIVE) | {"patience"} == {field.name for field in fields(TrainingRecipe)}
+    of_two_classes = {"threshold", "false_positive", "false_negative"}  # what they do is tested where it is computed
+    assert set(ACTIVE) | {"patience"} | of_two_classes == {field.name for field in fields(TrainingRecipe)}
 
 
 @pytest.mark.parametrize("knob", ACTIVE)
