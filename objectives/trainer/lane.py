@@ -189,7 +189,8 @@ class Lane:
     def _cut(self) -> None:
         """Work out the batches of the coming epoch."""
         self.batch, self.micro = self.setup.cut(self.window)
-        self._every = max(1, self.layout().steps // _SAMPLES) if self.judged is not None else 0
+        if self.judged is not None and self.plan.share(self.place) < 1:
+            self._every = max(1, self.layout().steps // _SAMPLES)
 
     def _next(self) -> Place:
         """Where the run stands at the next point, once its steps are done."""

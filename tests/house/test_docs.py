@@ -78,7 +78,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("HPO_STORAGE", raising=False)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")  # torchrun's place
     set_environment()
-    rows = [f"{i},{i % 7},{'ab'[i % 2]},{int(i % 5 > 2)}" for i in range(60)]
+    rows = [f"{i},{i % 7},{'ab'[i % 2]},{int(i % 5 > 2)}" for i in range(160)]
     for file in ("customers.csv", "new.csv"):
         Path(file).write_text("\n".join(["id,age,plan,churned", *rows]) + "\n")
     numpy.savez("new.npz", x=numpy.zeros((3, 8, 8)))

@@ -25,10 +25,19 @@ def outlooks(curve: list[dict[str, float]]) -> list[float | None]:
     return [point.get(OUTLOOK) for point in curve]
 
 
-@given(batch=st.sampled_from([1, 3, 10, 40]), steps=st.integers(2, 60), schedule=st.sampled_from(["fixed", "linear"]))
+@given(
+    batch=st.sampled_from([1, 3, 10, 40]),
+    steps=st.integers(2, 60),
+    schedule=st.sampled_from(["fixed", "linear"]),
+    every=st.sampled_from([0, 7]),
+)
 @settings(max_examples=15)
-def test_the_weights_of_a_step_have_the_share_of_its_eighth_power(batch: int, steps: int, schedule: str) -> None:
-    own = lane(batch_size=batch, max_steps=steps, epochs=30, batch_schedule=schedule, batch_growth=4.0)
+def test_the_weights_of_a_step_have_the_share_of_its_eighth_power(
+    batch: int, steps: int, schedule: str, every: int
+) -> None:
+    own = lane(
+        batch_size=batch, max_steps=steps, epochs=30, batch_schedule=schedule, batch_growth=4.0, eval_every=every
+    )
     taken: list[tuple[int, torch.Tensor]] = []
     stepped = own.stepped
 
