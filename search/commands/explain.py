@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.search.commands.common import arguments as options
 from hpo.search.report import files, modelfolder, out, text
-from hpo.search.report.page import explained
 from hpo.search.report.plain import to_json
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
@@ -87,6 +86,7 @@ def _study(arguments: argparse.Namespace) -> int:
 
 
 def _model(arguments: argparse.Namespace) -> int:
+    from hpo.search.report.page import explained
     from hpo.search.report.page.html import model_page
 
     folder, output = Path(arguments.given), arguments.output
