@@ -3,6 +3,7 @@
     hpo new                     a template that runs as it stands
     hpo new train.py            options of a script's command line, and the metrics that it prints
     hpo new mlp                 an objective by name; or a file with train
+    hpo new my.csv --target y   a table, and the column to predict
     hpo new --from sweep.yaml   a W&B sweep, Hydra's Optuna sweeper, a Katib experiment, a space of Ray Tune
 
 Nothing of yours is run, and no file is replaced without --force. What could not be taken over is named.
@@ -27,7 +28,9 @@ from hpo.search.terms.errors import UserError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("word", nargs="?", default="", metavar="WHAT", help="a script, a file with train, an objective")
+    parser.add_argument(
+        "word", nargs="?", default="", metavar="WHAT", help="a script, a file with train, an objective, a table"
+    )
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="another tool's configuration")
     parser.add_argument("--data", type=Path, metavar="FILE", help="a table")
     parser.add_argument("--target", metavar="COLUMN", help="the column of the table that is predicted")
@@ -47,6 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.goal is not None:
         draft.study["goal"] = arguments.goal
         draft.why.pop("goal", None)
+        draft.text = ""
     path = output if output is not None else Path(f"{draft.name}.yaml")
     if output is None and given.source is not None and path.resolve() == given.source.resolve():
         path = Path(f"{draft.name}-study.yaml")
@@ -83,11 +87,13 @@ def _unknown(given: Given) -> UserError:
             f"{given.source} is none of the configurations that are known: a W&B sweep (parameters), Hydra's Optuna "
             "sweeper (hydra.sweeper), a Katib experiment (apiVersion: kubeflow.org/...), a space of Ray Tune"
         )
+    if given.data is not None:
+        return UserError(f"{given.word} and the table {given.data} are two studies: name one of them")
     path = Path(given.word).expanduser()
     if not path.exists():
         names = ", ".join(registry.names("objective"))
         return UserError(f"there is no file and no objective {given.word!r}; objectives: {names}")
-    return UserError(f"{given.word} is no Python file: a configuration is given with --from, a table with --data")
+    return UserError(f"{given.word} is no Python file: a configuration is given with --from")
 
 
 def _content(source: Path | None) -> Any:

@@ -50,6 +50,7 @@ class Draft:
         why: comments behind a key, or behind a knob under ``search.knob`` and ``fixed.knob``.
         left: what has no counterpart, a sentence each.
         asks: what its user must put in before it runs, a sentence each.
+        text: the whole file where its source writes that itself; else it is written from the other fields.
     """
 
     name: str
@@ -58,3 +59,4 @@ class Draft:
     why: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     asks: list[str] = field(default_factory=list)
+    text: str = ""

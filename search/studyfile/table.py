@@ -120,7 +120,7 @@ def study_text(path: Path, target: str | None, command: str = "run") -> str:
 
 def chosen(path: Path, target: str, text: str) -> str:
     """What is told of a study that was made of a table."""
-    where = f"hpo new --data {shlex.quote(str(path))} --target {shlex.quote(target)}"
+    where = f"hpo new {shlex.quote(str(path))} --target {shlex.quote(target)}"
     indented = "\n".join(f"    {line}" for line in text.rstrip().splitlines())
     return f"no study file was given, so this one was made of the table (to keep and change it: {where})\n{indented}"
 

@@ -140,3 +140,25 @@ def test_rows_that_parts_share_are_counted(tmp_path: Path, capsys: pytest.Captur
     path.write_text("\n".join(["x,z,y", *rows, *rows]) + "\n")
     assert main(["data", str(path), "--target", "y"]) == 0
     assert "test rows equal a training row in every column" in capsys.readouterr().out
+
+
+def test_new_writes_the_study_that_run_would_make(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", str(churn), "--target", "churned"]) == 0
+    assert Path("churn.yaml").read_text() == study_text(churn, "churned")
+    assert "hpo check churn.yaml" in capsys.readouterr().out
+    assert main(["new", "--data", str(churn), "--target", "churned"]) == 2
+    assert "churn.yaml exists; --force replaces it" in capsys.readouterr().err
+    Path("studies").mkdir()
+    assert (
+        main(["new", str(churn), "--target", "churned", "--goal", "maximize val_f1", "--output", "studies/c.yaml"]) == 0
+    )
+    study = read(Path("studies/c.yaml"))
+    assert (str(study.goal), study.data["table"]["path"]) == ("maximize val_f1", str(churn.resolve()))
+
+
+def test_new_needs_the_column(churn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", str(churn)]) == 2
+    assert "name one: hpo new churn.csv --target COLUMN" in capsys.readouterr().err
+    assert main(["new", "mlp", "--data", str(churn), "--target", "churned"]) == 2
+    assert "mlp and the table churn.csv are two studies" in capsys.readouterr().err
+    assert not list(Path().glob("*.yaml"))

@@ -14,6 +14,8 @@ _COLUMN = 48
 
 def text_of(draft: Draft) -> str:
     """The file: its question, its keys with their reasons, and what was not taken over."""
+    if draft.text:
+        return draft.text
     lines = _comment(draft.question)
     for key, value in draft.study.items():
         if isinstance(value, Mapping) and key in ("search", "fixed") and value:
