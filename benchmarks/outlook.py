@@ -1,6 +1,7 @@
 """What judging trials by averaged weights is worth: the same recorded runs stopped by the loss, and by the outlook.
 
     python benchmarks/outlook.py record --case lr-batch --cache outlook-cache        # and the other cases; minutes each
+    python benchmarks/outlook.py live --cache outlook-cache                          # whole searches, with and without
     python benchmarks/outlook.py report --cache outlook-cache --output benchmarks/results/outlook.json
 
 ``record`` trains random recipes of a study in cohorts, each with three seeds, and keeps after every epoch the loss of
@@ -10,6 +11,9 @@ judged by the best value so far), and scores the best of its three finalists by 
 the best of the three finalists that the same 60 have without pruning. So no run that decided anything is part of a
 score. Draws share their recipes, so their standard errors are too small; the row over all cases has that over cases.
 The power of the average was chosen on the first case; the others are what it was not chosen on.
+
+``live`` runs shipped studies with the default sampler and pruner, judged by the outlook and not, at the same ten study
+seeds; a search is worth the mean of its winner over eight fresh runs, each search with seeds of its own.
 """
 
 from __future__ import annotations
@@ -23,15 +27,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from rows import markdown, mean_and_error
 from scipy.stats import spearmanr
 
+import hpo
 from hpo.objectives.trainer import lane as lanes
 from hpo.objectives.trainer.problem import Problem
 from hpo.objectives.trainer.together import Cohort
 from hpo.search.studyfile.reader import read
+from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
 from hpo.search.terms.job import OUTLOOK, Judged
 from hpo.search.terms.recipe import derive_seed
@@ -50,6 +57,8 @@ CASES = {
 
 _RULES = {"rungs 1, 3, 9, a third goes on": ((1, 3, 9), 1 / 3), "rungs 3, 9, 13, half goes on": ((3, 9, 13), 1 / 2)}
 _TRIALS, _DRAWS = 60, 200
+
+LIVE = ("lr-batch", "schedules", "optimizers")
 
 
 def record(study: Any, count: int, seeds: int) -> dict[str, Any]:
@@ -135,6 +144,20 @@ def scored(found: Mapping[str, Any], rungs: Sequence[int], keep: float) -> dict[
     return rows
 
 
+def live(study: str, seed: int, *, ahead: bool) -> dict[str, float]:
+    """One search: its winner's mean over fresh runs, and the epochs it took."""
+    content: Any = parse(registry.path("study", study).read_text(encoding="utf-8"), study).plain()
+    with pytest.MonkeyPatch.context() as patch:
+        if not ahead:
+            patch.setattr("hpo.search.engine.run._judged", lambda *_: None)
+        began = time.process_time()
+        found = hpo.run(
+            content, name=study, seed=seed, confirm={"top": 3, "seeds": 8}, storage=":memory:", progress=False
+        ).report  # fmt: skip
+    assert found.winner is not None
+    return {"fresh": found.winner.first.mean[0], "epochs": found.points, "seconds": time.process_time() - began}
+
+
 def _so_far(values: Array, dead: NDArray[np.bool_]) -> Array:
     """The best value up to each epoch, [recipes, epochs]; infinite from where a run has diverged."""
     best: Array = np.minimum.accumulate(np.where(np.isfinite(values), values, np.inf), axis=1)
@@ -177,13 +200,24 @@ def report(cache: Path) -> dict[str, Any]:
         }
         rows.append({"case": "all, ± over cases", **over, "epochs saved": None})
         print(f"\n{name}: loss of the best finalist against no pruning's\n\n{markdown(rows)}")
+    rows = []
+    for path in sorted(cache.glob("*.live")):
+        known = json.loads(path.read_text())
+        found["live"] = {**found.get("live", {}), known["study"]: known["searches"]}
+        pairs = [search["outlook"]["fresh"] / search["loss"]["fresh"] - 1 for search in known["searches"]]
+        row = {"study": known["study"], "winner by the outlook": mean_and_error(np.array(pairs))}
+        for way in ("loss", "outlook"):
+            row[f"epochs by the {way}"] = round(float(np.mean([each[way]["epochs"] for each in known["searches"]])))
+        rows.append(row)
+    if rows:
+        print(f"\nwhole searches: winners by fresh runs against those by the loss, and epochs\n\n{markdown(rows)}")
     return found
 
 
 def main() -> None:
     """Record, or report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["record", "report"])
+    parser.add_argument("what", choices=["record", "live", "report"])
     parser.add_argument("--case", action="append", default=[])
     parser.add_argument("--cache", type=Path, default=Path("outlook-cache"))
     parser.add_argument("--recipes", type=int, default=150)
@@ -198,6 +232,14 @@ def main() -> None:
             found = record(replace(study, fixed={**study.fixed, **over}), options.recipes, options.seeds)
             (options.cache / f"{case.replace(', ', '-')}.json").write_text(json.dumps({"case": case, **found}))
             print(case, f"{found['seconds']:.0f} s", flush=True)
+        return
+    if options.what == "live":
+        for study in LIVE:
+            found = [
+                {way: live(study, seed, ahead=way == "outlook") for way in ("loss", "outlook")} for seed in range(10)
+            ]
+            (options.cache / f"{study}.live").write_text(json.dumps({"study": study, "searches": found}))
+            print(study, found, flush=True)
         return
     found = report(options.cache)
     if options.output:
