@@ -99,7 +99,7 @@ def _stroke(one: Trial, low: float, high: float) -> str:
     step, span = (wide - 4) / (len(points) - 1), (high - low) or 1.0
     places = [(2 + i * step, tall - 3 - (value - low) / span * (tall - 6)) for i, value in enumerate(points)]
     figure.line(places, "curve best3")
-    return str(figure).replace("<svg ", f'<svg style="width:{wide}px" ', 1)
+    return str(figure).replace(f"--wide:{figure.width}px", f"width:{wide}px", 1)
 
 
 def _words(shown: str) -> str:
