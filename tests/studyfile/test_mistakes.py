@@ -54,8 +54,8 @@ CASES: Mapping[str, tuple[str, list[str]]] = {
     "an objective that is no text": (
         "objective: [mlp]\ngoal: minimize val_loss\n" + RATE,
         [
-            "1:12 objective must be text, got a list | a name, a file such as ./my_model.py, {command: ...}, or {script: "
-            "train.py}"
+            "1:12 objective must be text, got a list | a name, a file such as ./my_model.py, {command: ...}, or "
+            "{script: train.py}"
         ],
     ),
     "placeholders that the study does not set": (
