@@ -47,7 +47,10 @@ class Costs:
 
 
 def best_cut(y: NDArray[Any], probability: NDArray[Any], metric: str, costs: Costs) -> float:
-    """The cut that is best for a metric on these rows, in the middle of the longest run of equally good ones.
+    """The cut that is best for a metric on these rows; of equally good ones that nearest to where it would be expected.
+
+    Expected is the share of the costs, or a half, where probabilities can be trusted (Elkan 2001): few rows leave wide
+    gaps, whose middle may be far from that. It stays off the ends of its gap by a quarter.
 
     Args:
         y: 0 or 1 [rows].
@@ -65,8 +68,11 @@ def best_cut(y: NDArray[Any], probability: NDArray[Any], metric: str, costs: Cos
     values = _values(right.astype(float), claimed.astype(float), int(hits[-1]), len(y), metric, costs)
     edges = np.concatenate([[1.0], sorted_[ends], [0.0]])  # cut i lies between edges i and i + 1
     best = np.flatnonzero(values >= values.max() - 1e-12)
-    widest = best[np.argmax(edges[best] - edges[best + 1])]
-    return float((edges[widest] + edges[widest + 1]) / 2)
+    paid = costs.false_positive + costs.false_negative
+    expected = costs.false_positive / paid if metric == "cost" and paid else 0.5
+    margin = (edges[best] - edges[best + 1]) / 4
+    cuts = np.clip(expected, edges[best + 1] + margin, edges[best] - margin)
+    return float(cuts[np.argmin(np.abs(cuts - expected))])
 
 
 def cross_fitted(y: NDArray[Any], probability: NDArray[Any], metric: str, costs: Costs) -> NDArray[Any]:

@@ -198,11 +198,12 @@ def _dependence(model: Model, X: Any, source: str, parts: Sequence[Any]) -> tupl
     """Partial dependence (Friedman 2001), at quantiles of numbers or at the commonest categories."""
     import numpy as np
 
-    if len(parts) > 1:
+    kind = next((column.kind for column in model.schema.columns if column.name == source), "number")
+    if len(parts) > 1 or kind == "text":  # texts have no order, and hardly one comes again
         return ()
     few = _taken(X, np.arange(min(len(X), ROWS // 4)))
     values = few[source] if hasattr(few, "columns") else few[:, parts[0]]
-    if any(column.name == source and column.kind == "category" for column in model.schema.columns):
+    if kind == "category":
         places: list[Any] = list(values.value_counts().index[:PLACES])
     else:
         finite = np.asarray(values, float)

@@ -102,7 +102,7 @@ class Problem:
             dict(knobs),
             self.ranks,
             task=self._task,
-            record=self._task.record == "statistics",
+            record="statistics" in self._task.record,
         )
         if recipe.batch_size != "auto":
             return setup

@@ -7,7 +7,6 @@ recorded, and by its --grace whatever the step does.
 from __future__ import annotations
 
 import argparse
-import shlex
 import time
 
 from hpo.search.commands.common import arguments as options
@@ -60,5 +59,5 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     found = report(store, name)
     counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count) or "no trials"
-    say(f"stopped: {counts}; hpo run {shlex.quote(name)} goes on from there")
+    say(f"stopped: {counts}; the command that ran it goes on from there")
     return 0

@@ -187,7 +187,7 @@ class Ledger:
 
         Statistics of training, where they are recorded, are no metrics: they are stored with the step and stay there.
         """
-        if self.study.record:
+        if "statistics" in self.study.record:
             metrics, statistics = apart(metrics)
             self.note(entry, f"{attributes.STATISTICS}{step}", statistics)
         entry.curve += ((step, values[self.judged]),)

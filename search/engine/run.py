@@ -281,7 +281,7 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
         reserve=context.reserve(ledger, horizon),
         log=log_of(context.store, study.name),
         judged=_judged(decides, stops, study.goals[judged], horizon(study.fixed))
-        if objective.trained_by_suite
+        if "outlook" in study.record
         else None,
     )
     costs = Costs(ledger, context.store, context.watch.began)

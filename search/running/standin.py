@@ -147,7 +147,7 @@ def __getattr__(name: str) -> Any:
 
 def _tell(metrics: Mapping[str, Any]) -> None:
     """Write numbers to whoever reads this run."""
-    numbers = {name: number for name, value in metrics.items() if (number := _number(value)) is not None}
+    numbers = {name: number for name, value in _flat(metrics) if (number := _number(value)) is not None}
     line, size = dict[str, float](), 2
     for name, number in numbers.items():
         size += len(json.dumps({name: number}))
@@ -157,6 +157,15 @@ def _tell(metrics: Mapping[str, Any]) -> None:
         line[name] = number
     if line or not metrics:
         _write(line)
+
+
+def _flat(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and values, those of mappings within it by names with dots, as W&B has them."""
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _number(value: Any) -> float | None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import socket
 import stat
 import time
@@ -61,7 +62,7 @@ class Lease:
 
 def busy(name: str, who: str) -> Busy:
     """Build the error for a study that another process runs."""
-    return Busy(f"study {name!r} is being run by {who}; follow it with: hpo status {name}")
+    return Busy(f"study {name!r} is being run by {who}; follow it with: hpo status {shlex.quote(name)}")
 
 
 def lease_path(store: Path, name: str) -> Path:

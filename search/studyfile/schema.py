@@ -107,7 +107,8 @@ def _properties(objectives: list[Objective]) -> Schema:
         "storage": _say({"type": ["string", "null"]}, "Where the study lives; ./hpo.db without it."),
         "checkpoints": _checkpoints(),
         "record": _say(
-            {"enum": [*RECORDS, None]}, "What is kept of training beside its metrics: norms by layer, dead units."
+            {"anyOf": [{"enum": [*RECORDS, None]}, {"type": "array", "items": {"enum": list(RECORDS)}}]},
+            "What is kept of training beside its metrics: norms by layer and dead units, where a run is heading.",
         ),
     }
 

@@ -31,13 +31,16 @@ def usual(knob: Knob) -> dict[str, Any] | None:
 
     >>> usual(Knob("lr", 0.1)), usual(Knob("batch_size", 64)), usual(Knob("epochs", 10))
     ({'float': [0.001, 1.0], 'log': True}, {'choice': [16, 32, 64, 128]}, None)
+    >>> usual(Knob("batch_size", 32, options=(16, 32)))
+    {'choice': [16, 32]}
     """
     name, value = (
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", knob.name).lower().replace("-", "_").replace(".", "_"),
         knob.default,
     )
-    if len(knob.options) > 1 and _CHOICES.search(name):
-        return {"choice": list(knob.options)}
+    if knob.options and not _NEVER.search(name.replace("batch_size", "")):
+        told = _CHOICES.search(name) or not any(isinstance(option, str) for option in knob.options)
+        return {"choice": list(knob.options)} if told and len(knob.options) > 1 else None
     if "batch" in name and isinstance(value, int) and value > 0 and not _NEVER.search(name.replace("batch_size", "")):
         return {"choice": _limited([max(1, value // 4), max(1, value // 2), value, value * 2], knob)}
     if _NEVER.search(name):
@@ -62,8 +65,10 @@ def usual(knob: Knob) -> dict[str, Any] | None:
 
 
 def around(knob: Knob) -> dict[str, Any] | None:
-    """A range around the default of any positive number; None for anything else."""
+    """A range around the default of any positive number, or its choices; None for anything else."""
     value = knob.default
+    if knob.options:
+        return {"choice": list(knob.options)} if len(knob.options) > 1 else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
         return None
     bottom, top = (0.0, math.inf) if knob.limits is None else (knob.limits.low, knob.limits.high)

@@ -27,7 +27,7 @@ class Task:
         processes: that train a trial together, each a part of every batch.
         places: GPUs of each worker process, as CUDA_VISIBLE_DEVICES says it; empty where it sees all of them.
         start_from: safetensors file (absolute) with the weights that training starts from; None for fresh ones.
-        record: what is recorded of training beside its metrics: ``statistics``, or nothing.
+        record: what is recorded of training beside its metrics, of ``statistics.RECORDS``.
         silence: seconds without a point after which a command line counts as hung.
         metrics: of the goals; what a program prints is read for them, or for lines of JSON where there are none.
         packed: the objective itself, where it is a function of the coordinating process and trains in others.
@@ -43,7 +43,7 @@ class Task:
     start_from: str | None = None
     places: tuple[str, ...] = ()
     silence: float = 600.0
-    record: str = ""
+    record: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     packed: bytes | None = field(default=None, repr=False)
 

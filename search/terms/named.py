@@ -7,13 +7,26 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_NUMBER = r"[-+]?(?:\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|NaN|inf|Infinity)"
+_NUMBER = (
+    r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d[\d_]*(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?"
+    r"|(?i:nan|inf(?:inity)?))"
+)
 _WORD = r"[A-Za-z_][\w@./-]*(?:'s)?"
 _PAIR = re.compile(
-    rf"(?<![\w@./-])(?P<name>{_WORD}(?: {_WORD})*)"
+    rf"(?<![\w@./\\-])(?P<name>{_WORD}(?: {_WORD})*)"
     r"(?P<between>[\"']?\s*[:=]\s*[\"']?|\s+)(?:[\w.]*(?:tensor|float\d*|array)\(\[?)?"
-    rf"(?P<number>{_NUMBER})(?:\s?/\s?(?P<of>\d+))?(?!\w|\.\d)"
+    rf"(?P<number>{_NUMBER})(?:\s?/\s?(?P<of>\d[\d,]*))?(?!\w|[.,]\d|\.\w)"
 )
+_PHASE = r"train(?:ing)?|val(?:id|idation)?|test|eval(?:uation)?|dev"
+_SAYS_PHASE = re.compile(rf"(?<![A-Za-z])(?:{_PHASE})(?![A-Za-z])", re.IGNORECASE)
+_OPENS = re.compile(
+    rf"\W*(?P<phase>{_PHASE})(?:\s*[\]:|)>-]\s*|(?= (?!set|epoch|step|iter|batch)[A-Za-z_]+\s*[:=]))", re.IGNORECASE
+)
+_OF = re.compile(
+    rf"(?:^| )(?=(?:{_PHASE}|best|min|max|delta|mean|avg|average|ema|last|previous|old|target)(?: |$))", re.IGNORECASE
+)
+"""Words that say which of several quantities of one name is meant."""
+_ARGUMENTS = re.compile(r"Namespace\(.*?\)")
 _LEVELS = re.compile(r"(?:(?:INFO|DEBUG|WARNING|ERROR|CRITICAL) )+")
 COUNTERS = ("epoch", "epochs", "step", "steps", "iter", "iteration", "global_step", "batch", "it", "round")
 """Names that count, and measure nothing."""
@@ -38,22 +51,34 @@ def named_numbers(line: str) -> dict[str, Any]:
     {'Epoch': 3.0, 'loss': 0.5, 'val_acc': 91.5}
     >>> named_numbers("{'eval_loss': 0.25, 'epoch': 1.0}"), named_numbers("Accuracy: 98/100 (98%), took 3 minutes")
     ({'eval_loss': 0.25, 'epoch': 1.0}, {'Accuracy': 0.98})
+
+    A phase at the beginning of a line holds for all that names none; a name that has two numbers in a line has none.
+
+    >>> named_numbers("train Loss: 0.6 Acc: 0.9"), named_numbers("loss=1,250.5 best loss=2 (saved loss=0.1.ckpt)")
+    ({'train Loss': 0.6, 'train Acc': 0.9}, {'loss': 1250.5, 'best loss': 2.0})
     """
     text = line.strip()
     if text.startswith("{") and (found := json_object(text)) is not None:
         return dict(_flat(found))
-    pairs: dict[str, Any] = {}
+    text = _ARGUMENTS.sub("", text)
+    opening = _OPENS.match(text)
+    pairs: dict[str, list[float]] = {}
     for match in _PAIR.finditer(text):
         name, between, number = match["name"], match["between"], match["number"]
         if between == "=":  # what stands before it in the same breath is another word
-            name = name.rpartition(" ")[2]
+            said = _OF.search(name)
+            name = name[said.end() :] if said else name.rpartition(" ")[2]
         elif between.isspace() and not re.search(r"[.eEnN]", number) and canonical(name) not in COUNTERS:
             continue  # "took 3 minutes"
-        value = float(number.replace("_", ""))
-        if match["of"] and canonical(name) not in COUNTERS and float(match["of"]):
-            value /= float(match["of"])
-        pairs[_LEVELS.sub("", name)] = value
-    return pairs
+        value = float(number.replace("_", "").replace(",", ""))
+        of = float((match["of"] or "0").replace(",", ""))
+        if of and canonical(name) not in COUNTERS:
+            value /= of
+        name = _LEVELS.sub("", name)
+        if opening and not _SAYS_PHASE.search(name) and canonical(name) not in COUNTERS:
+            name = f"{opening['phase']} {name}"
+        pairs.setdefault(name, []).append(value)
+    return {name: values[0] for name, values in pairs.items() if len(set(map(repr, values))) == 1}
 
 
 def json_object(text: str) -> dict[str, Any] | None:

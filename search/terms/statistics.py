@@ -17,8 +17,8 @@ STATISTICS = {
 }
 """What is recorded, in words."""
 
-RECORDS = ("statistics",)
-"""What the key ``record`` may name."""
+RECORDS = ("statistics", "outlook")
+"""What the key ``record`` may name: the numbers above, and where a run is heading (``Trial.outlook``)."""
 
 
 def apart(metrics: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:

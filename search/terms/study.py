@@ -117,7 +117,7 @@ class Study:
         keeping: how often they are kept, and up to which size.
         devices: GPUs that workers are given; None leaves every worker to see all of them.
         processes_per_trial: processes that train a trial together, each a part of every batch.
-        record: what is kept of training beside its metrics, of ``statistics.RECORDS``; empty for nothing.
+        record: what is kept of training beside its metrics, of ``statistics.RECORDS``.
         folder: folder of the study file, to which its paths are relative.
         text: the study file's text, overrides applied, for the record.
         notes: what was settled beyond the study's own words, a sentence each.
@@ -148,7 +148,7 @@ class Study:
     checkpoints: str | None = None
     keeping: Keeping = field(default_factory=Keeping)
     repeats: bool = False
-    record: str = ""
+    record: tuple[str, ...] = ()
     folder: Path = field(default_factory=Path)
     text: str = ""
     notes: tuple[str, ...] = ()

@@ -169,3 +169,22 @@ def test_a_study_is_explained_by_its_knobs(
     shares = json.loads(capsys.readouterr().out)["importance"]
     assert shares["x"] > 0.8
     assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_free_text_is_explained_by_how_much_it_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    words = [f"{' '.join(rng.choice(list('abcdefgh'), 6))} {'late' if i % 2 else 'soon'} {i}" for i in range(240)]
+    pd.DataFrame({"note": words, "size": rng.normal(size=240), "y": np.arange(240) % 2}).to_csv("t.csv", index=False)
+    about = {"study": "t", "objective": "sklearn", "folder": ".", "data": {"table": {"path": "t.csv", "target": "y"}}}
+    recipe = {"estimator": "LogisticRegression", "folds": 2, "seed": 0}
+    Path("r.yaml").write_text(json.dumps({"recipe": recipe, "about": {**about, "goal": "maximize val_accuracy"}}))
+    assert main(["train", "r.yaml", "--output", "model"]) == 0
+    capsys.readouterr()
+    assert main(["explain", "model", "--json"]) == 0
+    columns = {column["name"]: column for column in json.loads(capsys.readouterr().out)["columns"]}
+    assert columns["note"]["importance"] > columns["note"]["half"]
+    assert columns["note"]["dependence"] == []
+    assert columns["size"]["dependence"]

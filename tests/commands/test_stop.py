@@ -61,7 +61,7 @@ def test_a_run_is_stopped_from_elsewhere_and_goes_on_later(
     assert isinstance(ended[0], Interrupted)
     said = capsys.readouterr().out
     assert "asking process" in said
-    assert "hpo run waits goes on from there" in said
+    assert "the command that ran it goes on from there" in said
     assert main(["stop", "waits", "--storage", storage]) == 0
     assert "nobody runs waits" in capsys.readouterr().out
 

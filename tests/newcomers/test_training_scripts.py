@@ -108,6 +108,7 @@ def test_choices_limits_and_requirements_are_read() -> None:
         ("typered", "val_loss", {"optimizer": "adam", "nesterov": True, "learning_rate": 0.5}, [4.5, 4.0]),
         ("jsonlines", "metrics/auc", {}, [0.8, 0.81, pytest.approx(0.82)]),
         ("wandb_train", "val/loss", {"lr": 0.5}, [1.5, 1.0, pytest.approx(0.8333, abs=1e-4)]),
+        ("wandb_train", "val.acc", {"lr": 0.5}, [0.5, 0.5, 0.5]),
         ("mlflow_train", "rmse", {"depth": 5}, [5.0, 4.0]),
     ],
 )  # fmt: skip

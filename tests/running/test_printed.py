@@ -43,6 +43,34 @@ def test_a_metric_is_found_as_people_print_it(line: str, name: str, value: float
 
 
 @pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("val_rmse: 1,250.00", {"val_rmse": 1250.0}),
+        ("val_acc: 9,800/10,000", {"val_acc": 0.98}),
+        ("val_loss: 0,53", {}),  # a decimal comma, or two numbers
+        ("epoch 1 val loss=1.2 train loss=0.9", {"epoch": 1.0, "val loss": 1.2, "train loss": 0.9}),
+        ("val_loss=7.0 best val_loss=0.2", {"val_loss": 7.0, "best val_loss": 0.2}),
+        ("delta val_loss=-0.3", {"delta val_loss": -0.3}),
+        ("val_loss=1 val_loss=2", {}),
+        ("resume from 'val_loss=0.01.ckpt'", {}),
+        ("saved ckpt val_loss=0.01.pt", {}),
+        (r"C:\runs\val_loss=0.01", {}),
+        ("Namespace(val_loss=0.0)", {}),
+        ("train Loss: 0.6 Acc: 0.99", {"train Loss": 0.6, "train Acc": 0.99}),
+        ("[val] loss=0.4 acc=0.5", {"val loss": 0.4, "val acc": 0.5}),
+        ("loss: NAN", {"loss": pytest.approx(float("nan"), nan_ok=True)}),
+    ],
+)
+def test_a_number_is_not_taken_for_what_it_is_not(line: str, found: dict[str, Any]) -> None:
+    assert named_numbers(line) == found
+
+
+@given(st.floats(-1e12, 1e12).map(lambda value: round(value, 2)), st.sampled_from(["{:.2f}", "{:,.2f}", "{:_.2f}"]))
+def test_a_number_is_read_whole_however_its_digits_are_grouped(value: float, form: str) -> None:
+    assert named_numbers(f"val_loss: {form.format(value)}") == {"val_loss": value}
+
+
+@pytest.mark.parametrize(
     "line",
     ["Best val loss so far: 0.1", "val_loss improved", "val_loss: 20ms", "batch 3 of 4", "http://val_loss", "3.5"],
 )

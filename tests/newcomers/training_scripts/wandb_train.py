@@ -14,7 +14,7 @@ def main():
     run.watch(None)
     for epoch in range(3):
         wandb.log({"train/loss": 1.0 / (epoch + 1), "epoch": epoch})
-        wandb.log({"val/loss": wandb.config.lr + 1.0 / (epoch + 1), "picture": wandb.Image(None)})
+        wandb.log({"val/loss": wandb.config.lr + 1.0 / (epoch + 1), "picture": wandb.Image(None), "val": {"acc": 0.5}})
         print(f"epoch {epoch} val/loss: {0.1:.1f}")  # rounded
     run.summary["best"] = 1
     wandb.finish()

@@ -82,3 +82,10 @@ def test_tuned_means_costs_where_they_differ_and_the_first_metric_that_can_be_tu
 def test_what_cannot_be_judged_is_refused(judge: Judge, told: str) -> None:
     with pytest.raises(UserError, match=told):
         judge.check("classification", 3)
+
+
+def test_of_equally_good_cuts_the_one_nearest_to_what_the_costs_ask_for_is_taken() -> None:
+    y, probability = np.array([0] * 6 + [1] * 6), np.array([0.01] * 6 + [0.99] * 6)
+    costs = Costs(false_positive=1.0, false_negative=9.0)
+    assert best_cut(y, probability, "f1", costs) == pytest.approx(0.5)
+    assert best_cut(y, probability, "cost", costs) == pytest.approx(0.255)  # a tenth, but off the end of the gap

@@ -10,6 +10,7 @@ import toylanes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hpo
 from hpo.objectives.trainer.lane import Lane
 from hpo.objectives.trainer.paused import Paused
 from hpo.search.terms.job import OUTLOOK, Job, Judged
@@ -98,3 +99,18 @@ def test_a_run_that_was_paused_heads_where_it_did(limit: int, tmp_path: Any, mon
         own = paused.take(Job(0, {}))
     paused.clear()
     assert found == whole
+
+
+@pytest.mark.parametrize(
+    ("record", "asked"), [("outlook", True), (["statistics", "outlook"], True), ("statistics", False)]
+)
+def test_a_study_asks_for_it(record: Any, asked: bool) -> None:
+    found = hpo.run(
+        {"objective": "mlp", "goal": "minimize val_loss", "search": {"learning_rate": {"float": [0.001, 0.1]}}},
+        fixed={"epochs": 4, "width": 8}, trials=3, record=record, confirm="none", storage=":memory:", name="ahead",
+    )  # fmt: skip
+    trials = found.report.trials
+    assert (
+        all([step for step, _ in trial.outlook] == [s for s in (1, 3) if s <= len(trial.curve)] for trial in trials)
+        is asked
+    )

@@ -36,7 +36,9 @@ def data() -> tuple[Any, ...]:
 
 
 def problem(record: str, build: Any = build) -> Problem:
-    return Problem(SimpleNamespace(__name__="toy", build=build, data=data), Task("toy", record=record))
+    return Problem(
+        SimpleNamespace(__name__="toy", build=build, data=data), Task("toy", record=(record,) if record else ())
+    )
 
 
 def lanes(record: str, recipes: list[dict[str, Any]], build: Any = build) -> list[Lane]:
