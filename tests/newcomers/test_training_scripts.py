@@ -76,7 +76,8 @@ def test_options_and_metrics_are_read_from_the_text(script: str, knobs: dict[str
     objective = describe(f"script:{SCRIPTS / script}.py", Path())
     found = {name: knob.default for name, knob in objective.signature.knobs.items()}
     assert found.items() >= knobs.items()
-    assert objective.signature.open == (script == "transformer")  # TrainingArguments lie in a library
+    away = script == "transformer" and importlib.util.find_spec("transformers") is None
+    assert objective.signature.open == away  # TrainingArguments lie in that library
     told = metrics_of(Source(SCRIPTS / f"{script}.py"))
     assert [name for name in told if name in metrics] == metrics
 
