@@ -5,7 +5,7 @@ One implementation for whatever predicts: networks, estimators, combinations, mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from hpo.search.contracts.predicted import Predicted
 
 COST, THRESHOLD, UNTUNED = "cost", "threshold", "_untuned"
 
@@ -101,6 +103,11 @@ class Judge:
         if self.tuned_for is None:
             return float(self.threshold)
         return best_cut(y, probabilities[:, 1], self.tuned_for, self.costs)
+
+    def chosen(self, held_out: Callable[[], Predicted | None]) -> float | None:
+        """The same of predictions on held-out rows, which are made where there is something to choose by them."""
+        found = None if self.threshold == EVEN else held_out()
+        return None if found is None else self.cut(found.targets, found.values if found.probable else None)
 
     def held_out(self, said: Said) -> dict[str, float]:
         """Metrics of what is said of held-out rows, a tuned threshold by cross-fitting on them."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.dataset import Dataset, Part
-from hpo.objectives.data.decision import EVEN
 from hpo.objectives.data.judge import Judge
 from hpo.objectives.data.preparation import Preparation
 from hpo.objectives.data.scorers import Said
@@ -75,10 +74,7 @@ class Model:
     @cached_property
     def threshold(self) -> float | None:
         """Probability from which on the second of two classes is predicted, chosen on the validation part."""
-        if self.judge.threshold == EVEN:
-            return None
-        held_out = self.predicted("validation")
-        return self.judge.cut(held_out.targets, held_out.values if held_out.probable else None)
+        return self.judge.chosen(lambda: self.predicted("validation"))
 
     def predicted(self, part: PartName | Any) -> Predicted:
         """Predictions on a part, or on other rows; the validation part of a cross-validation are its folds together."""

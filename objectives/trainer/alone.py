@@ -13,7 +13,6 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpo.objectives.data.decision import EVEN
 from hpo.objectives.data.judge import Judge
 from hpo.objectives.data.scorers import Said
 from hpo.objectives.ensembles.cost import ROWS, milliseconds
@@ -169,10 +168,7 @@ class Fitted:
     @cached_property
     def threshold(self) -> float | None:
         """Probability from which on the second of two classes is predicted, chosen on the validation part."""
-        if self.judge.threshold == EVEN:
-            return None
-        held_out = self.predicted("validation")
-        return None if held_out is None else self.judge.cut(held_out.targets, held_out.values)
+        return self.judge.chosen(lambda: self.predicted("validation"))
 
     def _report(self, targets: NDArray[Any], predicted: NDArray[Any]) -> Mapping[str, Any]:
         return self.judge.report(Said.of(targets, predicted), self.threshold)

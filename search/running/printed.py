@@ -10,13 +10,12 @@ first waits for it unless no better one can come.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
-from hpo.search.terms.named import COUNTERS, canonical, json_object, named_numbers
+from hpo.search.terms.named import COUNTERS, canonical, json_object, named_numbers, number_of
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
 _BAR = re.compile(r"(?P<done>\d+)/(?P<of>\d+) \[|(?P<open>\d+)(?:it|ex) \[")
@@ -150,7 +149,7 @@ class Readings:
         for name, pattern in self._patterns.items():
             found = {other: value for other, value in found.items() if canonical(other) != canonical(name)}
             match = pattern.search(text)
-            number = None if match is None else _float(match[1])
+            number = None if match is None or match[1] is None else number_of(match[1].strip())
             if number is not None:
                 found[name] = number
         return found
@@ -223,10 +222,3 @@ def _bare(text: str) -> int | float | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, (int, float)) and not isinstance(found, bool) else None
-
-
-def _float(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return math.nan if text and text.lower() == "nan" else None

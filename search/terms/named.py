@@ -70,8 +70,9 @@ def named_numbers(line: str) -> dict[str, Any]:
             name = name[said.end() :] if said else name.rpartition(" ")[2]
         elif between.isspace() and not re.search(r"[.eEnN]", number) and canonical(name) not in COUNTERS:
             continue  # "took 3 minutes"
-        value = float(number.replace("_", "").replace(",", ""))
-        of = float((match["of"] or "0").replace(",", ""))
+        value, of = number_of(number), number_of(match["of"] or "0")
+        assert value is not None
+        assert of is not None
         if of and canonical(name) not in COUNTERS:
             value /= of
         name = _LEVELS.sub("", name)
@@ -79,6 +80,15 @@ def named_numbers(line: str) -> dict[str, Any]:
             name = f"{opening['phase']} {name}"
         pairs.setdefault(name, []).append(value)
     return {name: values[0] for name, values in pairs.items() if len(set(map(repr, values))) == 1}
+
+
+def number_of(text: str) -> float | None:
+    """A number as it is printed, its digits grouped or not; None for what is none.
+
+    >>> number_of("1,250.5"), number_of("NAN") != number_of("nan"), number_of("0,53")
+    (1250.5, True, None)
+    """
+    return float(text.replace("_", "").replace(",", "")) if re.fullmatch(_NUMBER, text) else None
 
 
 def json_object(text: str) -> dict[str, Any] | None:

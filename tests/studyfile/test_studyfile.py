@@ -127,6 +127,7 @@ def test_what_is_known_of_an_open_objective_is_still_checked(
 def test_a_function_of_this_process_stays_in_it(tmp_path: Path) -> None:
     data = {"objective": live(lambda x: x), "goal": "minimize value", "search": {"x": {"float": [0, 1]}}}
     assert read(data).objective == "live:test_a_function_of_this_process_stays_in_it.<locals>.<lambda>"
+    assert read({**data, "workers": 2}).workers == 2  # and a copy of it goes to each worker
 
 
 @pytest.mark.parametrize("name", registry.names("study"))

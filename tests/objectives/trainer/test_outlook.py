@@ -110,6 +110,7 @@ def test_a_study_asks_for_it(record: Any, asked: bool) -> None:
         fixed={"epochs": 4, "width": 8}, trials=3, record=record, confirm="none", storage=":memory:", name="ahead",
     )  # fmt: skip
     trials = found.report.trials
+    assert asked or not any(trial.outlook for trial in trials)
     assert (
         all([step for step, _ in trial.outlook] == [s for s in (1, 3) if s <= len(trial.curve)] for trial in trials)
         is asked
