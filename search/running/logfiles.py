@@ -95,10 +95,14 @@ class LogFiles:
 
 def _table(path: Path) -> Callable[[], list[dict[str, Any]]]:
     """Rows of a table that grows; it may be written anew with further columns."""
-    read = 0
+    read, last = 0, (0, 0)
 
     def news() -> list[dict[str, Any]]:
-        nonlocal read
+        nonlocal read, last
+        now = path.stat()
+        if (now.st_size, now.st_mtime_ns) == last:  # it is looked at many times a row
+            return []
+        last = now.st_size, now.st_mtime_ns
         whole = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
         rows = list(csv.DictReader(io.StringIO(whole)))[read:]
         read += len(rows)
