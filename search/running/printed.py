@@ -4,7 +4,7 @@ A line is read for numbers with names. Those of the goals make a point as soon a
 was named since the last point is in it too. Every other line is no point, and fails nothing. Where the same metric is
 told in several ways, one of them is the curve: what is logged with a library, else what is printed on standard output,
 else on standard error, else numbers that stand alone on their lines. Which it is shows with the second point, so the
-first waits for it unless no better one can come.
+first waits for it unless no better one can come; numbers that stand alone wait for the end, as a name may yet come.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
 _BAR = re.compile(r"(?P<done>\d+)/(?P<of>\d+) \[|(?P<open>\d+)(?:it|ex) \[")
 _STEPS = re.compile(r"\s*\d+/\d+ .*(/step|━|=>|\.{4})")
 _EPOCH = re.compile(r"epochs?\W{0,3}(\d+)", re.IGNORECASE)
+VALUE = "value"
+"""What a number without a name is called; a goal of that name asks for such numbers as they come."""
 _STEPS_BAR, _OVER = ("steps",), ("over",)
 
 
@@ -62,6 +64,7 @@ class Readings:
         self._flushed: dict[Told, dict[str, Any]] = {}
         self._chosen: Told | None = None
         self._first: tuple[Told, Any] | None = None
+        self._alone: list[Any] = []
         self._step = self._shift = 0
         self.logs = False
         self.seen: dict[str, Any] = {}
@@ -111,6 +114,8 @@ class Readings:
         if self._first is not None and self._chosen is None and not self._stray(self._first[0]):
             self._chosen, point = self._first
             yield self._stepped(point)
+        elif self._chosen is None and not self.seen:
+            yield from map(self._stepped, self._alone)
 
     def _flush(self, how: Told) -> Iterator[Any]:
         key, text = self._bars.pop(how)
@@ -130,6 +135,7 @@ class Readings:
             return
         bare = _bare(text) if how is Told.PRINTED and whole is None else None
         if bare is not None:
+            self.signs += 1
             yield from self._point(Told.BARE, bare) if self._goals else iter([bare])
             return
         if whole is None:
@@ -174,6 +180,9 @@ class Readings:
         if self._chosen is not None:
             if how is self._chosen:
                 yield self._stepped(point)
+            return
+        if how is Told.BARE and self._goals != (VALUE,):  # the sizes of data come before the first metric, too
+            self._alone.append(point)
             return
         if self._stray(how) or (self._first is not None and how > self._first[0]):
             return

@@ -115,6 +115,9 @@ def test_the_more_telling_way_is_the_curve() -> None:
     ]
     assert found == [{"loss": 0.25}, {"loss": 0.2}]
     assert read(["0.5", "0.25"], "loss") == [0.5, 0.25]
+    assert read(["60000", "10000", "loss: 0.5"], "loss") == [{"loss": 0.5}]  # how many rows there are
+    readings = Readings(["value"])
+    assert [*readings.printed("0.5"), *readings.printed("0.25")] == [0.5, 0.25]  # as they come
     assert read(["loss: 0.5", "loss: 0.25"], "loss", error=True) == [{"loss": 0.5}, {"loss": 0.25}]
 
 
