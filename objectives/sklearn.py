@@ -72,6 +72,7 @@ OWN = (
     "class_weight",
     "resample",
     "scoring",
+    "metric",
     "threshold",
     "false_positive",
     "false_negative",
@@ -111,6 +112,7 @@ def train(
     class_weight: Literal["balanced", "sqrt"] | None = None,
     resample: Literal["none", "over", "under", "smote"] = "none",
     scoring: str | None = None,
+    metric: str | None = None,
     threshold: Annotated[
         float
         | Literal["tuned", "accuracy", "balanced_accuracy", "f1", "f1_macro", "jaccard", "matthews_corrcoef", "cost"],
@@ -139,6 +141,7 @@ def train(
         resample: training rows of each split: the rarer classes' repeated, the larger ones' left out, or, under
             ``smote``, new ones between neighbours of the rarer classes (Chawla et al. 2002; needs imbalanced-learn).
         scoring: further metrics of the curve, by scikit-learn's names, or ``cost``, with commas between them.
+        metric: the study's own, ``/x/mine.py:profit``.
         threshold: probability from which on the second of two classes is predicted, or what it is tuned for on
             validation rows; ``tuned``: for costs or the goal.
         false_positive: cost of predicting the second of two classes for a row of the first.
@@ -168,7 +171,7 @@ def train(
             raise UserError(f"{name} must be at least {least}, got {value}")
     dataset = load(data, split_seed)
     classes = len(dataset.classes)
-    judge = Judge(scoring or "", threshold, false_positive, false_negative)
+    judge = Judge(scoring or "", threshold, false_positive, false_negative, metric or "")
     judge.check(dataset.task, classes)
     check_resample(resample, classes)
     model = build(estimator, parameters, dataset.task, seed, dataset.name, base_estimator)

@@ -148,6 +148,7 @@ EXTRAS: dict[str, Any] = {
     "storage": lambda draw: draw.choice(("s.db", "a/s.journal", "postgresql://u:p@h/d", ":memory:")),
     "device": lambda draw: draw.choice(("cpu", "auto")),
     "start_from": lambda draw: None,
+    "metric": lambda draw: None,
     "record": lambda draw: None,
     "warm_start": lambda draw: draw.choice(("earlier", ["one", "two"])),
 }

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data import scores
+from hpo.objectives.data import own_metric, scores
 from hpo.objectives.data.decision import EVEN, TUNABLE, Costs, best_cut, check_cut, cross_fitted, decided
 from hpo.objectives.data.scorers import SCORERS, Said, check, metric, names, scored
+from hpo.search.describe.metric import name_of
 from hpo.search.terms.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ class Judge:
             ``TUNABLE``, or ``tuned`` for the first of ``scoring`` among these, for costs where they differ from 1, else
             for balanced accuracy.
         false_positive, false_negative: what mistakes cost.
+        metric: the user's own, ``/x/mine.py:profit``; empty for none. Its code runs where predictions are judged.
     """
 
     scoring: str = ""
     threshold: float | str = EVEN
     false_positive: float = 1.0
     false_negative: float = 1.0
+    metric: str = ""
 
     @cached_property
     def costs(self) -> Costs:
@@ -63,7 +66,7 @@ class Judge:
     @property
     def silent(self) -> bool:
         """Whether predictions are judged by the usual metrics and nothing else."""
-        return not self.scoring.strip() and self.threshold == EVEN and self.costs == Costs()
+        return not self.scoring.strip() and not self.metric and self.threshold == EVEN and self.costs == Costs()
 
     @cached_property
     def tuned_for(self) -> str | None:
@@ -126,8 +129,8 @@ class Judge:
         return found
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it; the names are those of the fields."""
-        return asdict(self)
+        """As JSON has it; the names are those of the fields, without the metric: a model's folder has its code."""
+        return {name: value for name, value in asdict(self).items() if name != "metric"}
 
     def _decided(self, said: Said, cut: float | None) -> dict[str, float]:
         return self._measured(said) if cut is None else self._beside(said, decided(_second(said), cut), cut)
@@ -151,7 +154,11 @@ class Judge:
         for scorer in self._scorers:
             if metric(scorer) not in found:
                 found |= scored(scorer, said)
-        return found
+        return found | self.own(said)
+
+    def own(self, said: Said) -> dict[str, float]:
+        """The user's own metric; empty where there is none."""
+        return own_metric.measured(self.metric, said) if self.metric else {}
 
     @cached_property
     def _scorers(self) -> tuple[str, ...]:
@@ -159,12 +166,17 @@ class Judge:
         tuned = self.tuned_for
         asked = (*names(self.scoring), *([tuned] if tuned is not None else []))
         own = [name.removeprefix("val_") for name in (*scores.CLASSIFICATION, *scores.REGRESSION, COST)]
+        own += [name_of(self.metric)] if self.metric else []
         return tuple(name for name in check(asked, own) if name not in own) if asked else ()
 
 
-def judge_of(recipe: Mapping[str, Any]) -> Judge:
-    """How a recipe's predictions are judged, by those of its knobs that say so."""
-    return Judge(**{each.name: recipe[each.name] for each in fields(Judge) if recipe.get(each.name) is not None})
+def judge_of(recipe: Mapping[str, Any], metric: str | None = None) -> Judge:
+    """How a recipe's predictions are judged, by those of its knobs that say so, and by the user's own metric.
+
+    The metric is code, so no recipe and no model's description names it: who calls this knows that it may run.
+    """
+    named = [each.name for each in fields(Judge) if each.name != "metric" and recipe.get(each.name) is not None]
+    return Judge(**{name: recipe[name] for name in named}, metric=metric or "")
 
 
 def _second(said: Said) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,17 +24,25 @@ __all__ = [
 ]  # fmt: skip
 
 
-def opened(folder: Path, module: ModuleType | None) -> Model | TextModel:
+def opened(folder: Path, module: ModuleType | None, metric: str | None = None) -> Model | TextModel:
     """Open a saved model.
 
     Args:
         folder: with ``model.json`` and the weights that it describes.
         module: the objective's, which builds the network; None where none is needed.
+        metric: the user's own, which may run; None where there is none, or it may not.
 
     Raises:
         UserError: it is no model of the suite, or another one than it says.
         DataError: what it says of its data contradicts itself.
     """
+    found = _opened(folder, module)
+    if isinstance(found, Model):
+        found.judge = replace(found.judge, metric=metric or "")
+    return found
+
+
+def _opened(folder: Path, module: ModuleType | None) -> Model | TextModel:
     about = _described(folder / "model.json")
     kind = about.get("trained_by")
     try:

@@ -12,6 +12,7 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.another import read_pieces, targets_of
 from hpo.objectives.data.dataset import Piece
 from hpo.objectives.data.frame import frames
+from hpo.objectives.data.scorers import Said
 from hpo.objectives.models.base import PIECE, Model
 from hpo.search.terms.errors import DataError, did_you_mean
 
@@ -159,10 +160,11 @@ class Predictions:
         targets, numbers, probabilities = zip(*self._scored, strict=True)
         y, predicted = np.concatenate(targets), np.concatenate(numbers)
         if not self._model.classes:
-            found = scores.regression(y, predicted)
+            found = scores.regression(y, predicted) | self._model.judge.own(Said(y, predicted))
         else:
             given = None if probabilities[0] is None else np.concatenate(probabilities)
             found = scores.classification(y, predicted, len(self._model.classes), probabilities=given)
+            found |= self._model.judge.own(Said(y, predicted, len(self._model.classes), given))
         shown = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
         return [f"scores on the {len(y)} rows with a target: {shown}"]
 

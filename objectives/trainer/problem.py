@@ -90,7 +90,7 @@ class Problem:
         filled = {**knobs, "data": self._task.data, "split_seed": self._task.split_seed, "seed": recipe.seed}
         data = self._load(filled)
         _fits(recipe, data)
-        _judged(recipe, data)
+        _judged(recipe, data, self._task.metric)
         recipe = recipe.on_text(data.context) if data.context else recipe
         network = self._network(filled, data, recipe)
         _suits(recipe, network)
@@ -202,13 +202,13 @@ def network_of(
     raise UserError(f"build must return a torch.nn.Module or layers of hpo, got {type(made).__name__}")
 
 
-def _judged(recipe: TrainingRecipe, data: Data) -> None:
+def _judged(recipe: TrainingRecipe, data: Data, metric: str | None) -> None:
     """Refuse metrics and thresholds that mean nothing for this data.
 
     Raises:
         UserError: they do.
     """
-    judge = judge_of(vars(recipe))
+    judge = judge_of(vars(recipe), metric)
     if judge.silent:
         return
     if not isinstance(data, Data) or data.per_token:

@@ -118,7 +118,7 @@ class Setup:
     @cached_property
     def judge(self) -> Judge:
         """How its predictions are judged."""
-        return judge_of(vars(self.recipe))
+        return judge_of(vars(self.recipe), self.task.metric if self.task is not None else None)
 
     @property
     def key(self) -> Hashable:

@@ -96,6 +96,8 @@ def summary(study: Study) -> str:
         told = data if isinstance(data, str) else ", ".join(str(Plugin(kind, data[kind] or {})) for kind in data)
         lines.append(f"  data     {without_secrets(told)}")
     lines.append(f"  goal     {', '.join(map(str, study.goals))}")
+    if study.metric is not None:
+        lines.append(f"  metric   {study.metric}")
     for parameter in study.space:
         when = "".join(f", when {n} is {' or '.join(map(text.number, v))}" for n, v in parameter.when)
         lines.append(f"  search   {parameter.name}: {_domain(parameter.domain)}{when}")

@@ -105,7 +105,7 @@ def _told(kind: str, name: str, estimator: str | None) -> dict[str, Any]:
 
 
 def _objective(name: str, estimator: str | None) -> dict[str, Any]:
-    from hpo.search.describe.objective import FILLED, describe
+    from hpo.search.describe.objective import describe
 
     found = describe(name, Path())
     fixed = {} if estimator is None else {"estimator": estimator}
@@ -113,7 +113,7 @@ def _objective(name: str, estimator: str | None) -> dict[str, Any]:
     if estimator is not None and estimator not in known and "." not in estimator:
         raise UserError(f"{name} knows no estimator {estimator!r}: {did_you_mean(estimator, known, listed=False)}")
     opened = found.open_knobs(fixed) if estimator is not None else {}
-    knobs = {n: knob for n, knob in found.signature.knobs.items() if n not in FILLED and n not in fixed} | (
+    knobs = {n: knob for n, knob in found.signature.knobs.items() if n not in found.filled and n not in fixed} | (
         opened or {}
     )
     told = {

@@ -238,6 +238,7 @@ def _compare(exported: RecipeFile, curve: list[tuple[int, float]]) -> None:
         **{part: about.get(part) for part in ("machine", "versions", "source")},
         "data": about.get("data_digest"),
         "start_from": about.get("start_digest"),
+        "metric": about.get("metric_digest"),
     }
     now = circumstances(exported.task, exported.objective)
     alone, doubtful = exported.objective.trained_by_suite, exported.origin is None

@@ -105,6 +105,8 @@ class Objective:
     @property
     def filled(self) -> tuple[str, ...]:
         """Knobs that the suite gives values by itself; those of a program are all the user's, but for its seed."""
+        if self.kind == "builtin":
+            return (*FILLED, "metric")
         return FILLED if self.program is None else ("seed",)
 
     @property

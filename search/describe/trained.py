@@ -15,11 +15,12 @@ from hpo.search.terms.errors import UserError
 
 MANIFEST = "manifest.json"
 CODE = "objective.py"
+METRIC = "metric.py"
 FORMAT = 1
 """Of the folder; raised when older versions of the suite cannot read what is written."""
 AGAIN = "train it again with: hpo train RECIPE.yaml --output FOLDER"
 
-_OURS = ("model.json", "weights.safetensors", "tokenizer.json", "model.skops", CODE)
+_OURS = ("model.json", "weights.safetensors", "tokenizer.json", "model.skops", CODE, METRIC)
 """What a model is opened from."""
 
 

@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
 from hpo.search.describe.fingerprint import imports_of, source_of
+from hpo.search.describe.metric import digest_of
 from hpo.search.describe.objective import Objective
 from hpo.search.describe.trained import weights_digest
 from hpo.search.engine.machine import machine
@@ -45,6 +46,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "fixed": dict(study.fixed),
         "data": data_digest(study.data, study.folder, objective),
         "start_from": start_digest(study.start_from),
+        "metric": digest_of(study.metric),
         "seed": study.seed,
         "space": space_plain(study.space),
         "sampler": str(study.sampler or sampler) if policy.name == "straight" else str(study.sampler),
@@ -103,6 +105,7 @@ def compare(
         ("goals", "goal"),
         ("data", "data"),
         ("start_from", "start_from"),
+        ("metric", "metric"),
         ("seed", "seed"),
     ):
         told = key != "goals" or any(trial.intermediate_values or trial.values for trial in trials)
@@ -133,6 +136,7 @@ def circumstances(task: Task, objective: Objective) -> dict[str, Any]:
         "source": source_of(objective),
         "data": data_digest(task.data, Path(task.folder), objective),
         "start_from": start_digest(task.start_from),
+        "metric": digest_of(task.metric),
     }
 
 

@@ -13,6 +13,7 @@ from hpo.search.report import text
 from hpo.search.store.names import model_folder
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import check_recipe, read_data
+from hpo.search.studyfile.metric import read_metric
 from hpo.search.studyfile.start import read_start
 from hpo.search.studyfile.yaml12 import Node, parse
 from hpo.search.terms.ensemble import Ensemble
@@ -107,6 +108,7 @@ class _Reading:
             name: self._whole(name, low) for name, low in (("split_seed", 0), ("memory_limit", 1), ("processes", 1))
         }
         study = self._text("study") or self.path.stem
+        metric, objective = read_metric(self._at("metric"), objective, folder, self.mistakes)
         goals = read_goals(self.about, self._at("goal"), objective, self.mistakes)
         curve = self._curve() if self.pick == 1 else ()
         values = check_recipe(self.about, recipe, objective, self.mistakes) if objective is not None else {}
@@ -122,7 +124,8 @@ class _Reading:
             raise StudyFileError(self.mistakes)
         task = Task(
             objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"],
-            processes=known["processes"] or 1, start_from=start, metrics=tuple(goal.metric for goal in goals),
+            processes=known["processes"] or 1, start_from=start, metric=metric,
+            metrics=tuple(goal.metric for goal in goals),
         )  # fmt: skip
         values = {"seed": 0, **values}
         about = self.about.plain()

@@ -48,8 +48,8 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[li
     """What differs, in words, and what was not recorded.
 
     Args:
-        recorded: ``machine`` and ``versions`` as mappings, ``data``, ``source`` and ``start_from`` as digests; what is
-            None is unknown.
+        recorded: ``machine`` and ``versions`` as mappings, ``data``, ``source``, ``start_from`` and ``metric`` as
+            digests; what is None is unknown.
         now: the same of this run.
 
     >>> differences({"versions": {"torch": "2.1"}, "data": "a"}, {"versions": {"torch": "2.2"}, "data": "b"})
@@ -66,6 +66,7 @@ def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[li
         ("data", "the data"),
         ("source", "the objective's source"),
         ("start_from", "what it starts from"),
+        ("metric", "the metric's function"),
     ):
         before, after = recorded.get(part), now.get(part)
         if after is not None and before is None:

@@ -8,6 +8,7 @@
     metrics.json           its curve and its scores
     README.md              the model card
     objective.py           of a model that the user's own code builds: that code
+    metric.py              of a study with a metric of the user's own: that code
     manifest.json          format, objective, versions, and the digest of every other file
 
 A folder is opened only as it was written. Code in it or named by it runs when the user ran it before from this working
@@ -26,8 +27,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hpo.search.describe.metric import file_of, name_of
 from hpo.search.describe.objective import Objective, describe, import_module
-from hpo.search.describe.trained import AGAIN, CODE, FORMAT, MANIFEST, file_digest, manifest_of, opened_from
+from hpo.search.describe.trained import AGAIN, CODE, FORMAT, MANIFEST, METRIC, file_digest, manifest_of, opened_from
 from hpo.search.running.consent import code_of, may_run
 from hpo.search.terms import registry
 from hpo.search.terms.errors import HpoError, UserError
@@ -45,6 +47,8 @@ def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[s
     """
     if objective.kind == "file" and objective.path is not None:
         shutil.copyfile(objective.path, folder / CODE)
+    if task.metric is not None:
+        shutil.copyfile(file_of(task.metric), folder / METRIC)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     mask = os.umask(0)
     os.umask(mask)
@@ -108,7 +112,7 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
     module, trained_by_suite = _module(place, manifest, task, trust)
     if module is not None and not trained_by_suite:
         return _own(place, module)
-    return registry.part("models").opened(place, module)
+    return registry.part("models").opened(place, module, _metric(place, manifest, task, trust))
 
 
 def opens(objective: Objective) -> bool:
@@ -146,6 +150,21 @@ def _module(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) 
         raise
     except Exception as error:
         raise UserError(f"{folder} needs {objective.path}, which cannot be imported: {error}") from error
+
+
+def _metric(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> str | None:
+    """The user's own metric where it was run from here, else the folder's copy where that may run.
+
+    Nothing but scores needs it, so a folder from elsewhere predicts without.
+    """
+    if task.metric is None:
+        return None
+    with contextlib.suppress(UserError):
+        objective = describe(task.objective, Path(task.folder))
+        if may_run(task, objective, manifest.get("seal")) and file_of(task.metric).is_file():
+            return task.metric
+    copy = (folder / METRIC).resolve()
+    return f"{copy}:{name_of(task.metric)}" if trust and copy.is_file() else None
 
 
 def _code(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> Objective:

@@ -15,6 +15,7 @@ import secrets
 from functools import cache
 from pathlib import Path
 
+from hpo.search.describe.metric import file_of, name_of
 from hpo.search.describe.objective import Objective
 from hpo.search.terms.job import Task
 
@@ -24,18 +25,20 @@ _BYTES = 32
 def seal(task: Task, objective: Objective) -> str | None:
     """What marks the task's code as run by this user from the working directory; None where no mark is needed or made.
 
-    Hexadecimal: HMAC-SHA256 of the objective, its folder and the working directory, with the user's key.
+    Hexadecimal: HMAC-SHA256 of the objective, its folder, the working directory and the user's own metric, with the
+    user's key.
     """
-    key = _key() if _foreign(objective) else None
+    key = _key() if _foreign(task, objective) else None
     if key is None:
         return None
-    said = "\0".join((objective.reference, task.folder, os.getcwd()))
+    named = (objective.reference, task.folder, os.getcwd(), *([task.metric] if task.metric is not None else []))
+    said = "\0".join(named)
     return hmac.new(key, said.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
 
 
 def may_run(task: Task, objective: Objective, sealed: object) -> bool:
     """Whether the code is the suite's, or bears this user's seal for the working directory."""
-    if not _foreign(objective):
+    if not _foreign(task, objective):
         return True
     expected = seal(task, objective)
     return expected is not None and isinstance(sealed, str) and hmac.compare_digest(expected, _ascii(sealed))
@@ -43,14 +46,16 @@ def may_run(task: Task, objective: Objective, sealed: object) -> bool:
 
 def code_of(task: Task, objective: Objective) -> str:
     """What would run, in words."""
+    if task.metric is not None and objective.kind == "builtin":
+        return f"{file_of(task.metric)} ({name_of(task.metric)})"
     if objective.program is not None:
         return f"the {'script' if objective.path else 'command'} {objective.shown!r} in {task.folder}"
     return f"{objective.path} ({objective.function})"
 
 
-def _foreign(objective: Objective) -> bool:
-    """Whether the code neither comes with the suite nor is in this process already."""
-    return objective.kind not in ("builtin", "live")
+def _foreign(task: Task, objective: Objective) -> bool:
+    """Whether code neither comes with the suite nor is in this process already: the objective's, or a metric's."""
+    return objective.kind not in ("builtin", "live") or task.metric is not None
 
 
 def _ascii(text: str) -> str:

@@ -284,9 +284,9 @@ def _call(
     """Call the objective as its signature wants it: a generator, so that nothing happens before the first point."""
     function: Callable[..., Any] = getattr(module, objective.function)
     folder = checkpoints.restore(job.done) if checkpoints is not None else None
-    filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": folder}
+    filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": folder, "metric": task.metric}
     given = {name: value for name, value in filled.items() if value is not None or name == "checkpoint"}
-    values = {**{name: value for name, value in given.items() if name in FILLED}, **job.recipe}
+    values = {**{name: value for name, value in given.items() if name in objective.filled}, **job.recipe}
     if objective.suggestions is not None:
         reports = objective.suggestions.reports
         return (yield from suggesting(function, job.number, job.recipe, reports=reports))

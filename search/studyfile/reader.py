@@ -22,6 +22,7 @@ from hpo.search.studyfile.checkpoints import read_checkpoints
 from hpo.search.studyfile.devices import MOST_PROCESSES, check_executor, check_processes, read_device, read_devices
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
+from hpo.search.studyfile.metric import read_metric
 from hpo.search.studyfile.optunascript import split_reference, study_of
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
@@ -39,9 +40,9 @@ from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
 KEYS = (
-    "name", "objective", "goal", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start", "start_from",
-    "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device", "devices",
-    "memory_limit", "storage", "checkpoints", "record",
+    "name", "objective", "goal", "metric", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
+    "start_from", "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device",
+    "devices", "memory_limit", "storage", "checkpoints", "record",
 )  # fmt: skip
 """Every key of a study file."""
 
@@ -159,6 +160,7 @@ class _Reader:
     def study(self, folder: Path, stem: str, question: str) -> Study:
         objective = read_objective(self.root, self._at("objective"), folder, self.mistakes)
         self.root = with_suggested(self.root, objective)
+        metric, objective = read_metric(self._at("metric"), objective, folder, self.mistakes)
         before = len(self.mistakes)
         goals = read_goals(self.root, self._at("goal"), objective, self.mistakes)
         goals_clean = len(self.mistakes) == before
@@ -191,8 +193,8 @@ class _Reader:
             budget=budget_of(limits, size if grid else min(TRIALS, size or TRIALS)), sampler=sampler,
             prior=read_prior(self._at("prior"), self._at("search"), knobs.space, knobs.fixed, self.mistakes),
             warm_start=read_warm_start(self._at("warm_start"), name, self.mistakes),
-            start_from=read_start(self._at("start_from"), objective, folder, self.mistakes), pruner=pruner,
-            executor=executor, workers=workers,
+            start_from=read_start(self._at("start_from"), objective, folder, self.mistakes), metric=metric,
+            pruner=pruner, executor=executor, workers=workers,
             confirm=read_confirm(self._at("confirm"), objective, goals, self.mistakes),
             seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
             device=read_device(self._at("device"), devices, self.root, self.mistakes), devices=devices,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-from hpo.search.describe.objective import FILLED, Objective, describe
+from hpo.search.describe.objective import Objective, describe
 from hpo.search.studyfile.budget import LARGEST
 from hpo.search.studyfile.devices import MOST_PROCESSES
 from hpo.search.studyfile.goals import better
@@ -70,6 +70,10 @@ def _properties(objectives: list[Objective]) -> Schema:
         "goal": _say(
             {"anyOf": [{"$ref": "#/$defs/goal"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/goal"}}]},
             "minimize or maximize, and a metric; a list for several goals.",
+        ),
+        "metric": _say(
+            {"type": ["string", "null"]},
+            "A function of yours that is measured of predictions, ./mine.py:profit; a goal names val_profit.",
         ),
         "search": _say(
             {"type": "object", "minProperties": 1, "additionalProperties": {"$ref": "#/$defs/parameter"}},
@@ -223,7 +227,8 @@ def _program(kind: str) -> Schema:
 
 def _objective_rule(objective: Objective) -> Schema:
     """What ``search``, ``fixed`` and ``goal`` may hold for one built-in objective."""
-    knobs = {name: knob for name, knob in objective.signature.knobs.items() if name not in FILLED or name == "seed"}
+    filled = [name for name in objective.filled if name != "seed"]
+    knobs = {name: knob for name, knob in objective.signature.knobs.items() if name not in filled}
     closed: Schema = {} if objective.signature.open else {"propertyNames": {"enum": sorted(knobs)}}
     searched = {name: {"$ref": "#/$defs/parameter", "description": knob.doc} for name, knob in knobs.items()}
     values = {name: _knob(knob, "") for name, knob in knobs.items()}

@@ -27,6 +27,7 @@ class Task:
         processes: that train a trial together, each a part of every batch.
         places: GPUs of each worker process, as CUDA_VISIBLE_DEVICES says it; empty where it sees all of them.
         start_from: safetensors file (absolute) with the weights that training starts from; None for fresh ones.
+        metric: the user's own, ``/x/mine.py:profit``, measured of what the models predict; None for none.
         record: what is recorded of training beside its metrics, of ``statistics.RECORDS``.
         silence: seconds without a point after which a command line counts as hung.
         metrics: of the goals; what a program prints is read for them, or for lines of JSON where there are none.
@@ -41,6 +42,7 @@ class Task:
     memory_limit: int | None = None
     processes: int = 1
     start_from: str | None = None
+    metric: str | None = None
     places: tuple[str, ...] = ()
     silence: float = 600.0
     record: tuple[str, ...] = ()

@@ -112,6 +112,7 @@ class Study:
         prior: the user's guess of good values, for any of the searched knobs.
         warm_start: names of earlier studies in the store whose trials count as evidence.
         start_from: safetensors file (absolute) with the weights that trials start from; None for fresh ones.
+        metric: the user's own, ``/x/mine.py:profit``, measured of what the models predict; None for none.
         data: name or ``{kind: options}`` with absolute paths; None for the objective's default.
         checkpoints: folder (absolute) or location for checkpoints; None for beside the store.
         keeping: how often they are kept, and up to which size.
@@ -134,6 +135,7 @@ class Study:
     prior: Mapping[str, Scalar] = field(default_factory=dict)
     warm_start: tuple[str, ...] = ()
     start_from: str | None = None
+    metric: str | None = None
     pruner: Plugin | None = None
     executor: Plugin | None = None
     workers: int = 1
@@ -169,7 +171,7 @@ class Study:
         split = derive_seed(self.seed, "split")
         return Task(
             self.objective, self.data, split, str(self.folder), self.device, self.memory_limit,
-            processes=self.processes_per_trial, start_from=self.start_from,
+            processes=self.processes_per_trial, start_from=self.start_from, metric=self.metric,
             metrics=tuple(goal.metric for goal in self.goals), record=self.record,
         )  # fmt: skip
 

@@ -35,6 +35,7 @@ sampler: {warmup: {first: qmc, then: {tpe: {n_startup_trials: 5}}, trials: 16}}
 prior: {learning_rate: 0.003, optimizer: sgd}
 warm_start: [one, two]
 start_from: other-study
+metric: ./mine.py:profit
 pruner: {patient: {of: {percentile: {percentile: 25.0}}, patience: 3, goal: val_loss}}
 executor: {processes: {workers: 2}}
 workers: 2
@@ -104,7 +105,7 @@ def test_every_made_up_study_that_is_accepted_satisfies_it(tmp_path: Path, valid
         ("search.depht", {"int": [1, 2]}), ("fixed.epochs", "many"), ("fixed.dropout", "much"), ("budget.trails", 3),
         ("budget.trials", 0), ("sampler", "tpee"), ("sampler", {"tpe": {"startup": 3}}), ("sampler", "warmup"),
         ("pruner", {"median": {"n_warmup": 3}}), ("prior", 0.003), ("prior.learning_rate", "much"), ("prior.lr", 1),
-        ("warm_start", 3), ("start_from", ["a"]), ("record", "all"),
+        ("warm_start", 3), ("start_from", ["a"]), ("metric", 1), ("record", "all"),
         ("warm_start", {"one": 1}), ("executor", "cluster"), ("workers", 0), ("confirm", {"top": 0}),
         ("repeats", "yes"), ("devices", 2), ("devices.gpus", 0), ("processes_per_trial", 0),
         ("fixed.momentum", 1.5), ("search.momentum.when", {}),

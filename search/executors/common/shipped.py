@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hpo.search.describe.metric import file_of
 from hpo.search.describe.objective import describe
 from hpo.search.describe.program import COMMAND
 from hpo.search.terms.errors import UserError
@@ -39,10 +40,10 @@ _COMPARED = ("hpo-suite", "torch", "numpy", "scikit-learn", "optuna")
 
 
 def home_of(task: Task) -> str | None:
-    """The folder that is shipped: the study's, where its objective, data or weights lie in it; else None."""
+    """The folder that is shipped: the study's, where its objective, data, weights or metric lie in it; else None."""
     home, told = os.path.abspath(task.folder), describe(task.objective, Path(task.folder))
     if told.kind == "builtin":
-        return home if any(_inside(path, home) for path in paths_of([task.data, task.start_from])) else None
+        return home if any(_inside(path, home) for path in _paths(task)) else None
     return home if told.path is None or _inside(str(told.path), home) else None
 
 
@@ -56,6 +57,11 @@ def paths_of(data: Any) -> Iterator[str]:
     elif isinstance(data, (list, tuple)):
         for value in data:
             yield from paths_of(value)
+
+
+def _paths(task: Task) -> Iterator[str]:
+    """Absolute paths of a task's data, weights and metric."""
+    return paths_of([task.data, task.start_from, None if task.metric is None else str(file_of(task.metric))])
 
 
 def pack(home: str) -> bytes:
@@ -134,6 +140,7 @@ def moved(task: Task, home: str, here: str) -> Task:
         folder=here,
         data=_moved_data(task.data, home, here),
         start_from=_moved_data(task.start_from, home, here),
+        metric=_moved_data(task.metric, home, here),
     )
 
 
@@ -141,7 +148,7 @@ def missing(task: Task) -> list[str]:
     """Paths that the task names and that are not there."""
     told = task.objective.partition(".py:")
     path = told[0] + (".py" if told[1] else "")
-    paths = [*([path] if os.path.isabs(path) else []), *paths_of([task.data, task.start_from])]
+    paths = [*([path] if os.path.isabs(path) else []), *_paths(task)]
     return [path for path in paths if not os.path.exists(path)]
 
 

@@ -1,0 +1,126 @@
+"""A metric of the user's own: the same for estimators and networks, from the search to predictions on new rows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas
+import pytest
+
+import hpo
+from hpo.search.cli import main
+from hpo.search.store import open_store
+
+MINE = """
+import numpy as np
+
+def profit(y_true, y_pred):
+    return 5.0 * np.sum((y_pred == 1) & (y_true == 1)) - np.sum(y_pred == 1)
+
+def gap(y_true, y_score):
+    return y_score[y_true == 1].mean() - y_score[y_true == 0].mean()
+"""
+
+STUDY = """
+# What pays?
+objective: {objective}
+data: {{table: {{path: rows.csv, target: kept}}}}
+metric: ./mine.py:{function}
+goal: maximize val_{function}
+search: {search}
+fixed: {fixed}
+budget: {{trials: 2}}
+confirm: none
+pruner: none
+"""
+
+SKLEARN = {
+    "objective": "sklearn", "function": "profit", "search": "{C: {float: [0.1, 10]}}",
+    "fixed": "{estimator: LogisticRegression, folds: 2}",
+}  # fmt: skip
+MLP = {
+    "objective": "mlp", "function": "gap", "search": "{learning_rate: {float: [1e-3, 1e-1]}}",
+    "fixed": "{epochs: 2, width: 8}",
+}  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Rows whose class follows from two columns but for noise, and a metric."""
+    monkeypatch.chdir(tmp_path)
+    rows = [(i * 37 % 101, i * 53 % 97) for i in range(120)]
+    lines = [f"{a},{b},{'yes' if a + b + (i * 29 % 41) > 120 else 'no'}" for i, (a, b) in enumerate(rows)]
+    Path("rows.csv").write_text("\n".join(["a,b,kept", *lines]))
+    Path("mine.py").write_text(MINE)
+    return tmp_path
+
+
+def written(**parts: str) -> None:
+    Path("s.yaml").write_text(STUDY.format(**parts).lstrip())
+
+
+@pytest.mark.parametrize("parts", [SKLEARN, MLP], ids=["sklearn", "mlp"])
+def test_one_function_is_measured_wherever_something_is_predicted(
+    here: Path, parts: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(**parts)
+    for words in (["run", "s.yaml"], ["export", "s", "--output", "best.yaml"], ["train", "best.yaml"]):
+        assert main(words) == 0
+    name = parts["function"]
+    model = hpo.load("s-model")
+    test = json.loads(Path("s-model/metrics.json").read_text())["test"]
+    assert name in test
+    assert main(["predict", "s-model", "--data", "rows.csv", "--output", "p.csv"]) == 0
+    assert f"{name} {model.evaluate(pandas.read_csv('rows.csv'))[name]:.4g}" in capsys.readouterr().err
+    assert main(["replay", "s", "1"]) == 0
+    assert "equals the recorded one exactly" in capsys.readouterr().out
+
+
+def test_another_function_under_the_name_is_another_study(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(**SKLEARN)
+    assert main(["run", "s.yaml"]) == 0
+    Path("mine.py").write_text(MINE.replace("5.0", "6.0"))
+    assert main(["run", "s.yaml", "--trials", "3"]) == 2
+    assert "metric: profit of mine.py" in capsys.readouterr().err
+    assert main(["replay", "s", "1"]) == 1
+    assert "the metric's function is another one" in capsys.readouterr().out
+
+
+def test_a_function_that_raises_ends_the_search_with_one_message(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(**SKLEARN)
+    Path("mine.py").write_text("def profit(y_true, y_pred):\n    return y_pred.nothing\n")
+    assert main(["run", "s.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert "the metric profit of mine.py cannot be measured: AttributeError" in told
+    assert told.count("in line 2") == 1
+    Path("mine.py").write_text(MINE)
+    assert main(["run", "s.yaml", "--fresh"]) == 0
+    stored = open_store("hpo.db").read("s")
+    assert stored is not None
+    assert {trial.state.name for trial in stored.trials} == {"COMPLETE"}
+
+
+def test_a_folder_from_elsewhere_predicts_without_the_metrics_code(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(**SKLEARN)
+    for words in (["run", "s.yaml"], ["export", "s", "--output", "best.yaml"], ["train", "best.yaml"]):
+        assert main(words) == 0
+    away = here / "away"
+    away.mkdir()
+    shutil.move("s-model", away / "s-model")
+    shutil.copy("best.yaml", away)
+    shutil.move("mine.py", away / "kept.py")
+    monkeypatch.chdir(away)
+    assert main(["train", "best.yaml"]) == 2
+    capsys.readouterr()
+    rows = str(here / "rows.csv")
+    assert main(["predict", "s-model", "--data", rows, "--output", "p.csv"]) == 0
+    assert "profit" not in capsys.readouterr().err
+    assert main(["predict", "s-model", "--data", rows, "--output", "q.csv", "--yes"]) == 0
+    assert "profit" in capsys.readouterr().err
+    assert Path("p.csv").read_text() == Path("q.csv").read_text()
