@@ -19,8 +19,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -32,7 +31,7 @@ from hpo.search.describe.live_text import called
 from hpo.search.describe.program import COMMAND, PLACEHOLDER, Program
 from hpo.search.describe.script_options import options_of
 from hpo.search.describe.source import Source
-from hpo.search.describe.trial_loading import definitions
+from hpo.search.describe.trial_loading import alone, definitions
 from hpo.search.describe.trial_reader import Suggestions, function_of_trial, suggestions
 from hpo.search.terms import registry
 from hpo.search.terms.domain import Choice, Domain, Float
@@ -348,16 +347,6 @@ def import_module(objective: Objective) -> Any:
     return _import_file(objective.path, searches=objective.suggestions is not None)
 
 
-@contextmanager
-def _alone(script: Path) -> Iterator[None]:
-    """The words of a command that runs the script alone, for what parses them as it is imported."""
-    before, sys.argv = sys.argv, [str(script)]
-    try:
-        yield
-    finally:
-        sys.argv = before
-
-
 def _import_file(path: Path, *, searches: bool) -> ModuleType:
     """Import a file; of one that holds a search of its own the definitions only."""
     name = f"_hpo_objective_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
@@ -373,7 +362,7 @@ def _import_file(path: Path, *, searches: bool) -> ModuleType:
     sys.modules[name] = module
     try:
         if searches:
-            with _alone(path):
+            with alone(path):
                 exec(compile(definitions(Source(path).tree), str(path), "exec"), vars(module))
         else:
             spec.loader.exec_module(module)

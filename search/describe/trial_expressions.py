@@ -153,7 +153,9 @@ class Expressions(abc.ABC):
         return self._global(node) if owner is UNKNOWN else UNKNOWN
 
     def _member(self, owner: Instance, name: str) -> Any:
-        """A method, or what the class says of a name."""
+        """What an object was given, a method, or what the class says of a name."""
+        if owner.held is not None and name in owner.held:
+            return owner.held[name]
         for item in owner.node.body:
             if isinstance(item, ast.FunctionDef) and item.name == name:
                 return Function(item, {}, owner.source, owner)

@@ -86,6 +86,7 @@ def plan_of(source: Source, function: str = "") -> Planned:
 def _optimized(call: ast.Call) -> str:
     """Name of the function that an ``optimize`` is given."""
     first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "func"), None)
+    first = first.func if isinstance(first, ast.Call) else first  # what makes it names it
     return first.id if isinstance(first, ast.Name) else ""
 
 

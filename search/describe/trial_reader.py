@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hpo.search.describe.source import Source
 from hpo.search.describe.trial_expressions import Expressions, joined
+from hpo.search.describe.trial_made import Made, made
 from hpo.search.describe.trial_ranges import METHODS, Unclear, domain_of
 from hpo.search.describe.trial_values import (
     MOST,
@@ -62,18 +63,32 @@ def function_of_trial(source: Source, name: str) -> Function | None:
     Its only parameter without a default is called ``trial``, or annotated as one.
     """
     found = source.find(ast.Name(name)) if name else None
+    if found is not None and isinstance(found[1], ast.FunctionDef) and _takes_trial(found[1]):
+        return Function(found[1], {}, found[0])
+    if found is not None and isinstance(found[1], ast.Assign) and isinstance(found[1].value, ast.Call):
+        at_top = Made(name, found[1].value)
+        return _made_function(found[0], at_top)
+    one = next((one for one in made(source.tree) if one.name == name), None)
+    return None if one is None else _made_function(source, one)
+
+
+def _made_function(source: Source, one: Made) -> Function | None:
+    """The ``__call__`` of an object that is made, or the function inside of the one that makes it."""
+    found = source.find(one.expression.func)
     if found is None:
         return None
     where, node = found
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-        made = where.find(node.value.func)
-        if made is None or not isinstance(made[1], ast.ClassDef):
-            return None
-        where, methods = made[0], [item for item in made[1].body if isinstance(item, ast.FunctionDef)]
-        method = next((item for item in methods if item.name == "__call__"), None)
-        fits = method is not None and _takes_trial(method, skip=1)
-        return Function(method, {}, where, Instance(made[1], where)) if fits and method is not None else None
-    return Function(node, {}, where) if isinstance(node, ast.FunctionDef) and _takes_trial(node) else None
+    inside = [item for item in getattr(node, "body", []) if isinstance(item, ast.FunctionDef)]
+    if isinstance(node, ast.ClassDef):
+        method = next((item for item in inside if item.name == "__call__" and _takes_trial(item, skip=1)), None)
+        return None if method is None else Function(method, {}, where, Instance(node, where), one)
+    if isinstance(node, ast.FunctionDef):
+        names = {
+            item.value.id for item in node.body if isinstance(item, ast.Return) and isinstance(item.value, ast.Name)
+        }
+        inner = next((item for item in inside if item.name in names and _takes_trial(item)), None)
+        return None if inner is None else Function(inner, {}, where, made=one)
+    return None
 
 
 def _takes_trial(node: ast.FunctionDef, *, skip: int = 0) -> bool:
@@ -89,6 +104,8 @@ def suggestions(source: Source, name: str) -> Suggestions:
     """Read a function of a trial, found by name."""
     function, reader = function_of_trial(source, name), _Reader()
     if function is not None:
+        if function.made is not None:
+            function = reader.made(source, function, function.made)
         itself = [] if function.owner is None else [function.owner]
         reader.follow(function, [*itself, _TRIAL], {}, (), 0)
         reader.found.values = _returned(function.node)
@@ -106,12 +123,26 @@ class _Reader(Expressions):
         self.found = Suggestions()
         self._depth = 0
 
+    def made(self, source: Source, function: Function, how: Made) -> Function:
+        """The function with what it was made of, as far as the text tells that."""
+        self._source, seen = source, dict[str, Any]()
+        self._body(how.before, seen, ())
+        found = self._value(how.expression, seen, ())
+        if isinstance(found, Instance):
+            return replace(function, owner=found)
+        maker = self._value(how.expression.func, seen, ())
+        if not isinstance(maker, Function):
+            return function
+        given = [self._value(argument, seen, ()) for argument in how.expression.args]
+        named = {keyword.arg or "": self._value(keyword.value, seen, ()) for keyword in how.expression.keywords}
+        return replace(function, seen=self.follow(maker, given, named, (), 1))
+
     def follow(
         self, function: Function, given: Sequence[Any], named: Mapping[str, Any], when: When, depth: int
-    ) -> None:
-        """Read a function as it is called."""
+    ) -> dict[str, Any]:
+        """Read a function as it is called; gives the names in it."""
         if depth > _DEEPEST:
-            return
+            return {}
         arguments, seen = function.node.args, dict(function.seen)
         positional = [*arguments.posonlyargs, *arguments.args]
         for argument, default in zip(reversed(positional), reversed(arguments.defaults), strict=False):
@@ -126,6 +157,7 @@ class _Reader(Expressions):
         self._source, self._depth = function.source, depth
         self._body(function.node.body, seen, when)
         self._source, self._depth = before
+        return seen
 
     def _body(self, body: Sequence[ast.stmt], seen: dict[str, Any], when: When) -> None:
         for node in body:
@@ -178,8 +210,11 @@ class _Reader(Expressions):
             return when
         sides = self._split(node.test, seen, when)
         branches = [dict(seen), dict(seen)]
+        objects = [(one.held, dict(one.held)) for one in seen.values() if isinstance(one, Instance) and one.held]
         for body, side, own in zip((node.body, node.orelse), sides, branches, strict=True):
             self._body(body, own, joined(when, side))
+        for held, earlier in objects:  # what one branch alone may have given an object
+            held.update({name: UNKNOWN for name, value in held.items() if earlier.get(name, UNKNOWN) is not value})
         for name in {*branches[0], *branches[1]}:  # after it only what both say is known
             one, other = branches[0].get(name, UNKNOWN), branches[1].get(name, UNKNOWN)
             seen[name] = one if one is other or (known(one) and known(other) and one == other) else UNKNOWN
@@ -252,6 +287,10 @@ class _Reader(Expressions):
             held, key = seen.get(target.value.id), self._value(target.slice, seen, ())
             if isinstance(held, dict) and isinstance(key, (str, int)):
                 held[key] = value
+        elif isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+            owner = seen.get(target.value.id)
+            if isinstance(owner, Instance) and owner.held is not None:
+                owner.held[target.attr] = value
 
     def _call(self, node: ast.Call, seen: dict[str, Any], when: When) -> Any:
         given = [self._value(argument, seen, when) for argument in node.args]
@@ -267,11 +306,31 @@ class _Reader(Expressions):
         if isinstance(function, Function) and (handed or any(isinstance(v, Trial) for v in function.seen.values())):
             itself = [] if function.owner is None else [function.owner]
             self.follow(function, [*itself, *given], named, when, self._depth + 1)
+        elif isinstance(function, Instance) and function.held is None:
+            return self._object(function, given, named, when)
+        elif (
+            isinstance(function, Instance)
+            and handed
+            and isinstance(call := self._member(function, "__call__"), Function)
+        ):
+            self.follow(call, [function, *given], named, when, self._depth + 1)
         elif handed:
             self.found.reports = True
             if not isinstance(function, Instance) and self._source.find(node.func) is None and not _foreign(node.func):
                 self._unclear(node, ast.unparse(node)[:60], "it is handed the trial, and is not read")
         return computed(node.func.id, given, named) if isinstance(node.func, ast.Name) else UNKNOWN
+
+    def _called(self, of: Any) -> Any:
+        """The method that runs where an object is called."""
+        return self._member(of, "__call__") if isinstance(of, Instance) else UNKNOWN
+
+    def _object(self, kind: Instance, given: Sequence[Any], named: Mapping[str, Any], when: When) -> Instance:
+        """An object of a class, with what its ``__init__`` gives it."""
+        made = replace(kind, held={"__class__": kind})
+        start = self._member(made, "__init__")
+        if isinstance(start, Function):
+            self.follow(start, [made, *given], named, when, self._depth + 1)
+        return made
 
     def _suggested(
         self, node: ast.Call, method: str, given: Sequence[Any], named: Mapping[str, Any], when: When

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from hpo.search.describe.trial_made import Made
 from hpo.search.terms.domain import Choice, Domain, Int, Scalar
 from hpo.search.terms.knobs import UNKNOWN
 
@@ -39,20 +40,28 @@ class Suggested:
 
 @dataclass(frozen=True)
 class Instance:
-    """An object of a class of the script, whose methods are followed."""
+    """A class of the script, or an object of it, whose methods are followed.
+
+    Attributes:
+        node: the class.
+        source: file in which it is.
+        held: attributes that its ``__init__`` gave an object; None for the class itself.
+    """
 
     node: ast.ClassDef
     source: Any
+    held: dict[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the script, with the names that it sees where it was defined."""
+    """A function of the script, with the names that it sees where it was defined, and what made it or its owner."""
 
     node: ast.FunctionDef
     seen: Mapping[str, Any]
     source: Any
     owner: Instance | None = None
+    made: Made | None = None
 
 
 _OPERATORS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {

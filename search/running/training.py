@@ -15,11 +15,12 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.describe.objective import FILLED, Objective, describe, import_module
+from hpo.search.describe.trial_loading import function_in
 from hpo.search.running import ranks
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
@@ -282,7 +283,8 @@ def _call(
     module: Any, objective: Objective, task: Task, job: Job, checkpoints: Checkpoints | None
 ) -> Generator[Any, None, Any]:
     """Call the objective as its signature wants it: a generator, so that nothing happens before the first point."""
-    function: Callable[..., Any] = getattr(module, objective.function)
+    by_trial = objective.suggestions is not None and isinstance(module, ModuleType)
+    function: Callable[..., Any] = (function_in if by_trial else getattr)(module, objective.function)
     folder = checkpoints.restore(job.done) if checkpoints is not None else None
     filled = {"data": task.data, "split_seed": task.split_seed, "checkpoint": folder, "metric": task.metric}
     given = {name: value for name, value in filled.items() if value is not None or name == "checkpoint"}

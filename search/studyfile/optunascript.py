@@ -79,7 +79,7 @@ def _refuse(source: Source, function: str, plan: Planned) -> None:
     what = f"{name} hands {plan.handed[1][:60]} to optimize in line {plan.handed[0]}" if plan.handed else name
     raise UserError(
         f"{what}: {function or 'objective'} is no function at the top level of the file that takes a trial alone; "
-        "write one that hands on what else yours needs, def objective(trial): return mine(trial, data), and run "
+        "write one there that makes what else yours needs, def objective(trial): return mine(trial, load()), and run "
         f"it with: hpo run {name}:objective"
     )
 

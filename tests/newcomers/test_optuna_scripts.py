@@ -160,7 +160,7 @@ def test_of_several_studies_that_of_the_named_function_is_taken(tmp_path: Path) 
 def test_what_is_no_function_of_a_trial_alone_is_told_what_to_write(tmp_path: Path, handed: str) -> None:
     path = tmp_path / "mine.py"
     path.write_text(f"import optuna\ndef main():\n    optuna.create_study().optimize({handed}, n_trials=2)\n")
-    with pytest.raises(UserError, match=r"to optimize in line 3: .* no function .*return mine\(trial, data\)"):
+    with pytest.raises(UserError, match=r"to optimize in line 3: .* no function .*return mine\(trial, load\(\)\)"):
         studyfile.read(str(path))
 
 
