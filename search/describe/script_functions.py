@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hpo.search.describe.annotations import knob_of, literal, parsed, value_of
@@ -18,6 +19,11 @@ _CLASSES = ("HfArgumentParser", "add_arguments", "parse", "cli", "auto_cli", "CL
 _OWNERS = ("simple_parsing", "tyro", "pyrallis", "draccus", "jsonargparse", "fire", "transformers", "parser")
 _DASHES = ("tyro",)
 """Libraries that write ``learning_rate`` as ``--learning-rate``, and a switch as ``--amp`` or ``--no-amp``."""
+
+_DEEPEST = 8
+
+_FLAT = ("simple_parsing", "parser")
+"""Libraries that leave out where a field of an inner dataclass lies, as long as no other is called so."""
 
 _TYPES = {"INT": "int", "FLOAT": "float", "STRING": "str", "BOOL": "bool", "Path": "str", "File": "str"}
 
@@ -39,10 +45,15 @@ def declared(source: Source) -> tuple[list[Option], bool]:
         elif isinstance(node, ast.Call) and _last(node.func) in _CLASSES and _known(node.func):
             told = list(_structured(node, source))
             unclear = unclear or not told or any(signature is None or signature.open for signature in told)
-            dashes = ast.unparse(node.func).startswith(_DASHES)
+            owner = ast.unparse(node.func)
+            dashes, flat = owner.startswith(_DASHES), owner.startswith(_FLAT)
             for signature in told:
-                knobs = signature.knobs.values() if signature is not None else ()
-                found += [_field(knob, dashes=dashes) for knob in knobs]
+                knobs = list(signature.knobs.values()) if signature is not None else []
+                last = [knob.name.rpartition(".")[2] for knob in knobs]
+                found += [
+                    _field(knob, dashes=dashes, flat=flat and last.count(own) == 1)
+                    for knob, own in zip(knobs, last, strict=True)
+                ]
     return found, unclear
 
 
@@ -64,14 +75,35 @@ def _structured(call: ast.Call, source: Source) -> Iterator[Signature | None]:
         if held is None or not isinstance(item, ast.Name):
             yield None
         else:
-            yield source.signature(item.id) if isinstance(held[1], ast.FunctionDef) else source.fields(item.id)
+            function = isinstance(held[1], ast.FunctionDef)
+            yield source.signature(item.id) if function else _with_parts(held[0], source.fields(item.id), item.id)
 
 
-def _field(knob: Knob, *, dashes: bool) -> Option:
-    flag = f"--{knob.name.replace('_', '-') if dashes else knob.name}"
+def _with_parts(source: Source, signature: Signature | None, name: str, depth: int = 0) -> Signature | None:
+    """A dataclass's fields; in the place of those that are dataclasses theirs, ``optimizer.lr``."""
+    if signature is None or depth > _DEEPEST:
+        return signature
+    parts, knobs, open_ = source.parts(name), dict[str, Knob](), signature.open
+    for own, knob in signature.knobs.items():
+        if own not in parts:
+            knobs[own] = knob
+            continue
+        where, kind, given = parts[own]
+        inner = _with_parts(where, where.fields(kind), kind, depth + 1) or Signature({}, True)
+        open_ = open_ or inner.open
+        for field, one in inner.knobs.items():
+            default = given.get(field, one.default)
+            knobs[f"{own}.{field}"] = replace(one, name=f"{own}.{field}", default=default)
+    return replace(signature, knobs=knobs, open=open_)
+
+
+def _field(knob: Knob, *, dashes: bool, flat: bool) -> Option:
+    place, _, own = knob.name.rpartition(".")
+    written = (knob.name if not flat else own).replace("_", "-") if dashes else own if flat else knob.name
     if dashes and "bool" in knob.kinds:
-        return Option(knob, flag, f"--no-{flag[2:]}", "switch")
-    return Option(knob, flag)
+        off = f"{place.replace('_', '-')}." if place else ""
+        return Option(knob, f"--{written}", f"--{off}no-{own.replace('_', '-')}", "switch")
+    return Option(knob, f"--{written}")
 
 
 def _clicked(call: ast.Call, source: Source) -> Option:

@@ -112,6 +112,23 @@ class Source:
         """Fields of a dataclass here, its bases' included; None when there is no such dataclass."""
         return self._fields(ast.Name(name), 0)
 
+    def parts(self, name: str) -> dict[str, tuple[Source, str, dict[str, Any]]]:
+        """Fields of a dataclass here that are dataclasses, bases included: where each is, what its default names."""
+        found = self.find(ast.Name(name))
+        if found is None or not isinstance(found[1], ast.ClassDef):
+            return {}
+        source, node = found
+        inherited = [source.parts(base.id) for base in node.bases if isinstance(base, ast.Name)]
+        own: dict[str, tuple[Source, str, dict[str, Any]]] = {}
+        for item in node.body:
+            if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                inner = source.find(annotation := parsed(item.annotation))
+                if inner is not None and source._fields(annotation, 0) is not None:
+                    where, kind = inner
+                    assert isinstance(kind, ast.ClassDef)
+                    own[item.target.id] = where, kind.name, _given(item.value, source)
+        return {key: part for parts in (*inherited, own) for key, part in parts.items()}
+
     def returns_model(self, name: str) -> bool:
         """Whether a function may hand over a trained model at its end.
 
@@ -221,6 +238,13 @@ class Source:
             if isinstance(text, str):
                 knob = replace(knob, doc=" ".join(text.split()))
             yield knob.name, knob
+
+
+def _given(default: ast.expr | None, source: Source) -> dict[str, Any]:
+    """Values that a default names, ``Optim(lr=0.1)``, also behind ``default_factory``."""
+    calls = [node for node in ast.walk(default) if isinstance(node, ast.Call)] if default is not None else []
+    keywords = [keyword for call in calls for keyword in call.keywords if keyword.arg not in ("default_factory", None)]
+    return {str(keyword.arg): value_of(keyword.value, source.find) for keyword in keywords}
 
 
 @lru_cache(maxsize=512)

@@ -22,7 +22,7 @@ from hpo.search.terms.job import Failed, Finished, Job, Point, Task
 from hpo.search.terms.knobs import REQUIRED
 
 SCRIPTS = Path(__file__).parent / "training_scripts"
-NEEDS = {"clicked": "click", "mlflow_train": "click", "typered": "typer"}
+NEEDS = {"clicked": "click", "mlflow_train": "click", "typered": "typer", "nested": "tyro"}
 """Libraries that a script needs to run."""
 
 
@@ -67,6 +67,7 @@ def curve(folder: Path, script: str, metric: str, recipe: dict[str, Any] | None 
             {"model_name": "distilbert", "dropout": 0.1, "freeze": False},
             ["eval_loss", "eval_accuracy"],
         ),
+        ("nested", {"optimizer.learning_rate": 0.01, "optimizer.nesterov": False, "width": 32}, ["val_loss"]),
         ("jsonlines", {"c": 1.0}, []),
         ("wandb_train", {"lr": 0.01, "width": 32}, ["train/loss", "val/loss", "picture"]),
         ("mlflow_train", {"depth": 3}, ["rmse", "r2"]),
