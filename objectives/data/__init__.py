@@ -263,13 +263,14 @@ def _unknown_name(name: str) -> str:
 
 
 def _build(source: Source, options: Mapping[str, Any], split_seed: int, content: str, spec: Any) -> Dataset:
-    from hpo.objectives.data import columns, split, target
+    from hpo.objectives.data import columns, numerals, split, target
 
     source = _with_target(replace(source, y=target.cleaned(source.y)))
-    mark = target.mark_of(source.y, source.asked.decimal) if source.task != "classification" else ""
-    if mark:
-        told = f"the target {source.target!r} {columns.comma_note(source.y.astype(str), mark)}"
-        source = replace(source, y=target.numbered(source.y, mark), notes=(*source.notes, told))
+    form = target.form_of(source.y, source.asked.decimal) if source.task != "classification" else ""
+    if form:
+        told = numerals.written_note(source.y.dropna().astype(str), form, "task: classification")
+        told = f"the target {source.target!r} {told}"
+        source = replace(source, y=target.numbered(source.y, form), notes=(*source.notes, told))
     task, y, classes = target.encode(source.y, source.name, source.target, source.task, source.classes)
     notes = source.notes + target.class_notes(source.target, classes)
     validation, test = shares(options)
@@ -309,7 +310,7 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
         columns=how,
         spec=spec,
         ordered=source.time is not None,
-        target_mark=mark,
+        target_mark=form,
         eight_bits=source.eight_bits,
     )
 

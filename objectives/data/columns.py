@@ -6,6 +6,7 @@ found in the training rows  becomes
 numbers, true/false         a number, NaN where missing
 text that parses (95 %)     a number; what does not parse is missing
 text such as 0,53           a number, its comma the decimal one; 1,234,567: one, its commas between thousands
+12%, $1,200, 1 200,50 EUR   a number, where every value has the same unit
 dates of one form           numbers: days since 1970, month, day, weekday, and hour if there are times of day
 text of several words       free text, mostly distinct; ``words`` makes numbers of it, missing is empty
 other text                  a category; missing is a category of its own
@@ -20,6 +21,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from hpo.objectives.data.numerals import forms, parse, written_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +51,7 @@ class Column:
     Attributes:
         name: of the column.
         kind: what it becomes.
-        form: format of dates; of numbers the decimal mark, where they are written as ``0,53`` or ``1,234,567``.
+        form: format of dates; of numbers how they are written, see ``numerals``; empty for plain ones.
         hours: whether dates have times of day.
     """
 
@@ -107,10 +110,10 @@ def reading(values: pd.Series[Any], asked: Asked) -> tuple[Column | None, str]:
         )
     texts = _stripped(present)
     if not isinstance(values.dtype, pd.CategoricalDtype):
-        tried = {mark: parse(texts, mark).notna() for mark in ("", *([asked.decimal] if asked.decimal else MARKS))}
-        mark = max(tried, key=lambda mark: tried[mark].mean())  # the first of equals
-        if tried[mark].mean() >= PARSED:
-            return Column(name, "number", mark), "; ".join(_number_notes(name, present[~tried[mark]], mark, texts))
+        tried = {form: parse(texts, form).notna() for form in forms(texts, asked.decimal)}
+        best = max(tried, key=lambda form: tried[form].mean())  # the first of equals
+        if tried[best].mean() >= PARSED:
+            return Column(name, "number", best), "; ".join(_number_notes(name, present[~tried[best]], best, texts))
         form = date_format(present)
         if form is not None:
             parsed_dates = dates(present, form)
@@ -128,58 +131,13 @@ def reading(values: pd.Series[Any], asked: Asked) -> tuple[Column | None, str]:
     return Column(name, "category"), ""
 
 
-def _number_notes(name: str, odd: pd.Series[Any], mark: str, texts: pd.Series[str]) -> Iterable[str]:
-    if mark:
-        yield f"column {name!r} {comma_note(texts, mark)}"
+def _number_notes(name: str, odd: pd.Series[Any], form: str, texts: pd.Series[str]) -> Iterable[str]:
+    told = written_note(texts, form, f"categorical: [{name}]")
+    if told:
+        yield f"column {name!r} {told}"
     if len(odd):
         such = f"{len(odd)} values such as {odd.iloc[0]!r} count as missing"
-        yield such if mark else f"column {name!r} is read as numbers; {such}"
-
-
-def comma_note(texts: pd.Series[str], mark: str) -> str:
-    """How numbers with commas are read, and which key changes it; follows the name of a column."""
-    shown, other = next(text for text in texts if "," in text), "," if mark == "." else "."
-    use = "between thousands" if mark == "." else "before decimals"
-    return f"is read as numbers, the comma of {shown!r} {use}; decimal: {other!r} changes that"
-
-
-MARKS = (".", ",")
-"""Decimal marks that text with commas is tried with, in this order: 1,234 is a thousand and more, 0,53 a half."""
-
-_TRUTHS = {"true": 1.0, "false": 0.0}
-
-_GROUPS = {
-    ".": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d*)?([eE][+-]?\d+)?"),
-    ",": re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d*)?([eE][+-]?\d+)?"),
-}
-
-
-def parse(texts: pd.Series[str], mark: str = "") -> pd.Series[float]:
-    """Numbers, NaN for what is none.
-
-    Args:
-        texts: stripped; NaN where one is missing.
-        mark: the decimal mark where the other one, of comma and point, stands between thousands; ``""`` for plain
-            numbers.
-    """
-    import pandas as pd
-
-    if mark:
-        form = _GROUPS[mark]
-        other = "," if mark == "." else "."
-        plain = texts.str.replace(other, "", regex=False).str.replace(mark, ".", regex=False)
-        texts = plain.where(texts.map(lambda text: isinstance(text, str) and form.fullmatch(text) is not None))
-    truths = texts.map(lambda text: _TRUTHS.get(text.lower(), text) if isinstance(text, str) else text)
-    parsed: pd.Series[float] = pd.to_numeric(truths, errors="coerce").astype(float)
-    return parsed
-
-
-def number_mark(values: pd.Series[Any], decimal: str = "") -> str:
-    """The decimal mark with which every present text is a number and some has a comma; ``""`` when there is none."""
-    texts = _stripped(values.dropna())
-    if texts.empty or not texts.str.contains(",", regex=False).any():
-        return ""
-    return next((mark for mark in ([decimal] if decimal else MARKS) if parse(texts, mark).notna().all()), "")
+        yield such if told else f"column {name!r} is read as numbers; {such}"
 
 
 def holds_text(values: pd.Series[Any]) -> bool:

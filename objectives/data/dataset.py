@@ -111,7 +111,7 @@ class Dataset:
         columns: how each source column is read; empty when the source is an array.
         spec: the specification it was loaded from.
         ordered: whether the parts follow each other in time.
-        target_mark: decimal mark of a target whose numbers are written with commas.
+        target_mark: how a target is written whose numbers are not plain; see ``numerals``.
         eight_bits: whether images had pixels of 8 bits, which were divided by 255.
     """
 
@@ -136,7 +136,11 @@ class Dataset:
     def schema(self) -> Schema:
         """What another file is read by."""
         given = next(iter(self.spec.values())) if isinstance(self.spec, Mapping) else {}
-        options = {name: given[name] for name in ("separator", "missing", "x", "y") if given.get(name) is not None}
+        options = {
+            name: given[name]
+            for name in ("separator", "missing", "not_missing", "x", "y")
+            if given.get(name) is not None
+        }
         return Schema(
             self.task, self.target, self.classes, self.target_mark, self.features, self.columns, self.image, options,
             self.eight_bits,

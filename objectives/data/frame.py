@@ -152,10 +152,12 @@ def raw_frames(path: Path, separator: str | None, size: int | None) -> Iterator[
                 return
 
 
-def read_frame(path: Path, separator: str | None = None, target: str = "", texts: Sequence[str] = ()) -> pd.DataFrame:
+def read_frame(
+    path: Path, separator: str | None = None, target: str = "", texts: Sequence[str] = (), kept: Sequence[str] = ()
+) -> pd.DataFrame:
     """Read a CSV or Parquet file whole; a target of texts keeps all but empty cells and ``?``.
 
-    ``texts`` are columns of a CSV file that are categories, in which 01 is not 1.
+    ``texts`` are columns of a CSV file that are categories, in which 01 is not 1; ``kept`` marks that are values.
 
     Raises:
         DataError: missing, empty, not text, ragged, or Parquet without pyarrow.
@@ -163,15 +165,39 @@ def read_frame(path: Path, separator: str | None = None, target: str = "", texts
     if path.suffix in PARQUET:
         (frame,) = frames(path)
         return frame
-    (frame,) = frames(path, separator, texts=texts)
+    (frame,) = frames(path, separator, texts=texts, kept=kept)
     if target in frame.columns and _was_text(frame[target]):
         (again,) = frames(path, separator, texts=[target], marks=False)
         frame[target] = again[target]
     return frame
 
 
+def marked(path: Path, separator: str | None, frame: pd.DataFrame) -> Iterator[tuple[str, str, int]]:
+    """Cells of a CSV file's columns of text that are read as missing although they hold a mark: column, mark, how many.
+
+    ``frame`` is the file as it was read. In columns of numbers such a mark can mean nothing else, and an empty cell
+    or ``?`` nowhere.
+    """
+    if path.suffix in PARQUET:
+        return
+    doubtful = [str(name) for name in frame.columns if name and frame[name].isna().any() and _was_text(frame[name])]
+    if not doubtful:
+        return
+    (again,) = frames(path, separator, texts=doubtful, marks=False)
+    for name in doubtful:
+        held = again[name][frame[name].isna().to_numpy()]
+        for mark, count in held[held.isin(MISSING)].value_counts().items():
+            yield name, str(mark), int(count)
+
+
 def frames(
-    path: Path, separator: str | None = None, *, texts: Sequence[str] = (), marks: bool = True, size: int | None = None
+    path: Path,
+    separator: str | None = None,
+    *,
+    texts: Sequence[str] = (),
+    marks: bool = True,
+    kept: Sequence[str] = (),
+    size: int | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Read a CSV or Parquet file piece by piece.
 
@@ -183,6 +209,7 @@ def frames(
         separator: of a CSV file; None guesses it from the header.
         texts: columns of a CSV file to read as text.
         marks: whether NA, null and the like are missing in these columns, as an empty cell is.
+        kept: those of such marks that are values.
         size: rows of a piece; None reads the whole as one.
 
     Raises:
@@ -191,7 +218,7 @@ def frames(
     problem = missing_file(path)
     if problem:
         raise DataError(problem)
-    return _parquet(path, size) if path.suffix in PARQUET else _csv(path, separator, texts, marks, size)
+    return _parquet(path, size) if path.suffix in PARQUET else _csv(path, separator, texts, marks, kept, size)
 
 
 def _parquet(path: Path, size: int | None) -> Iterator[pd.DataFrame]:
@@ -217,7 +244,7 @@ def _parquet(path: Path, size: int | None) -> Iterator[pd.DataFrame]:
 
 
 def _csv(
-    path: Path, separator: str | None, texts: Sequence[str], marks: bool, size: int | None
+    path: Path, separator: str | None, texts: Sequence[str], marks: bool, kept: Sequence[str], size: int | None
 ) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
@@ -225,11 +252,19 @@ def _csv(
     duplicates(path.name, header)
     places = [header.index(name) for name in texts if name in header]
     options: dict[str, Any] = {"dtype": dict.fromkeys(places, str), "low_memory": False}  # else types go by the buffer
+    missing = [mark for mark in MISSING if mark not in kept] if marks else ["?"]
     if not marks:
-        options |= {"usecols": places, "keep_default_na": False, "dtype": str}
+        options |= {"usecols": places, "dtype": str}
     with _csv_told(path, used):
         read = pd.read_csv(
-            path, sep=used, na_values=["?"], encoding="utf-8-sig", index_col=False, chunksize=size, **options
+            path,
+            sep=used,
+            na_values=missing,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            index_col=False,
+            chunksize=size,
+            **options,
         )
     names = pd.Index(header if marks else [header[place] for place in sorted(places)])
     with nullcontext([read]) if size is None else read as pieces:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.columns import Asked, Column, holds_text, reading
 from hpo.objectives.data.frame import read_frame
+from hpo.objectives.data.numerals import MARKS
 from hpo.objectives.data.target import MARKS as SAID_MISSING
 
 if TYPE_CHECKING:
@@ -147,8 +148,11 @@ def _why(values: pd.Series[Any], column: Column, asked: Asked, missing: int) -> 
         features = (f"0/1 columns of {present.nunique()} categories",)
         return f"{present.nunique()} different texts", missing, features, f"text: [{name}], drop: [{name}]"
     flag = (name, f"whether {name} is missing") if missing else ()
-    if column.form:
-        return f"numbers with the decimal mark {column.form!r}", missing, flag, "decimal"
+    if column.kind == "number" and column.form:
+        marked = column.form[0] in MARKS
+        told = [f"the decimal mark {column.form[0]!r}"] if marked else []
+        told += [f"the unit {column.form[marked:]!r}"] if column.form[marked:] else []
+        return f"numbers with {' and '.join(told)}", missing, flag, "decimal" if marked else f"categorical: [{name}]"
     if holds_text(values):
         return "texts that are numbers", missing, flag, f"categorical: [{name}]"
     if pd.api.types.is_bool_dtype(values):

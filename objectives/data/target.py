@@ -45,29 +45,31 @@ def cleaned(y: Any) -> Any:
     return stripped if isinstance(y, pd.Series) else stripped.to_numpy()
 
 
-def numbered(y: Any, mark: str) -> Any:
-    """Targets written with this decimal mark as numbers; unchanged where there is no mark or they are no text."""
+def numbered(y: Any, form: str) -> Any:
+    """Targets written in this form as numbers; unchanged where there is none or they are no text."""
     import pandas as pd
 
-    from hpo.objectives.data.columns import holds_text, parse
+    from hpo.objectives.data.columns import holds_text
+    from hpo.objectives.data.numerals import parse
 
-    if not mark or not holds_text(values := pd.Series(y)):
+    if not form or not holds_text(values := pd.Series(y)):
         return y
-    return parse(values.where(values.isna(), values.astype(str)), mark)
+    return parse(values.where(values.isna(), values.astype(str).str.strip()), form)
 
 
-def mark_of(y: Any, decimal: str) -> str:
-    """The decimal mark of targets that are all numbers written with commas; ``""`` for any others."""
+def form_of(y: Any, decimal: str) -> str:
+    """How targets are written that are all numbers with commas or one unit; ``""`` for any others."""
     import numpy as np
 
     if isinstance(y, np.ndarray) and y.dtype.kind not in "OUS":
         return ""
     import pandas as pd
 
-    from hpo.objectives.data.columns import holds_text, number_mark
+    from hpo.objectives.data.columns import holds_text
+    from hpo.objectives.data.numerals import number_form
 
     values = pd.Series(y)
-    return number_mark(values, decimal) if holds_text(values) else ""
+    return number_form(values, decimal) if holds_text(values) else ""
 
 
 def present(y: Any) -> NDArray[np.bool_]:

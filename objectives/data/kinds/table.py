@@ -5,9 +5,9 @@ numbers that name categories; ``task``, when the target alone does not tell; ``g
 not be shared between parts (patients, users); ``time``, a column to split by in order of time; ``validation`` and
 ``test``, shares of the rows (0.2 each); ``separator`` (guessed from the header); ``decimal``, the decimal mark where
 numbers have commas (guessed column by column); ``text``, columns of free text; ``missing``, further marks of missing
-values. ``groups`` and ``time`` decide the split and are no features. ``?``,
-empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values; in a target of texts such marks are texts
-as any other, as NA may be Namibia.
+values; ``not_missing``, those of the usual marks that are values, such as NA. ``groups`` and ``time`` decide the split
+and are no features. ``?``, empty cells and pandas' usual marks (NA, NaN, null, ...) are missing values; in a target of
+texts such marks are texts as any other, as NA may be Namibia.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.columns import parse
 from hpo.objectives.data.dataset import Piece, Source
 from hpo.objectives.data.frame import (
     COLUMNS,
@@ -30,6 +29,7 @@ from hpo.objectives.data.frame import (
     duplicates,
     frames,
     from_frame,
+    marked,
     missing_columns,
     open_text,
     raw_frames,
@@ -37,6 +37,7 @@ from hpo.objectives.data.frame import (
     read_header,
     without,
 )
+from hpo.objectives.data.numerals import parse
 from hpo.objectives.data.options import file_digest, marks, missing_file, mistakes, names
 from hpo.objectives.data.schema import Schema, lacking
 from hpo.search.terms.errors import DataError
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 500
 """Rows at the beginning of a table that are looked at without loading it."""
 
-OPTIONS = {"path": "text", "target": "text", "separator": "text", "missing": "marks", **COLUMNS}
+OPTIONS = {"path": "text", "target": "text", "separator": "text", "missing": "marks", "not_missing": "marks", **COLUMNS}
 
 
 def check(options: Mapping[str, Any], base: Path) -> list[str]:
@@ -120,8 +121,14 @@ def read(options: Mapping[str, Any]) -> Source:
     """
     path = Path(options["path"]).expanduser()
     categories = [name for name in names(options.get("categorical")) if name != options["target"]]
-    frame = read_frame(path, options.get("separator"), options["target"], categories)
+    kept, separator = marks(options.get("not_missing")), options.get("separator")
+    frame = read_frame(path, separator, options["target"], categories, kept)
     source = from_frame(frame, options, path.name)
+    notes = [
+        f"{count} cells of {name!r} are {mark!r} and count as missing; not_missing: [{mark}] makes them a value"
+        for name, mark, count in marked(path, separator, source.X)
+    ]
+    source = replace(source, notes=(*source.notes, *notes))
     return replace(source, X=without(source.X, marks(options.get("missing"))))
 
 
@@ -144,7 +151,8 @@ def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iter
             first = False
         read = frame[list(schema.needed)]
         if not plain:
-            read = read.where(~read.isin(MISSING))
+            kept = marks(schema.options.get("not_missing"))
+            read = read.where(~read.isin([mark for mark in MISSING if mark not in kept]))
         read = without(read, marks(schema.options.get("missing")))
         X = schema.rows(read)
         rest = frame[[name for name in there if name and name not in schema.needed]]

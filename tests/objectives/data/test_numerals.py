@@ -1,0 +1,83 @@
+"""Numbers as people write them are read as such, in features and targets, in training and on new rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpo.objectives.data import apply, load, summary
+from hpo.objectives.data.columns import Asked, reading
+from hpo.objectives.data.numerals import forms, parse
+
+
+@pytest.mark.parametrize(
+    ("texts", "form", "numbers"),
+    [
+        (["12%", "3.5 %", "-1%"], "%", [12, 3.5, -1]),
+        (["$1,200.50", "$ 3", "-$5.25", "7"], ".$", [1200.5, 3, -5.25, 7]),
+        (["1 200,50 EUR", "3,25 EUR", "1\u202f000\u202f000,00 EUR"], ",EUR", [1200.5, 3.25, 1e6]),
+        (["\u20ac1.200,50", "\u20ac0,99"], ",\u20ac", [1200.5, 0.99]),
+        (["CHF 1'200.50", "CHF 20"], ".CHF", [1200.5, 20]),
+        (["1,234,567", "12"], ".", [1234567, 12]),
+        (["1 234,5", "0,53"], ",", [1234.5, 0.53]),
+    ],
+)
+def test_one_form_reads_a_column(texts: list[str], form: str, numbers: list[float]) -> None:
+    values = pd.Series(texts, dtype=object, name="x")
+    assert form in forms(values)
+    assert parse(values, form).tolist() == numbers
+    column, note = reading(values, Asked())
+    assert column is not None
+    assert (column.kind, parse(values, column.form).tolist()) == ("number", numbers)
+    assert "is read as numbers" in note
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["$1.00", "\u20ac2.00"] * 6,  # two currencies are no one quantity
+        ["12%", "0.12"] * 6,  # a share and a percentage neither
+        ["030 123 456", "030 123 457"] * 6,
+        ["A12", "A13"] * 6,
+        ["1 200 300,50 EUR x", "2 EUR y"] * 6,
+    ],
+)
+def test_what_only_looks_like_numbers_is_left(texts: list[str]) -> None:
+    column, _ = reading(pd.Series(texts, dtype=object, name="x"), Asked())
+    assert column is None or column.kind != "number"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    draw = np.random.default_rng(0)
+    lines = ["share,price,where,sold"]
+    for i in range(60):
+        price = f"{draw.uniform(1, 5000):,.2f}"
+        lines.append(f'{draw.integers(1, 99)}%,"${price}",{("NA", "EU", "", "null")[i % 4]},"{10 * i + 1},50 EUR"')
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    return tmp_path / "t.csv"
+
+
+def test_features_and_the_target_of_a_table_are_numbers_and_new_rows_are_read_alike(table: Path) -> None:
+    data = load({"table": {"path": str(table), "target": "sold"}}, 0)
+    assert data.task == "regression"
+    assert [column.kind for column in data.columns] == ["number", "number", "category"]
+    again = apply(data, table)
+    assert sorted(again.y) == [10 * i + 1.5 for i in range(60)]
+    assert again.X["share"].between(1, 99).all()
+    assert again.X["price"].notna().all()
+    told = summary({"table": {"path": str(table), "target": "sold"}}, 0)
+    assert "unit '%'" in next(column.why for column in told.columns if column.name == "share")
+
+
+def test_marks_that_count_as_missing_are_told_and_can_be_values(table: Path) -> None:
+    options = {"path": str(table), "target": "sold"}
+    doubts = "\n".join(summary({"table": options}, 0).doubts)
+    assert "15 cells of 'where' are 'NA' and count as missing; not_missing: [NA] makes them a value" in doubts
+    assert "15 cells of 'where' are 'null'" in doubts
+    data = load({"table": {**options, "not_missing": ["NA"]}}, 0)
+    assert set(data.train.X["where"]) == {"NA", "EU", "(missing)"}
+    assert set(apply(data, table).X["where"]) == {"NA", "EU", "(missing)"}
