@@ -42,7 +42,7 @@ from hpo.objectives.data.scores import CLASSIFICATION, REGRESSION
 from hpo.objectives.estimators.base import FINAL, KEPT, LISTS, PLACES, insides
 from hpo.objectives.estimators.scheme import ROUNDS, doubtful, settle
 from hpo.objectives.estimators.source import constructor, documented, estimators
-from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, INSIDE_1
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, AT_LEAST_2, INSIDE_1, ClassWeights
 
 if TYPE_CHECKING:
     from hpo.objectives.estimators.model import Model
@@ -109,7 +109,7 @@ def train(
     epochs: Annotated[int, AT_LEAST_1] = 10,
     folds: Annotated[int, AT_LEAST_2] = 5,
     curve: Literal["auto", "epochs", "folds"] = "auto",
-    class_weight: Literal["balanced", "sqrt"] | None = None,
+    class_weight: Literal["balanced", "sqrt"] | ClassWeights | None = None,
     resample: Literal["none", "over", "under", "smote"] = "none",
     scoring: str | None = None,
     metric: str | None = None,
@@ -137,7 +137,7 @@ def train(
         epochs: points of the curve: passes over the data, or steps in which an ensemble grows.
         folds: of the cross-validation.
         curve: ``epochs`` or ``folds`` to insist on one of them.
-        class_weight: classes weigh inversely to their count, or to its square root.
+        class_weight: classes weigh inversely to their count, or to its square root, or as ``{no: 1, yes: 10}`` says.
         resample: training rows of each split: the rarer classes' repeated, the larger ones' left out, or, under
             ``smote``, new ones between neighbours of the rarer classes (Chawla et al. 2002; needs imbalanced-learn).
         scoring: further metrics of the curve, by scikit-learn's names, or ``cost``, with commas between them.
@@ -159,6 +159,7 @@ def train(
     from sklearn.base import clone
 
     from hpo.objectives.data import Words, load
+    from hpo.objectives.data.class_weights import numbered
     from hpo.objectives.data.judge import Judge
     from hpo.objectives.estimators import curves
     from hpo.objectives.estimators.build import build
@@ -177,6 +178,8 @@ def train(
     model = build(estimator, parameters, dataset.task, seed, dataset.name, base_estimator)
     if class_weight is not None and dataset.task == "regression":
         raise UserError(f"class_weight is for classification, but {dataset.name} is a regression task")
+    if class_weight is not None:
+        class_weight = numbered(class_weight, dataset.classes, classes)
     kind = None if curve == "folds" else curves.kind_of(model)
     if kind is None and curve == "epochs":
         raise UserError(f"{estimator} learns in one go with these parameters: use curve: folds")

@@ -14,7 +14,7 @@ from hpo.objectives.estimators.source import estimators, module_of
 from hpo.search.terms.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 MANAGED = {
     "random_state": "it follows from seed",
@@ -125,17 +125,6 @@ def _inside(name: str, parameters: Mapping[str, Any]) -> Any:
 def takes(function: Any, argument: str) -> bool:
     """Whether a function names an argument."""
     return argument in inspect.signature(function).parameters
-
-
-def class_weights(kind: str, y: NDArray[Any]) -> dict[int, float]:
-    """Weight of each class present: inversely proportional to its count (``balanced``) or to its root (``sqrt``)."""
-    import numpy as np
-
-    labels, counts = np.unique(y, return_counts=True)
-    weights = len(y) / (len(labels) * counts)
-    if kind == "sqrt":
-        weights = np.sqrt(weights)
-    return {int(label): float(weight) for label, weight in zip(labels, weights, strict=True)}
 
 
 def _find(name: str) -> Any:

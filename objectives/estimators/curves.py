@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data import split
+from hpo.objectives.data.class_weights import weights_of
 from hpo.objectives.data.dataset import Dataset, Part
 from hpo.objectives.data.prepare import preprocessor
 from hpo.objectives.data.words import Words
 from hpo.objectives.estimators import boosting
-from hpo.objectives.estimators.build import class_weights, takes
+from hpo.objectives.estimators.build import takes
 from hpo.objectives.estimators.scheme import curve_kind
 from hpo.search.terms.errors import UserError
 
@@ -231,7 +232,8 @@ def _weighted(estimator: Any, y: NDArray[Any], weighting: str | None, method: st
 
     if weighting is None:
         return None
-    weights = class_weights(weighting, y)
+    by_class = weights_of(weighting, y, int(y.max()) + 1)
+    weights = {int(label): float(by_class[label]) for label in np.unique(y)}
     if "class_weight" in estimator.get_params(deep=False):
         estimator.set_params(class_weight=weights)
         return None

@@ -16,15 +16,16 @@ from hpo.search.terms.knobs import Range
 
 @dataclass(frozen=True)
 class Values:
-    """What a field takes: numbers of a type within limits, and single values."""
+    """What a field takes: numbers of a type within limits, single values, and other text that is checked elsewhere."""
 
     number: type[int] | type[float] | None
     limits: Range | None
     options: tuple[Any, ...]
+    text: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Raise a UserError for a value that the field does not take."""
-        if value in self.options:
+        if value in self.options or (self.text and isinstance(value, str) and value.startswith("{")):
             return
         kinds = (int, float) if self.number is float else (int,)
         if self.number is None or isinstance(value, bool) or not isinstance(value, kinds):
@@ -50,5 +51,5 @@ def _read(recipe: Any) -> dict[str, Values]:
         number = next((member for member in members if member in (int, float)), None)
         options = [value for m in members if typing.get_origin(m) is Literal for value in typing.get_args(m)]
         if number or options:
-            found[name] = Values(number, limits, tuple(options))
+            found[name] = Values(number, limits, tuple(options), str in members)
     return found

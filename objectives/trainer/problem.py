@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hpo.objectives.data.class_weights import numbered
 from hpo.objectives.data.judge import judge_of
 from hpo.objectives.networks.layers import Sequential, Stack
 from hpo.objectives.networks.module import ModuleNetwork
@@ -91,6 +92,9 @@ class Problem:
         data = self._load(filled)
         _fits(recipe, data)
         _judged(recipe, data, self._task.metric)
+        if recipe.class_weight != "none":
+            by_number = numbered(recipe.class_weight, data.splits.labels, data.number)
+            recipe = dataclasses.replace(recipe, class_weight=by_number)
         recipe = recipe.on_text(data.context) if data.context else recipe
         network = self._network(filled, data, recipe)
         _suits(recipe, network)

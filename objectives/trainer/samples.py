@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.objectives.data.class_weights import weights_of
 from hpo.objectives.trainer.order import Layout, generator, permuted
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
 from hpo.search.terms.recipe import derive_seed
@@ -89,7 +90,7 @@ def draw(
     if targets is not None:
         counts, target = counts * targets, index
     if recipe.class_weight != "none" and classes is not None:
-        counts = counts * _class_weights(recipe, classes)[classes[target]]
+        counts = counts * weights_of(recipe.class_weight, classes, int(classes.max()) + 1)[classes[target]]
     in_window = np.bincount(cut.window, weights=counts.sum(axis=1))[cut.window][:, None]
     share = cut.real / np.maximum(in_window, 1) if targets is not None else counts / in_window
     if not recipe.mixup:
@@ -117,10 +118,3 @@ def _labels(recipe: TrainingRecipe, count: int) -> NDArray[np.int64]:
     random = np.random.default_rng(derive_seed(recipe.seed, "labels"))
     own = np.arange(count)
     return np.where(random.random(count) < recipe.label_noise, random.integers(0, count, count), own)
-
-
-def _class_weights(recipe: TrainingRecipe, classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weight of each class; ``balanced`` as scikit-learn's compute_class_weight."""
-    sizes = np.bincount(classes)
-    weights = len(classes) / (np.count_nonzero(sizes) * np.maximum(sizes, 1))
-    return np.asarray(np.sqrt(weights) if recipe.class_weight == "sqrt" else weights)

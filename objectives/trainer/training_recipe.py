@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from hpo.objectives.trainer.field_values import values_of
 from hpo.objectives.trainer.length import rows_of
 from hpo.search.terms.errors import UserError
-from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, INSIDE_1, POSITIVE, Range
+from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, BELOW_1, FRACTION, INSIDE_1, POSITIVE, ClassWeights, Range
 
 DECOUPLED = frozenset({"adamw", "lion", "muon"})
 """Optimizers under which weight decay is decoupled from the gradient."""
@@ -214,8 +214,9 @@ class TrainingRecipe:
     cutout: Annotated[float, FRACTION] = 0.0
     """Side of a square set to 0 at a random place, relative to the image's. [fraction; 0; DeVries and Taylor 2017]"""
 
-    class_weight: Literal["none", "balanced", "sqrt"] = "none"
-    """Weight of a sample's loss by its class: equal, inverse to the class's size, or the root of that. [none]"""
+    class_weight: Literal["none", "balanced", "sqrt"] | ClassWeights = "none"
+    """Weight of a sample's loss by its class: equal, inverse to the class's size, the root of that, or as said,
+    ``{no: 1, yes: 10}``. [none]"""
 
     resample: Literal["none", "balanced"] = "none"
     """Draw each epoch's samples with replacement, all classes equally often. [none]"""

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from hpo.search.terms.knobs import REQUIRED, UNKNOWN, Knob, Range
 
-_KINDS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "None": "none"}
+_KINDS = {"int": "int", "float": "float", "bool": "bool", "str": "str", "None": "none", "ClassWeights": "weights"}
 _PLUGINS = ("BaseSampler", "Pruner")
 
 

@@ -23,7 +23,7 @@ from hpo.search.terms.study import AGGREGATES
 
 Schema: TypeAlias = dict[str, Any]
 
-_TYPES = {"int": "number", "float": "number", "bool": "boolean", "str": "string", "none": "null"}
+_TYPES = {"int": "number", "float": "number", "bool": "boolean", "str": "string", "none": "null", "weights": "object"}
 _SCALAR: Schema = {"type": ["string", "number", "boolean", "null"]}
 
 
@@ -194,7 +194,7 @@ def _parameter() -> Schema:
         step = {"type": "number", "exclusiveMinimum": 0, "description": "Distance between values."}
         return _object({kind: ends(kind), "log": log, "step": step, "when": when}, required=[kind])
 
-    values = {"type": "array", "minItems": 1, "items": _SCALAR}
+    values = {"type": "array", "minItems": 1, "items": {"type": [*_SCALAR["type"], "object"]}}
     return {"anyOf": [span("float"), span("int"), _object({"choice": values, "when": when}, required=["choice"])]}
 
 

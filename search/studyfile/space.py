@@ -132,12 +132,15 @@ def _choice(name: str, node: Node, body: Node, knob: Knob | None, mistakes: list
         return None
     seen: list[Scalar] = []
     for item in body.value:
-        if isinstance(item.value, (list, dict)) or (isinstance(item.value, float) and not math.isfinite(item.value)):
+        weights = isinstance(item.value, dict) and knob is not None and "weights" in knob.kinds
+        if (isinstance(item.value, (list, dict)) and not weights) or (
+            isinstance(item.value, float) and not math.isfinite(item.value)
+        ):
             mistakes.append(item.mistake("a choice is a finite number, text, true, false or null"))
             continue
-        value: Scalar = item.value if knob is None else knob.whole(item.value)
+        value: Scalar = item.plain() if knob is None else knob.whole(item.plain())
         if Choice(tuple(seen)).contains(value):
-            mistakes.append(item.mistake(f"{item.value!r} is listed twice"))
+            mistakes.append(item.mistake(f"{item.plain()!r} is listed twice"))
         seen.append(value)
         wrong_value(knob, item, mistakes)
     return Choice(tuple(seen))

@@ -5,10 +5,11 @@ Pure: no I/O; ``hpo.search.describe.source`` reads them from Python files withou
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from hpo.search.terms.errors import spelt
 
@@ -18,7 +19,13 @@ REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda self: "..."})()
 """Default that is an expression, known only at run time."""
 
-_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "none": "null"}
+ClassWeights: TypeAlias = str
+"""Of a knob that takes weights by class, ``{no: 1, yes: 10}``: JSON text, so that it is one of several choices."""
+
+_WORDS = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "none": "null",
+    "weights": "weights by class such as {no: 1, yes: 10}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Knob:
     Attributes:
         name: the keyword.
         default: its default, ``REQUIRED`` or ``UNKNOWN``.
-        kinds: the types it takes, of int, float, bool, str, none, plugin; empty when the annotation says nothing.
+        kinds: the types it takes, of int, float, bool, str, none, plugin, weights; empty when its annotation is silent.
         options: single values it takes (``Literal``), or empty.
         limits: the numbers it takes (``Annotated[float, Range(...)]``); None when the source does not say.
         doc: its one-line description, where the source has one.
@@ -97,6 +104,8 @@ class Knob:
             return bool(self.kinds & {"int", "float"})
         if isinstance(value, float):
             return "float" in self.kinds or ("int" in self.kinds and value.is_integer())
+        if "weights" in self.kinds and (isinstance(value, Mapping) or str(value).startswith("{")):
+            return not weights_problem(value)
         if isinstance(value, str):
             return bool(self.kinds & {"str", "plugin"})
         return "plugin" in self.kinds
@@ -115,11 +124,13 @@ class Knob:
         return ""
 
     def whole(self, value: Any) -> Any:
-        """The value, a whole float as an int where the knob takes whole numbers only.
+        """The value, a whole float as an int where the knob takes whole numbers only, weights by class as their text.
 
         >>> Knob("batch_size", kinds=frozenset({"int"})).whole(1e2)
         100
         """
+        if isinstance(value, Mapping) and "weights" in self.kinds:
+            return json.dumps({str(name): weight for name, weight in value.items()})
         whole = isinstance(value, float) and value.is_integer()
         return int(value) if whole and "int" in self.kinds and "float" not in self.kinds else value
 
@@ -131,6 +142,25 @@ class Knob:
             shown = ", ".join(map(str, self.options))
             words.insert(0, f"one of {shown}" if len(self.options) > 1 else shown)
         return " or ".join(words) or "another value"
+
+
+def weights_problem(value: Any) -> str:
+    """What is wrong with weights by class, or their text; nothing where they are some.
+
+    >>> weights_problem({"no": 1, "yes": 10}), weights_problem('{"no": -1}')
+    ('', "the weight of 'no' is a number from 0 on, got -1")
+    """
+    try:
+        found = value if isinstance(value, Mapping) else json.loads(value)
+    except (TypeError, ValueError):
+        found = None
+    if not isinstance(found, Mapping) or not found:
+        return f"weights are a mapping of classes, such as {{no: 1, yes: 10}}, got {spelt(value)}"
+    for name, weight in found.items():
+        number = isinstance(weight, (int, float)) and not isinstance(weight, bool)
+        if not number or not 0 <= weight < math.inf:
+            return f"the weight of {name!r} is a number from 0 on, got {spelt(weight)}"
+    return ""
 
 
 @dataclass(frozen=True)
