@@ -25,6 +25,9 @@ from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms import registry
 from hpo.search.terms.errors import UserError
 
+_WORDS = (".py", ".csv", ".parquet", ".pq")
+"""Endings of what is named without --from."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
@@ -42,8 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Write the file, and say what was left and what to do next."""
     output: Path | None = arguments.output
+    word, source = arguments.word, arguments.source
+    if source is not None and not word and source.suffix in _WORDS:
+        word, source = str(source), None  # what is no other tool's is meant as if it were named alone
     given = Given(
-        word=arguments.word, source=arguments.source, content=_content(arguments.source), data=arguments.data,
+        word=word, source=source, content=_content(source), data=arguments.data,
         target=arguments.target, folder=output.parent if output is not None else Path(),
     )  # fmt: skip
     draft = drafted(given)

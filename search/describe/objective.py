@@ -30,6 +30,7 @@ from hpo.search.describe.live import LIVE, function_of, live, signature_of, text
 from hpo.search.describe.live_text import called
 from hpo.search.describe.program import COMMAND, PLACEHOLDER, Program
 from hpo.search.describe.script_options import options_of
+from hpo.search.describe.script_wandb import advice
 from hpo.search.describe.source import Source
 from hpo.search.describe.trial_loading import alone, definitions
 from hpo.search.describe.trial_reader import Suggestions, function_of_trial, suggestions
@@ -217,8 +218,9 @@ def _script(program: Program, folder: Path) -> Objective:
     signature = options_of(source).signature(source.doc)
     if not signature.knobs and not signature.open:
         raise UserError(
-            f"{path.name} declares no options that its text tells (argparse, click, typer, fire, a dataclass): give it "
-            f"an option for each knob, or write {{command: python {path.name} ...}} with {{knob}} where it takes one"
+            advice(source)
+            or f"{path.name} declares no options that its text tells (argparse, click, typer, fire, a dataclass): give "
+            f"it an option for each knob, or write {{command: python {path.name} ...}} with {{knob}} where it takes one"
         )
     return Objective(program.reference, "command", path, "", signature, doc=source.doc, program=program)
 
@@ -289,6 +291,8 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
     if found is None:
         functions = [known for known in source.names() if not known.startswith("_")]
         hint = did_you_mean(name, functions) or "define train(*, knob=default, ...) that yields metrics"
+        if not function and (told := advice(source)):
+            raise UserError(told)
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
     model = source.returns_model(name)

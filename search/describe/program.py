@@ -42,14 +42,14 @@ class Program:
         script: whether it is a script.
         metrics: a regular expression for each metric that is not read by its name; its one group is the number.
         logs: folder, relative to the study's, whose event files and tables of metrics are read; empty for none.
-        record: whether what it logs with wandb and mlflow is read, and sent nowhere.
+        stand_ins: whether what it logs with wandb and mlflow is read, and sent nowhere.
     """
 
     text: str
     script: bool = False
     metrics: Mapping[str, str] = field(default_factory=dict)
     logs: str = ""
-    record: bool = True
+    stand_ins: bool = True
 
     @classmethod
     def read(cls, reference: str) -> Program | None:
@@ -70,7 +70,7 @@ class Program:
     def reference(self) -> str:
         """Canonical: the same program, the same text."""
         settings: dict[str, Any] = {"metrics": dict(self.metrics)} if self.metrics else {}
-        settings |= ({"logs": self.logs} if self.logs else {}) | ({} if self.record else {"record": False})
+        settings |= ({"logs": self.logs} if self.logs else {}) | ({} if self.stand_ins else {"stand_ins": False})
         told = f"\n{json.dumps(settings, sort_keys=True)}" if settings else ""
         return f"{SCRIPT if self.script else COMMAND}{self.text}{told}"
 
@@ -102,4 +102,6 @@ def _settings(text: str) -> dict[str, Any]:
         found = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) and found.keys() <= {"metrics", "logs", "record"} else {}
+    if not isinstance(found, dict) or not found.keys() <= {"metrics", "logs", "stand_ins", "record"}:
+        return {}
+    return {"stand_ins" if key == "record" else key: value for key, value in found.items()}  # as earlier stores have it

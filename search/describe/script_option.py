@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from hpo.search.terms.knobs import Knob
 
-Form = Literal["value", "switch", "several", "count", "place"]
-"""How a value is written: behind its flag, by the flag being there, as several words, by repetition, by its place."""
+Form = Literal["value", "switch", "several", "count", "place", "config"]
+"""How a value is written: behind its flag, by the flag being there, as several words, by repetition, by its place; or
+not on the command line, but as ``wandb.config``."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Option:
         >>> Option(Knob("sizes"), "--sizes", form="several").words("64 32")
         ['--sizes', '64', '32']
         """
-        if value is None:
+        if value is None or self.form == "config":  # which the stand-in of wandb gives the script
             return []
         if self.form == "switch":
             return [flag] if (flag := self.flag if value else self.off) else []

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hpo.search.describe import script_argparse, script_functions
+from hpo.search.describe import script_argparse, script_functions, script_wandb
 from hpo.search.describe.script_option import Option, behind
 from hpo.search.describe.source import Source
 from hpo.search.terms.knobs import Signature
@@ -36,7 +36,8 @@ class Options:
         """Words of a command line that set the recipe's knobs; the seed only where the script takes one."""
         known = {option.knob.name: option for option in self.declared}
         found = [word for name, option in known.items() if name in recipe for word in option.words(recipe[name])]
-        others = [name for name in recipe if name not in known and name != "seed"]
+        bare = any(option.form == "config" for option in self.declared)  # a script without a command line
+        others = [] if bare else [name for name in recipe if name not in known and name != "seed"]
         return [*found, *(behind(f"--{name}", str(recipe[name])) for name in others if recipe[name] is not None)]
 
 
@@ -48,7 +49,7 @@ def options_of(source: Source) -> Options:
         if plain or structured or unclear or missing:
             found = {option.knob.name: option for option in (*structured, *plain)}
             return Options(tuple(found.values()), unclear or missing)
-    return Options()
+    return Options(tuple(script_wandb.declared(source)))
 
 
 def _own_modules(source: Source) -> list[Source]:

@@ -62,7 +62,7 @@ def run_command(task: Task, recipe: Mapping[str, Any]) -> Iterator[Any]:
         given = held.enter_context(tempfile.TemporaryFile())  # it cannot block us where a pipe does that nobody reads
         given.write(json.dumps(dict(recipe)).encode() + b"\n")
         given.seek(0)
-        told = held.enter_context(recorder(recipe)) if program.record else None
+        told = held.enter_context(recorder(recipe)) if program.stand_ins else None
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(told.environment if told is not None else {})}
         logs = LogFiles(folder / fill(program.logs, recipe)) if program.logs else None
         if logs is not None:

@@ -12,7 +12,7 @@ from hpo.search.terms.errors import Mistake, did_you_mean
 PROGRAMS = ("command", "script")
 """Keys that say what is started."""
 
-_KEYS = (*PROGRAMS, "metrics", "logs", "record")
+_KEYS = (*PROGRAMS, "metrics", "logs", "stand_ins")
 
 
 def read_program(node: Node, mistakes: list[Mistake]) -> tuple[Node, str] | None:
@@ -29,11 +29,11 @@ def read_program(node: Node, mistakes: list[Mistake]) -> tuple[Node, str] | None
         example = "./train.sh --lr {lr}" if named[0] == "command" else "train.py"
         mistakes.append(place.mistake(f"{named[0]} must be text, got {place.kind}", f"{named[0]}: {example}"))
     patterns = _patterns(node.value.get("metrics"), mistakes)
-    logs, record = _text(node.value.get("logs"), mistakes), _flag(node.value.get("record"), mistakes)
+    logs, stand_ins = _text(node.value.get("logs"), mistakes), _flag(node.value.get("stand_ins"), mistakes)
     if len(mistakes) > before:
         return None
     assert isinstance(place.value, str)
-    return place, Program(place.value.strip(), named[0] == "script", patterns, logs, record).reference
+    return place, Program(place.value.strip(), named[0] == "script", patterns, logs, stand_ins).reference
 
 
 def _patterns(node: Node | None, mistakes: list[Mistake]) -> dict[str, str]:
@@ -72,5 +72,5 @@ def _text(node: Node | None, mistakes: list[Mistake]) -> str:
 
 def _flag(node: Node | None, mistakes: list[Mistake]) -> bool:
     if node is not None and not isinstance(node.value, bool):
-        mistakes.append(node.mistake(f"record is true or false, got {node.kind}", "record: false"))
+        mistakes.append(node.mistake(f"stand_ins is true or false, got {node.kind}", "stand_ins: false"))
     return node is None or node.value is not False

@@ -220,7 +220,7 @@ def _program(kind: str) -> Schema:
     settings = {
         "metrics": _say(patterns, "A regular expression for a metric, with one group: the number."),
         "logs": _say({"type": "string"}, "Folder of TensorBoard's event files or Lightning's metrics.csv."),
-        "record": _say({"type": "boolean", "default": True}, "Whether what wandb and mlflow log is read."),
+        "stand_ins": _say({"type": "boolean", "default": True}, "Whether what wandb and mlflow log is read."),
     }
     return _object({kind: {"type": "string"}, **settings}, required=[kind])
 

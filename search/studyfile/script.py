@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 from pathlib import Path
 
 from hpo.search.describe.objective import FILLED, Objective, describe
+from hpo.search.describe.script_wandb import advice
+from hpo.search.describe.source import Source
 from hpo.search.studyfile.goals import better
 from hpo.search.studyfile.usual import around, usual
 from hpo.search.studyfile.yaml12 import dump, flow
@@ -27,6 +30,9 @@ def explain(script: Path) -> UserError:
     told = f"{script} is a script, not a study: put what is to be searched into a study file, such as {name}"
     if objective is not None:
         return UserError(f"{told}\n\n{_indented(study_text(where, objective))}\n\nthen: hpo run {shlex.quote(name)}")
+    with contextlib.suppress(OSError, SyntaxError, ValueError):
+        if script.suffix == ".py" and (told_how := advice(Source(script))):
+            return UserError(told_how)
     program = "python3 " if script.suffix == ".py" else "sh "
     command = f"{program}{shlex.quote(script.name)} --lr {{lr}}"
     text = f"objective: {{command: {json.dumps(command)}}}\ngoal: minimize loss\nsearch:\n  lr: {_EXAMPLE}\n"

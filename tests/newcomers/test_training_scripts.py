@@ -70,6 +70,7 @@ def curve(folder: Path, script: str, metric: str, recipe: dict[str, Any] | None 
         ("nested", {"optimizer.learning_rate": 0.01, "optimizer.nesterov": False, "width": 32}, ["val_loss"]),
         ("jsonlines", {"c": 1.0}, []),
         ("wandb_train", {"lr": 0.01, "width": 32}, ["train/loss", "val/loss", "picture"]),
+        ("wandb_config", {"lr": 0.1, "epochs": 2, "optim.momentum": 0.9, "optim.name": "sgd"}, ["val_loss"]),
         ("mlflow_train", {"depth": 3}, ["rmse", "r2"]),
     ],
 )
@@ -107,6 +108,8 @@ def test_choices_limits_and_requirements_are_read() -> None:
         ),
         ("progress", "val_acc", {"dropout": 0.2}, [0.5, 0.5, 0.7, 0.7]),
         ("clicked", "score", {"alpha": 1.0, "kernel": "linear", "shuffle": False, "depth": 4}, [1.25]),
+        ("nested", "val_loss", {"optimizer.learning_rate": 0.1, "optimizer.nesterov": True}, [1.5, 1.0]),
+        ("wandb_config", "val_loss", {"lr": 0.5, "optim.momentum": 0.25}, [0.75, 0.625]),
         ("typered", "val_loss", {"optimizer": "adam", "nesterov": True, "learning_rate": 0.5}, [4.5, 4.0]),
         ("jsonlines", "metrics/auc", {}, [0.8, 0.81, pytest.approx(0.82)]),
         ("wandb_train", "val/loss", {"lr": 0.5}, [1.5, 1.0, pytest.approx(0.8333, abs=1e-4)]),
@@ -181,3 +184,17 @@ def test_a_script_that_is_stopped_may_leave_in_order(tmp_path: Path) -> None:
     next(run)
     run.close()
     assert (tmp_path / "left").exists()
+
+
+def test_values_that_nothing_can_change_are_told_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "import wandb\nconfig = {'lr': 0.1}\nwandb.init(config=config)\nwandb.log({'val_loss': config['lr']})\n"
+    Path("own.py").write_text(text)
+    for words in (["run", "own.py"], ["check", "own.py"], ["new", "own.py"], ["new", "--from", "own.py"]):
+        assert main(words) == 2
+        assert "such as config = wandb.config, then: hpo run own.py" in capsys.readouterr().err
+    Path("own.py").write_text(text.replace("config=config)", "config=config)\nconfig = wandb.config"))
+    assert main(["check", "own.py"]) == 0
+    assert main(["new", "--from", "own.py"]) == 0
