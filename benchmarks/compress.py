@@ -98,7 +98,7 @@ def speeds(turns: int) -> dict[str, Any]:
     sides: dict[str, Any] = {"PyTorch, this suite": lambda x: forward(x.unsqueeze(0))}
     sizes = {}
     for name, words in (("onnxruntime", ()), ("onnxruntime, int8", ("--int8",))):
-        told("export", "source", "--onnx", "file.onnx", "--force", *words)
+        told("export", "source", "--output", "file.onnx", "--force", *words)
         session = onnxruntime.InferenceSession("file.onnx", options, providers=["CPUExecutionProvider"])
         sides[name] = lambda x, session=session: session.run(None, {"inputs": x.numpy()})
         sizes[name] = Path("file.onnx").stat().st_size / 1000

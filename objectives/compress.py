@@ -16,7 +16,7 @@ data set instead, an `mlp` of its own defaults is trained on it first. What come
 faster; rows that are gone make both smaller. ``latency_1`` and ``latency_64`` are milliseconds of a forward pass of 1
 and 64 rows by PyTorch on one thread: the median of at least 30, ``_spread`` the distance between their quartiles. They
 are measured once a trial, whose weights all have float32 there: 8 bits pay in the file, and in onnxruntime
-(`hpo export --onnx FILE --int8`).
+(`hpo export --output FILE.onnx --int8`).
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def _about(model: Any) -> dict[str, str]:
         told = "probabilities [rows, classes], in the order of classes"
         told = told if model.schema.classes else f"values of {schema.target} [rows], in its own units"
     about: dict[str, Any] = {
-        "made by": "hpo export --onnx",
+        "made by": "hpo export",
         "inputs": given + prepared,
         "outputs": told,
         "task": schema.task,

@@ -9,7 +9,7 @@ everything that has none.
 
 With --format optuna the whole search is written as a script for plain Optuna that trains the same.
 
-With --onnx FILE a trained model's folder becomes a file that onnxruntime runs, held against the model before it is
+Of a trained model's folder, --output FILE.onnx writes what onnxruntime runs, held against the model before it is
 written; --int8 makes its weights whole numbers of 8 bits, and says what that costs in scores.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hpo.search.report.study import StudyReport
     from hpo.search.store import Store
 
-_OWN = ("yaml", "csv", "parquet", "optuna")
+_OWN = ("yaml", "csv", "parquet", "optuna", "onnx")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     tool.add_argument(
         "--samples", type=int, metavar="N", help="training samples of the large run, where the recipe goes by epochs"
     )
-    network = parser.add_argument_group("of a trained network, given by its folder in place of the study")
-    network.add_argument("--onnx", type=Path, metavar="FILE", help="write it as an ONNX file")
+    network = parser.add_argument_group("as ONNX, of a trained network, given by its folder in place of the study")
     network.add_argument("--int8", action="store_true", help="with weights of 8 bits")
     network.add_argument("--yes", action="store_true", help="run the code that builds the model, whoever wrote it")
     parser.add_argument("--output", type=Path, metavar="FILE", help="a file instead of standard output")
@@ -68,16 +67,14 @@ def main(arguments: argparse.Namespace) -> int:
     from hpo.search.report import study as report
 
     name, arguments.trial = options.study_and_trial(arguments)
-    if arguments.onnx is not None:
-        return _onnx(arguments)
-    if arguments.int8:
-        raise UserError("--int8 is of an ONNX file: name it with --onnx FILE")
     if arguments.top < 1:
         raise UserError(f"--top counts recipes from 1, got {arguments.top}")
     output: Path | None = arguments.output
-    endings = {".csv": "csv", ".parquet": "parquet"}
+    endings = {".csv": "csv", ".parquet": "parquet", ".onnx": "onnx"}
     kind = arguments.format or (endings.get(output.suffix, "yaml") if output is not None else "yaml")
     _check(arguments, kind)
+    if kind == "onnx":
+        return _onnx(arguments)
     if output is not None:
         if os.path.lexists(output) and not arguments.force:
             raise UserError(f"{output} exists; --force replaces it")
@@ -102,16 +99,13 @@ def main(arguments: argparse.Namespace) -> int:
 def _onnx(arguments: argparse.Namespace) -> int:
     """Write a trained network as an ONNX file."""
     set_environment()  # before torch is imported
-    folder, output = Path(options.study_name(arguments)), arguments.onnx
-    given = [
-        name for name in ("format", "output", "trial", "devices", "samples") if getattr(arguments, name) is not None
-    ]
-    if given:
-        raise UserError(f"--onnx names the file itself, and takes no --{given[0]}")
+    folder, output = Path(options.study_name(arguments)), arguments.output
+    if output is None:
+        raise UserError("an ONNX file is no text: name it with --output FILE.onnx")
     if not folder.is_dir():
         recipe = safe_name(folder.name)
         raise UserError(
-            f"there is no folder {folder}: --onnx takes a trained model; of a study's winner: hpo export --study "
+            f"there is no folder {folder}: ONNX takes a trained model; of a study's winner: hpo export --study "
             f"{shlex.quote(str(folder))} --output {recipe}.yaml, then hpo train {recipe}.yaml --output {recipe}-model"
         )
     if os.path.lexists(output) and not arguments.force:
@@ -138,6 +132,8 @@ def _check(arguments: argparse.Namespace, kind: str) -> None:
     tools = registry.names("format")
     if kind not in (*_OWN, *tools):
         raise UserError(f"there is no format {kind!r}: {did_you_mean(kind, (*_OWN, *tools))}")
+    if arguments.int8 and kind != "onnx":
+        raise UserError("--int8 is of an ONNX file: name it with --output FILE.onnx")
     if kind in tools:
         for flag in ("devices", "samples"):
             given = getattr(arguments, flag)

@@ -46,8 +46,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in (*NAMES, "values", "ridge"):
             modelfolders.trained(folder, name)
         for name in NAMES:
-            assert main(["export", name, "--onnx", f"{name}.onnx", "--yes"]) == 0
-        assert main(["export", "values", "--onnx", "values.onnx", "--int8"]) == 0
+            assert main(["export", name, "--output", f"{name}.onnx", "--yes"]) == 0
+        assert main(["export", "values", "--output", "values.onnx", "--int8"]) == 0
         yield folder
 
 
@@ -109,16 +109,17 @@ def test_what_cannot_become_a_file_is_said_and_nothing_is_written(
 ) -> None:
     monkeypatch.chdir(exported)
     for words, told in (
-        (["ridge", "--onnx", "new.onnx"], "only networks"),
-        (["nowhere", "--onnx", "new.onnx"], "hpo train nowhere.yaml"),
-        (["values", "--onnx", "values.onnx"], "--force"),
-        (["values", "--onnx", "new.onnx", "--format", "csv"], "takes no --format"),
-        (["values", "--int8"], "--onnx FILE"),
+        (["ridge", "--output", "new.onnx"], "only networks"),
+        (["nowhere", "--output", "new.onnx"], "hpo train nowhere.yaml"),
+        (["values", "--output", "values.onnx"], "--force"),
+        (["values", "--output", "new.onnx", "--devices", "2"], "--devices goes with the format of a tool"),
+        (["values", "--int8"], "--output FILE.onnx"),
+        (["values", "--format", "onnx"], "--output FILE.onnx"),
     ):
         assert main(["export", *words]) == 2
         assert told in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    assert main(["export", "values", "--onnx", "new.onnx"]) == 2
+    assert main(["export", "values", "--output", "new.onnx"]) == 2
     assert "hpo-suite[onnx]" in capsys.readouterr().err
     assert not Path("new.onnx").exists()
 
@@ -149,6 +150,6 @@ def test_a_network_that_depends_on_the_number_of_rows_is_refused(
     Path("fixed.yaml").write_text(json.dumps({"recipe": {"epochs": 1, "seed": 1}, "about": about}))
     modelfolders.trained(exported, "fixed")
     capsys.readouterr()
-    assert main(["export", "fixed", "--onnx", "fixed.onnx", "--yes"]) == 2
+    assert main(["export", "fixed", "--output", "fixed.onnx", "--yes"]) == 2
     assert "number of rows" in capsys.readouterr().err
     assert not Path("fixed.onnx").exists()
