@@ -3,14 +3,15 @@
 ::
 
     objective: compress
-    data: {model: {path: churn-model}}
+    source: churn
     goal: [maximize val_accuracy, minimize kilobytes]
     search:
       prune: {float: [0, 0.95]}
       prune_by: {choice: [global, layer, rows]}
 
-``path`` is a folder that `hpo train` wrote; data, split and architecture are the model's own. Where ``data`` names a
-data set instead, an `mlp` of its own defaults is trained on it first. What comes out is a model's folder as any other.
+``source`` is a study whose winner `hpo train` has trained, or the folder that it wrote; data, split and architecture
+are the model's own. Where ``data`` names a data set instead, an `mlp` of its own defaults is trained on it first. What
+comes out is a model's folder as any other.
 
 ``kilobytes`` is the size of its file of weights. Single weights that are 0 make the file shorter, and the network no
 faster; rows that are gone make both smaller. ``latency_1`` and ``latency_64`` are milliseconds of a forward pass of 1
@@ -44,7 +45,16 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "train"]
 
 MEASURED = ("latency_1", "latency_1_spread", "latency_64", "latency_64_spread")
-METRICS = (*TRAINED, "kilobytes", "latency_1", "latency_1_spread", "latency_64", "latency_64_spread")
+METRICS = (
+    *TRAINED,
+    "val_bpb",
+    "tokens",
+    "kilobytes",
+    "latency_1",
+    "latency_1_spread",
+    "latency_64",
+    "latency_64_spread",
+)
 DISCLAIMS = ("every metric",)  # mlp has recipes for those of the trainer
 TRIED = (
     {"epochs": 2, "data": "iris", "prune": 0.5, "prune_by": "rows", "rank": 4, "int8": True},
@@ -61,7 +71,8 @@ class CompressRecipe(TrainingRecipe):
     split_seed: int = 0
 
     epochs: Annotated[int, AT_LEAST_1] = 5
-    """Passes over the training part after the network was made smaller, each one point of the curve. [epochs]"""
+    """Passes over the training part after the network was made smaller, each one point of the curve; of a language
+    model give ``max_steps``. [epochs]"""
 
     prune: Annotated[float, BELOW_1] = 0.0
     """Share of weights that become 0 and stay so, or with ``prune_by: rows`` of neurons that are removed. [share; 0]"""
@@ -131,7 +142,7 @@ def train(knobs: CompressRecipe) -> Generator[dict[str, float], None, Fitted]:
     network: Any = setup.network
     start = _row(network)
     plain = Predictor(network.inner, network.dense(start), setup.data, setup.rows, None).forward()
-    inputs, measured = setup.data.validation.inputs, dict[str, float]()
+    inputs, measured = setup.data.few, dict[str, float]()
     for rows in (1, 64):
         found = latency(plain, _rows(inputs, rows).unsqueeze(0))
         measured |= {f"latency_{rows}": found.median, f"latency_{rows}_spread": found.spread}
@@ -144,7 +155,7 @@ def train(knobs: CompressRecipe) -> Generator[dict[str, float], None, Fitted]:
 
 def _setup(source: _Model, knobs: CompressRecipe) -> Setup:
     """The smaller network, ready to be trained on."""
-    from hpo.objectives.trainer.distillation import Teacher
+    from hpo.objectives.trainer.distillation import Teacher, TokenTeacher
     from hpo.objectives.trainer.predictor import Predictor
     from hpo.search.terms.recipe import derive_seed
 
@@ -156,13 +167,15 @@ def _setup(source: _Model, knobs: CompressRecipe) -> Setup:
     if student:
         weights = _row(network, derive_seed(knobs.seed, "weights"))
     compressed = _compressed(network, weights, knobs)
-    teacher = None
+    teacher: Teacher | TokenTeacher | None = None
     if knobs.alpha:
         if setup.loss is not None:
             raise UserError("alpha mixes the teacher into the suite's loss, and the objective has a loss of its own")
         used = Predictor(source.network, source.weights, setup.data, setup.rows, None)
-        outputs = used.outputs(setup.data.train.inputs)
-        teacher = Teacher(outputs, knobs.alpha, knobs.temperature)
+        if setup.data.per_token:
+            teacher = TokenTeacher(used.forward(), knobs.alpha, knobs.temperature)
+        else:
+            teacher = Teacher(used.outputs(setup.data.train.inputs), knobs.alpha, knobs.temperature)
     return replace(setup, network=compressed, teacher=teacher)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from hpo.objectives.networks.blocks import RMSNorm, SwiGLU
 from hpo.objectives.networks.images import Conv2d, GroupNorm, MaxPool2d
 from hpo.objectives.networks.layers import Activation, Chain, Dropout, Flatten, Layer, LayerNorm, Linear, Stack
 from hpo.objectives.networks.network import Network, Shape
@@ -23,6 +24,8 @@ State: TypeAlias = dict[str, Tensor]
 
 _CARRIERS = (Activation, Dropout, Flatten, GroupNorm, LayerNorm, MaxPool2d)
 """Layers after which each feature is still that of the same neuron, or channel."""
+_ALONG = (Activation, Dropout, LayerNorm, RMSNorm, SwiGLU)
+"""The same where features are the last dimension of several."""
 
 
 def rebuilt(network: Network, structure: Structure) -> Network:
@@ -59,8 +62,11 @@ def narrowed(network: Network, state: State, share: float) -> tuple[dict[str, di
     stack, found, state = _stack(network), dict[str, dict[str, int]](), dict(state)
     for pair in _pairs(_chain(stack), stack.sample_shape, ""):
         width = len(state[f"{pair.first}.weight"])
-        at = torch.arange(width)
         into, out = state[f"{pair.first}.weight"].flatten(1), state[f"{pair.second}.weight"]
+        if pair.gated:  # the halves of a neuron stand apart
+            width //= 2
+            into = torch.cat(into.chunk(2), dim=1)
+        at = torch.arange(width)
         out = out.reshape(len(out), width, -1).transpose(0, 1).flatten(1)
         score = torch.linalg.vector_norm(into, dim=1) * torch.linalg.vector_norm(out, dim=1)
         each = max(1, round((1 - share) * width / pair.groups))
@@ -68,12 +74,15 @@ def narrowed(network: Network, state: State, share: float) -> tuple[dict[str, di
         kept = at.view(pair.groups, -1).gather(1, chosen).flatten()
         if len(kept) == width:
             continue
-        for name in (f"{pair.first}.weight", f"{pair.first}.bias", *pair.between):
+        both = torch.cat([kept, kept + width]) if pair.gated else kept
+        for name in (f"{pair.first}.weight", f"{pair.first}.bias"):
             if name in state:
-                state[name] = state[name][_spread(kept, len(state[name]) // width)].clone()
+                state[name] = state[name][both].clone()
+        for name in pair.between:
+            state[name] = state[name][_spread(kept, len(state[name]) // width)].clone()
         following = state[f"{pair.second}.weight"]
         state[f"{pair.second}.weight"] = following[:, _spread(kept, following.shape[1] // width)].clone()
-        found[pair.first] = {"width": len(kept)}
+        found[pair.first] = {"width": len(both)}
     if not found and share:
         raise UserError(
             "prune_by: rows finds no hidden layer that can be made narrower in this network: use prune_by: global"
@@ -117,31 +126,38 @@ class _Pair:
         first, second: their names.
         between: names of parameters per feature of the layers between.
         groups: in which features are normalized together.
+        gated: whether each feature is made of one in each half of the first layer's outputs.
     """
 
     first: str
     second: str
     between: tuple[str, ...]
     groups: int
+    gated: bool
 
 
 def _pairs(chain: Chain, shape: Shape, prefix: str) -> Iterator[_Pair]:
     """Layers of a chain, and of those inside it, that can be made narrower, from the input on."""
-    first, between, groups = "", list[str](), 1
+    first, along, pair = "", False, _Pair("", "", (), 1, False)
     for at, layer in enumerate(chain.layers):
         name = f"{prefix}{at}"
         if isinstance(layer, Chain):
             yield from _pairs(layer, shape, f"{name}.")
             first = ""
         elif isinstance(layer, (Linear, Conv2d)):
-            if first:
-                yield _Pair(first, name, tuple(between), groups)
-            # of images, a linear layer mixes along the last dimension only, so its features are no channels
-            first, between, groups = ("" if isinstance(layer, Linear) and len(shape) > 1 else name), [], 1
-        elif isinstance(layer, _CARRIERS):
-            between += [f"{name}.{parameter.name}" for parameter in layer.parameters(shape)]
-            groups = layer.groups if isinstance(layer, GroupNorm) else groups
-            if isinstance(layer, LayerNorm) and len(shape) > 1:
+            mixes = isinstance(layer, Linear) and len(shape) > 1  # the last dimension only
+            if first and along == mixes:
+                yield replace(pair, first=first, second=name)
+            first, along, pair = name, mixes, _Pair("", "", (), 1, False)
+        elif first and isinstance(layer, _ALONG if along else _CARRIERS):
+            own = tuple(f"{name}.{parameter.name}" for parameter in layer.parameters(shape))
+            pair = replace(
+                pair,
+                between=(*pair.between, *own),
+                groups=layer.groups if isinstance(layer, GroupNorm) else pair.groups,
+                gated=pair.gated or isinstance(layer, SwiGLU),
+            )
+            if isinstance(layer, LayerNorm) and len(shape) > 1 and not along:
                 first = ""
         else:
             first = ""

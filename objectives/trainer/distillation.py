@@ -54,12 +54,41 @@ class Teacher:
             hard, soft = wanted.chunk(2, dim=2)
             each, gradient = plain(outputs, hard)
             if classes:
-                logs = torch.log_softmax(outputs / t, dim=2)
-                taught = t**2 * (torch.xlogy(soft, soft) - soft * logs).sum(dim=2)
-                pull = t * (logs.exp() - soft)
+                taught, pull = _divergence(outputs, soft, t)
             else:
                 off = outputs - soft
                 taught, pull = off.square().squeeze(2), 2 * off
             return torch.lerp(each, taught, weight), torch.lerp(gradient, pull, weight)
 
         return mixed
+
+
+@dataclass(frozen=True, eq=False)
+class TokenTeacher:
+    """What a trained network gives for the tokens of a sample, found out as they are trained on: a table of it would be
+    as large as the text times its symbols.
+
+    Attributes:
+        forward: inputs [1, B, ..., positions] to outputs [1, B, positions, classes] before the softmax.
+        weight, temperature: see ``Teacher``.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    weight: float
+    temperature: float
+
+    def taught(self, outputs: Tensor, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """T^2 x the divergence from the teacher, of each token [K, B * positions], and its gradient.
+
+        Args:
+            outputs: [K, B * positions, classes].
+            inputs: [K, B, ..., positions].
+        """
+        given = self.forward(inputs.flatten(0, 1).unsqueeze(0)).float().view(outputs.shape)
+        return _divergence(outputs, (given / self.temperature).softmax(dim=2), self.temperature)
+
+
+def _divergence(outputs: Tensor, soft: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    """T^2 x the divergence of outputs [K, B, C] / T from what is wanted, of that shape; [K, B], and its gradient."""
+    logs = torch.log_softmax(outputs / t, dim=2)
+    return t**2 * (torch.xlogy(soft, soft) - soft * logs).sum(dim=2), t * (logs.exp() - soft)

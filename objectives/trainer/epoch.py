@@ -13,6 +13,7 @@ from torch import Tensor
 from hpo.objectives.networks import gradients
 from hpo.objectives.trainer import losses, optimizers
 from hpo.objectives.trainer.augment import Augmentation
+from hpo.objectives.trainer.distillation import Teacher, TokenTeacher
 from hpo.objectives.trainer.feed import Feed, TokenFeed
 from hpo.objectives.trainer.gradient_noise import NoiseMeter
 from hpo.objectives.trainer.lane import Lane
@@ -45,6 +46,7 @@ class Epoch:
         self._network = lanes[0].setup.network
         self._data = data = lanes[0].setup.data
         self._own_loss, self._ranks = lanes[0].setup.loss, lanes[0].setup.ranks
+        self._teacher = lanes[0].setup.teacher
         recipes, device = [lane.setup.recipe for lane in lanes], data.device
         self._tokens = data.per_token
         self._length = lanes[0].length if self._tokens and lanes[0].length < data.context else 0
@@ -54,8 +56,9 @@ class Epoch:
         self._done = torch.tensor([float(lane.step) for lane in lanes], device=device)
         self._stepping = torch.from_numpy(self._rates > 0).to(device, torch.float32)
         self._loss = losses.Loss(recipes, data.task, device)
-        teacher = lanes[0].setup.teacher
-        self._of_samples = self._loss if teacher is None else teacher.loss(self._loss, classes=bool(data.number))
+        self._of_samples: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = self._loss
+        if isinstance(self._teacher, Teacher):
+            self._of_samples = self._teacher.loss(self._loss, classes=bool(data.number))
         self._meter = NoiseMeter(layouts, self._counts, device)
         self.statistics = StepMeter(lanes, layouts, device) if lanes[0].setup.record else None
         self._augmentation = Augmentation(recipes, [lane.epoch for lane in lanes])
@@ -132,8 +135,7 @@ class Epoch:
         wanted = torch.from_numpy(target).to(device)
         self._inputs = Feed(partial(torch.index_select, train.inputs, 0), places, pairs)
         if self._own_loss is None:
-            teacher = self._lanes[0].setup.teacher
-            source = train.wanted if teacher is None else teacher.wanted(train)
+            source = self._teacher.wanted(train) if isinstance(self._teacher, Teacher) else train.wanted
             self._wanted = Feed(source, wanted, pairs)
         else:
             self._wanted = Feed(partial(torch.index_select, train.targets, 0), wanted)
@@ -201,7 +203,7 @@ class Epoch:
         outputs = network.forward(inputs, masks).flatten(1, -2)
         outputs = outputs.float() if self._bfloat16 else outputs
         if self._tokens:
-            return self._at_tokens(tick, outputs, wanted.flatten(1), share, own)
+            return self._at_tokens(tick, inputs, outputs, wanted.flatten(1), share, own)
         if self._own_loss is not None:
             each, gradient = losses.users(outputs, wanted.flatten(1), self._own_loss)
         else:
@@ -209,13 +211,19 @@ class Epoch:
         self._record[tick, :lanes, own] = each
         return gradient.mul_(share.unsqueeze(2))
 
-    def _at_tokens(self, tick: int, outputs: Tensor, targets: Tensor, share: Tensor, own: slice) -> Tensor:
+    def _at_tokens(
+        self, tick: int, inputs: Tensor, outputs: Tensor, targets: Tensor, share: Tensor, own: slice
+    ) -> Tensor:
         """The same where each token of a sample [K, B * positions] may have a target."""
         lanes, real = share.shape
         if self._own_loss is not None:
             each, gradient = losses.users(outputs, targets.clamp(min=0), self._own_loss)
         else:
             each, gradient = self._loss.of_tokens(outputs, targets)
+        if isinstance(self._teacher, TokenTeacher):
+            taught, pull = self._teacher.taught(outputs, inputs)
+            each = torch.lerp(each, taught, self._teacher.weight)
+            gradient = torch.lerp(gradient, pull, self._teacher.weight)
         has = targets != IGNORED
         self._record[tick, :lanes, own] = each.masked_fill(~has, 0.0).view(lanes, real, -1).sum(dim=2)
         weight = share.repeat_interleave(targets.shape[1] // real, dim=1) * has

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hpo.objectives.data.judge import Judge, judge_of
 from hpo.objectives.networks.network import Network
-from hpo.objectives.trainer.distillation import Teacher
+from hpo.objectives.trainer.distillation import Teacher, TokenTeacher
 from hpo.objectives.trainer.metrics import ROWS
 from hpo.objectives.trainer.order import batch_rows
 from hpo.objectives.trainer.plan import Plan, plan_of
@@ -46,7 +46,7 @@ class Setup:
     knobs: Mapping[str, Any]
     ranks: Ranks = field(default_factory=Ranks)
     capacity: int | None = None
-    teacher: Teacher | None = None
+    teacher: Teacher | TokenTeacher | None = None
     task: Task | None = None
     record: bool = False
 

@@ -4,7 +4,7 @@ Imports neither optuna nor torch nor sklearn and writes nothing; ``hpo check`` a
 process. One file reads each part: ``yaml12`` the text, ``overrides`` the command line's settings, ``knobs`` objective,
 knobs and data, ``space`` ranges and conditions, ``goals`` goals, ``budget`` budget and confirm, ``plugins`` samplers,
 pruners and executors, ``checkpoints`` where they are kept, ``warmstart`` prior and warm start,
-``start`` the weights that trials start from. ``table`` and ``optunascript`` make studies of other files.
+``start`` trained models that it names. ``table`` and ``optunascript`` make studies of other files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from hpo.search.studyfile.plugins import check_requirements, file_kind, options_
 from hpo.search.studyfile.record import read_record
 from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.scriptstudy import study_of_script
-from hpo.search.studyfile.start import read_start
+from hpo.search.studyfile.start import read_source, read_start
 from hpo.search.studyfile.suggested import drawn, with_suggested
 from hpo.search.studyfile.table import chosen, study_text, table_of, target_of
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
@@ -40,7 +40,7 @@ from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
 KEYS = (
-    "name", "objective", "goal", "metric", "search", "fixed", "data", "budget", "sampler", "prior", "warm_start",
+    "name", "objective", "goal", "metric", "search", "fixed", "data", "source", "budget", "sampler", "prior", "warm_start",
     "start_from", "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device",
     "devices", "memory_limit", "storage", "checkpoints", "record",
 )  # fmt: skip
@@ -196,7 +196,9 @@ class _Reader:
             start_from=read_start(self._at("start_from"), objective, folder, self.mistakes), metric=metric,
             pruner=pruner, executor=executor, workers=workers,
             confirm=read_confirm(self._at("confirm"), objective, goals, self.mistakes),
-            seed=self._whole("seed", 0, 0, 2**31 - 1), data=read_data(self.root, objective, folder, self.mistakes),
+            seed=self._whole("seed", 0, 0, 2**31 - 1),
+            data=read_source(self.root, objective, folder, self.mistakes)
+            or read_data(self.root, objective, folder, self.mistakes),
             device=read_device(self._at("device"), devices, self.root, self.mistakes), devices=devices,
             processes_per_trial=processes, memory_limit=self._whole("memory_limit", 0, 1, 2**31 - 1) or None,
             storage=self._storage(), checkpoints=checkpoints, keeping=keeping, repeats=repeats, folder=folder,

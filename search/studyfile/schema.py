@@ -81,6 +81,10 @@ def _properties(objectives: list[Objective]) -> Schema:
         ),
         "fixed": _say({"type": ["object", "null"]}, "Knobs with one value."),
         "data": _say({"type": ["string", "object", "null"]}, "Name of a bundled data set, or {kind: options}."),
+        "source": _say(
+            {"type": ["string", "null"]},
+            "Of objective: compress: the model that is made smaller, as a study whose winner was trained, or a folder.",
+        ),
         "budget": _budget(),
         "sampler": _say({"$ref": "#/$defs/sampler"}, "What proposes recipes; tpe without it."),
         "prior": _say({"type": ["object", "null"], "additionalProperties": _SCALAR}, "A guess of good values."),

@@ -1,13 +1,19 @@
-"""The ``start_from`` of a study file: where the weights lie that every trial starts from."""
+"""Trained models that a study file names: weights that trials start from, ``start_from``, and the one made smaller,
+``source``.
+
+Both name a study, by its name or its file, or the folder of its winner's model.
+"""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 from hpo.search.describe.objective import Objective
 from hpo.search.store.names import model_folder
-from hpo.search.studyfile.yaml12 import Node
+from hpo.search.studyfile.yaml12 import Node, parse
+from hpo.search.terms import registry
 from hpo.search.terms.errors import Mistake
 
 _FILES = ("weights.safetensors", "model.safetensors")
@@ -17,8 +23,8 @@ _FILES = ("weights.safetensors", "model.safetensors")
 def read_start(node: Node | None, objective: Objective | None, folder: Path, mistakes: list[Mistake]) -> str | None:
     """Absolute path of the safetensors file that is meant; None where the study names none.
 
-    It names the file, a folder that holds one, or a study whose winner has been trained: its model's folder, beside
-    the study file or in the working directory.
+    It names the file, a folder that holds one, or a study, or its file, whose winner has been trained: its model's
+    folder, beside the study file or in the working directory.
 
     Args:
         node: of the key; None where it is not there.
@@ -36,39 +42,99 @@ def read_start(node: Node | None, objective: Objective | None, folder: Path, mis
         problem = f"{objective.label} trains by itself, so the suite has no weights to hand on to it"
         mistakes.append(node.mistake(problem, "load them in your own code, from a path that a knob names"))
         return None
-    name = node.value.strip()
+    found = _named(node, folder, "weights", mistakes)
+    if found is None:
+        return None
+    weights = found if found.suffix == ".safetensors" and found.is_file() else _inside(found)
+    if isinstance(weights, Path):
+        return str(weights.resolve())
+    mistakes.append(node.mistake(*weights))
+    return None
+
+
+def read_source(root: Node, objective: Objective | None, folder: Path, mistakes: list[Mistake]) -> Any:
+    """The model that ``source`` names, as data of the kind ``model``; None where the study names none.
+
+    Args:
+        root: of the file.
+        objective: what makes it smaller.
+        folder: of the study file.
+        mistakes: filled in.
+    """
+    assert isinstance(root.value, dict)
+    node = root.value.get("source")
+    if node is None or node.value is None or objective is None:
+        return None
+    takes = registry.load("data", "model").OBJECTIVES
+    if objective.reference not in takes:
+        problem = f"source is the model that objective: {' or '.join(takes)} makes smaller"
+        mistakes.append(root.keys["source"].mistake(problem, "start_from names weights that trials start from"))
+    elif not isinstance(node.value, str) or not node.value.strip():
+        problem = f"source names a study or a model's folder, got {node.kind}"
+        mistakes.append(node.mistake(problem, "source: other-study, or ./other-model"))
+    elif "data" in root.value and root.value["data"].value is not None and not node.source.startswith("--"):
+        problem = "source brings the data of its model along"
+        mistakes.append(root.keys["data"].mistake(problem, "drop data, or source"))
+    elif (found := _named(node, folder, "a model", mistakes)) is not None:
+        spec = {"model": {"path": str(found.resolve())}}
+        problems = registry.part("data").check(spec)
+        mistakes += [node.mistake(problem.removeprefix("data model: ")) for problem in problems]
+        return spec
+    return None
+
+
+def _named(node: Node, folder: Path, what: str, mistakes: list[Mistake]) -> Path | None:
+    """A folder, or a safetensors file; None with a mistake where there is none.
+
+    Args:
+        node: names a study, its file, a folder or a safetensors file.
+        folder: of the study file.
+        what: is looked for.
+        mistakes: filled in.
+    """
+    name = str(node.value).strip()
     places = [Path.cwd()] if node.source.startswith("--") else [folder, Path.cwd()]
     try:
-        found = _named(name, places)
+        found = _found(name, places, what)
     except (OSError, RuntimeError, ValueError) as error:  # too long, no such home folder, NUL
-        mistakes.append(node.mistake(f"{name[:80]!r} cannot be read: {getattr(error, 'strerror', None) or error}"))
-        return None
+        found = f"{name[:80]!r} cannot be read: {getattr(error, 'strerror', None) or error}", ""
     if isinstance(found, Path):
-        return str(found.resolve())
+        return found
     mistakes.append(node.mistake(*found))
     return None
 
 
-def _named(name: str, places: list[Path]) -> Path | tuple[str, str]:
-    """The file; or what is wrong, and the remedy."""
+def _found(name: str, places: list[Path], what: str) -> Path | tuple[str, str]:
+    """The folder or file; or what is wrong, and the remedy."""
+    study = name
     for place in places:
         path = place / Path(name).expanduser()
+        if path.is_dir() or (path.is_file() and path.suffix == ".safetensors"):
+            return path
+        if path.is_file() and path.suffix in (".yaml", ".yml"):
+            study, places = _study_of(path), [path.parent, *places]
+            break
         if path.is_file():
-            if path.suffix == ".safetensors":
-                return path
-            return f"{name} is no safetensors file", "name one, or the folder that hpo train wrote"
-        if path.is_dir():
-            return _inside(path)
+            kind = "no safetensors file" if what == "weights" else "no model's folder"
+            return f"{name} is {kind}", "name one, or the folder that hpo train wrote"
     for place in places:
-        if (place / model_folder(name)).is_dir():
-            return _inside(place / model_folder(name))
-    if "/" in name or name.endswith(".safetensors"):
+        if (place / model_folder(study)).is_dir():
+            return place / model_folder(study)
+    if study == name and ("/" in name or name.endswith(".safetensors")):
         return f"there is no {name}", "hpo train RECIPE.yaml --output FOLDER writes one"
-    word, recipe = shlex.quote(name), shlex.quote(f"{name}.best.yaml")
+    word, recipe = shlex.quote(study), shlex.quote(f"{study}.best.yaml")
     return (
-        f"there are no weights of a study {name!r}: no folder {model_folder(name)} beside the study or here",
+        f"there {'are no weights' if what == 'weights' else f'is no {what[2:]}'} of a study {study!r}: no folder "
+        f"{model_folder(study)} beside the study or here",
         f"train its winner: hpo export --study {word} --output {recipe}; hpo train {recipe}",
     )
+
+
+def _study_of(path: Path) -> str:
+    """What a study file calls its study."""
+    node = parse(path.read_text(encoding="utf-8-sig"), path.name, [])
+    given = node.value.get("name") if isinstance(node.value, dict) else None
+    return given.value.strip() if given is not None and isinstance(given.value, str) else path.stem
 
 
 def _inside(folder: Path) -> Path | tuple[str, str]:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 
 import hpo
 from hpo.objectives import data
+from hpo.search import studyfile
 from hpo.search.cli import main
 from hpo.search.terms.errors import StudyFileError
 
@@ -158,7 +159,6 @@ def test_a_source_that_is_none_is_refused_with_what_to_do(here: Path, tmp_path: 
     shutil.copytree("classes", tmp_path / "changed")
     (tmp_path / "changed" / "model.json").write_text("{}")
     assert "is not the one that was trained" in source(tmp_path / "changed")
-    assert "language model" in source(text_model(tmp_path))
     told = {"model": {"path": "classes"}}
     with pytest.raises(StudyFileError, match="objective: compress"):
         hpo.run(
@@ -166,12 +166,26 @@ def test_a_source_that_is_none_is_refused_with_what_to_do(here: Path, tmp_path: 
         )
 
 
-def text_model(folder: Path) -> Path:
-    text = {"text": {"path": str(Path(__file__)), "documents": "line"}}
-    knobs = {"depth": 1, "width": 8, "heads": 2, "context": 8, "max_steps": 1, "score_bytes": 200, "seed": 3}
-    about = {"study": "gpt", "objective": "gpt", "data": text, "folder": str(folder), "goal": "minimize val_bpb"}
-    Path("gpt.yaml").write_text(json.dumps({"recipe": knobs, "about": about}))
-    return modelfolders.trained(folder, "gpt")
+def test_a_source_is_a_study_its_file_or_a_folder_and_a_mistake_in_it_has_its_remedy(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(here / "classes", "churn-model")
+    Path("other.yaml").write_text("name: churn\nobjective: mlp\n")
+    study = {"objective": "compress", "goal": "minimize val_loss", "search": SEARCH}
+    found = {"model": {"path": str(tmp_path / "churn-model")}}
+    for named in ("churn", "other.yaml", "churn-model", "./churn-model"):
+        assert studyfile.read({**study, "source": named}).data == found
+    assert studyfile.read({**study, "data": "digits"}, [("source", "churn")]).data == found
+    assert "hpo export --study none --output none.best.yaml; hpo train none.best.yaml" in wrong(source="none")
+    assert "there is no ./none" in wrong(source="./none")
+    assert "names a study or a model's folder, got a list" in wrong(source=["churn"])
+    assert "drop data, or source" in wrong(source="churn", data="digits")
+    Path("other.txt").touch()
+    assert "other.txt is no model's folder" in wrong(source="other.txt")
+    assert "start_from names weights" in wrong(source="churn", objective="mlp")
+    shutil.rmtree("churn-model")
+    assert "no folder churn-model beside the study" in wrong(source="other.yaml")
 
 
 def test_a_clock_is_no_first_goal_and_prunes_nothing() -> None:

@@ -43,6 +43,7 @@ def put(folder: Path, *names: str) -> Path:
         ("studies/earlier-model", "weights.safetensors", "earlier"),
         ("work/earlier-model", "weights.safetensors", "earlier"),
         ("work/a-b-model", "weights.safetensors", "'a b'"),
+        ("studies/s-model", "weights.safetensors", "s.yaml"),
         ("studies/there", "weights.safetensors", "./there"),
         ("studies/there", "model.safetensors", "there"),
         ("studies/there", "anything.safetensors", "there"),
@@ -71,7 +72,8 @@ def test_nothing_named_is_a_fresh_start(here: Path) -> None:
         ("mlp", "./none", "there is no ./none.*hpo train RECIPE.yaml"),
         ("mlp", "[a]", "names a study, a model's folder or a safetensors file, got a list"),
         ("mlp", "3", "got a whole number"),
-        ("mlp", "s.yaml", "is no safetensors file"),
+        ("mlp", "s.yaml", "there are no weights of a study 's'.*hpo export --study s --output"),
+        ("mlp", "plain.txt", "plain.txt is no safetensors file"),
         ("mlp", "empty", "empty holds no weights: no weights.safetensors and no model.safetensors"),
         ("mlp", "two", r"two holds 2 safetensors files.*two/a\.safetensors"),
         ("mlp", "forest", "a model of scikit-learn's, which has no weights"),
@@ -82,6 +84,7 @@ def test_what_names_no_weights_is_a_mistake_with_its_remedy(here: Path, objectiv
     put(here / "studies" / "two", "a.safetensors", "b.safetensors")
     put(here / "studies" / "forest", "model.skops")
     (here / "studies" / "empty").mkdir()
+    (here / "studies" / "plain.txt").touch()
     with pytest.raises(StudyFileError) as caught:
         start(here, value, objective)
     (mistake,) = [found for found in caught.value.mistakes if found.line == 5]

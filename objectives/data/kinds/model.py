@@ -56,11 +56,6 @@ def read(options: Mapping[str, Any]) -> Source:
 
 def _unfit(folder: Path, manifest: Mapping[str, Any]) -> str:
     """Why a model cannot be made smaller; empty where it can, as far as its folder tells."""
-    if manifest.get("objective") in ("gpt", "masked"):
-        return (
-            "is a language model, which compress does not train on: hpo export --output FILE.onnx --int8 makes it "
-            "smaller"
-        )
     if "weights.safetensors" not in manifest["files"]:
         return "is no network of the suite's training, and only those are compressed"
     if '"compression"' in (folder / "model.json").read_text(encoding="utf-8"):

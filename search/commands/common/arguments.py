@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _KEYS = (
     "sampler", "prior", "warm_start", "start_from", "pruner", "executor", "workers", "processes_per_trial", "confirm",
-    "seed", "device", "devices", "data", "storage", "checkpoints", "name", "goal", "metric",
+    "seed", "device", "devices", "data", "source", "storage", "checkpoints", "name", "goal", "metric",
 )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from hpo.objectives.compression.weights import Compressed, largest, rounded, unp
 from hpo.objectives.networks.images import Conv2d, GroupNorm, MaxPool2d
 from hpo.objectives.networks.layers import Activation, Flatten, LayerNorm, Linear, Residual, Sequential, Stack
 from hpo.objectives.networks.network import Parameter
-from hpo.objectives.trainer.distillation import Teacher
+from hpo.objectives.networks.transformer import transformer
+from hpo.objectives.trainer.distillation import Teacher, TokenTeacher
 from hpo.objectives.trainer.losses import Loss
 from hpo.objectives.trainer.tensors import Part
 from hpo.objectives.trainer.training_recipe import TrainingRecipe
@@ -214,3 +215,35 @@ def test_a_teachers_loss_is_hintons_and_its_gradient_is_its_derivative(
     assert torch.allclose(each[0], wanted, atol=1e-5)
     (derived,) = torch.autograd.grad(wanted.sum(), outputs)
     assert torch.allclose(gradient, derived, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["gelu", "swiglu"])
+def test_neurons_of_a_transformer_that_nothing_reads_are_removed_without_a_trace(activation: str) -> None:
+    knobs: dict[str, Any] = {"depth": 2, "width": 8, "heads": 2, "activation": activation}
+    network = Stack(transformer(**knobs), (5,), (5, 7), 7)
+    state = network.state_dict(start(network))
+    idle = [name for name, value in state.items() if value.shape[:1] == (8,) and value.dim() == 2 and ".1.3." in name]
+    assert len(idle) == 2
+    for name in idle:
+        state[name][:, ::2] = 0
+    structure, fewer = narrowed(network, state, 0.5)
+    small = rebuilt(network, structure)
+    x = torch.randint(0, 7, (1, 3, 5))
+    with torch.no_grad():
+        wanted = network.forward(network.views(network.row(state)[None]), x, None)
+        found = small.forward(small.views(small.row(fewer)[None]), x, None)
+    assert torch.allclose(found, wanted, atol=1e-6)
+    assert small.size < network.size
+
+
+def test_a_teacher_of_tokens_pulls_as_its_loss_says() -> None:
+    torch.manual_seed(0)
+    table = torch.randn(5, 4)
+    inputs = torch.randint(0, 5, (2, 3, 6))
+    outputs = torch.randn(2, 18, 4, requires_grad=True)
+    teacher = TokenTeacher(lambda x: table[x], 0.5, 2.0)
+    each, pull = teacher.taught(outputs, inputs)
+    (gradient,) = torch.autograd.grad(each.sum(), outputs)
+    assert torch.allclose(pull, gradient, atol=1e-6)
+    own, _ = teacher.taught(table[inputs].flatten(1, 2), inputs)
+    assert own.abs().max() < 1e-5
