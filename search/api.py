@@ -14,7 +14,7 @@ from hpo.search.describe.objective import live
 from hpo.search.engine import run as engine
 from hpo.search.engine.checkpoints import log_of
 from hpo.search.engine.context import Progress
-from hpo.search.report import files, recipefile, text
+from hpo.search.report import files, recipefile, text, tolerance
 from hpo.search.report.page import cell
 from hpo.search.report.page.shown import Plot
 from hpo.search.report.study import StudyReport, report, table
@@ -107,11 +107,21 @@ class Result:
         """What a notebook shows: the answer, small figures, the best trials."""
         return cell.study(self.report)
 
-    def export(self, path: str | Path, *, top: int = 1) -> Path:
-        """Write the winner as YAML, as `hpo export` does; an existing file is replaced."""
+    def export(self, path: str | Path, *, top: int = 1, within: float | None = None) -> Path:
+        """Write the winner as YAML, as `hpo export` does; an existing file is replaced.
+
+        Args:
+            path: of the file.
+            top: recipes at most.
+            within: of several goals, how much worse at the first one the recipe may be that is best at the last.
+
+        Raises:
+            UserError: there is no winner, or nothing to choose from.
+        """
         name = self.report.name + CONFIRM
         fresh = report(self.store, name) if name in self.store.names() else None
-        files.write(Path(path), recipefile.compose(self.report, fresh, top))
+        first = None if within is None else tolerance.within(self.report, within).candidate
+        files.write(Path(path), recipefile.compose(self.report, fresh, top, first))
         return Path(path)
 
 

@@ -45,6 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--top", type=int, default=1, metavar="K", help="the best K recipes (default: 1; several goals: the front)"
     )
     parser.add_argument(
+        "--within",
+        type=float,
+        metavar="D",
+        help="of several goals: the recipe that is best at the last one and at most D worse at the first, for sure",
+    )
+    parser.add_argument(
         "--format",
         metavar="FORMAT",
         help=f"{', '.join(_OWN)} (by default the output's ending says, else yaml), or a tool: "
@@ -73,6 +79,8 @@ def main(arguments: argparse.Namespace) -> int:
     endings = {".csv": "csv", ".parquet": "parquet", ".onnx": "onnx"}
     kind = arguments.format or (endings.get(output.suffix, "yaml") if output is not None else "yaml")
     _check(arguments, kind)
+    if arguments.within is not None and kind != "yaml":
+        raise UserError(f"--within chooses a recipe to be trained, and {kind} holds none: write YAML")
     if kind == "onnx":
         return _onnx(arguments)
     if output is not None:
@@ -169,17 +177,21 @@ def _content(store: Store, found: StudyReport, kind: str, arguments: argparse.Na
         from hpo.search.report import optunascript
 
         return optunascript.script(found)
-    return _yaml(store, found, arguments.top) if kind == "yaml" else _for_tool(found, kind, arguments)
+    return _yaml(store, found, arguments) if kind == "yaml" else _for_tool(found, kind, arguments)
 
 
-def _yaml(store: Store, found: StudyReport, top: int) -> str:
-    from hpo.search.report import recipefile
+def _yaml(store: Store, found: StudyReport, arguments: argparse.Namespace) -> str:
+    from hpo.search.report import recipefile, tolerance
     from hpo.search.report import study as report
     from hpo.search.store.names import CONFIRM
 
     fresh_name = found.name + CONFIRM
     fresh = report.report(store, fresh_name) if fresh_name in store.names() else None
-    return recipefile.compose(found, fresh, top)
+    if arguments.within is None:
+        return recipefile.compose(found, fresh, arguments.top)
+    chosen = tolerance.within(found, arguments.within)
+    say(chosen.told, file=sys.stderr)
+    return recipefile.compose(found, fresh, arguments.top, chosen.candidate)
 
 
 def _table(frame: object, kind: str, output: Path | None) -> None:

@@ -19,8 +19,14 @@ from hpo.search.terms.recipe import canonical, digest
 from hpo.search.terms.winner import Candidate
 
 
-def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
+def compose(found: StudyReport, fresh: StudyReport | None, top: int, first: Candidate | None = None) -> str:
     """Text of the file: the winner with what is known of it, then up to ``top - 1`` others (or the Pareto front).
+
+    Args:
+        found: the study.
+        fresh: its fresh runs.
+        top: recipes at most.
+        first: of the front, in the winner's place; None for the winner.
 
     Raises:
         UserError: the study has no result yet.
@@ -28,13 +34,16 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
     task = stored_task(found)
     if not found.winner:
         raise UserError(f"{found.name} has no winner yet; go on with: hpo run --study {shlex.quote(found.name)}")
-    leaders = found.winner.candidates
+    leaders, recipe, test = found.winner.candidates, dict(found.winner.recipe), found.winner.test
+    if first is not None and first != leaders[0]:
+        recipe = {**_fixed(found), **first.point, "seed": recipe["seed"]}
+        leaders, test = (first, *(leader for leader in leaders if leader != first)), None
     several = len(found.goals) > 1
     about: dict[str, Any] = {
         "study": found.name,
         "trial": leaders[0].trial,
-        "recipe": found.winner.recipe,
-        "digest": digest(found.winner.recipe),
+        "recipe": recipe,
+        "digest": digest(recipe),
         "objective": task.objective,
         "data": task.data,
         "split_seed": task.split_seed,
@@ -45,8 +54,8 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "folder": task.folder,
         "goal": list(found.goals) if several else found.goals[0],
         "values": _values(found, leaders[0]),
-        "test": found.winner.test,
-        "curve": _curve(found, leaders[0].trial, found.winner.recipe, fresh),
+        "test": test,
+        "curve": _curve(found, leaders[0].trial, recipe, fresh),
         "data_digest": found.definition.get("data"),
         "start_digest": found.definition.get("start_from"),
         "metric_digest": found.definition.get("metric"),
@@ -56,7 +65,7 @@ def compose(found: StudyReport, fresh: StudyReport | None, top: int) -> str:
         "seal": found.seal,
     }
     content: dict[str, Any] = {
-        "recipe": found.winner.recipe,
+        "recipe": recipe,
         "about": {k: v for k, v in about.items() if v is not None},
     }
     others = [
