@@ -6,12 +6,13 @@ It is what another file is read by, whether the data set is loaded or a saved mo
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from hpo.objectives.data.columns import Column, convert
-from hpo.search.terms.errors import DataError, did_you_mean
+from hpo.search.terms.errors import Advice, DataError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,13 +98,16 @@ def rows(
 ) -> Any:
     """See ``Schema.rows``."""
     if columns:
-        return convert(_named(raw, [column.name for column in columns]), columns)
+        frame = _named(raw, [column.name for column in columns])
+        read = frame[[column.name for column in columns]].select_dtypes("floating")
+        _tell_infinite(read.to_numpy(dtype="float64"), list(read.columns))
+        return convert(frame, columns)
     if hasattr(raw, "columns"):
         import pandas as pd
 
         frame = _named(raw, features)[list(features)]
         raw = frame.apply(pd.to_numeric, errors="coerce").to_numpy(dtype="float64")
-    return _shaped(raw, len(features), image, eight_bits)
+    return _shaped(raw, features, image, eight_bits)
 
 
 def flatten(x: NDArray[Any], *, divided: bool = True) -> tuple[Image | None, NDArray[Any]]:
@@ -152,16 +156,38 @@ def lacking(wanted: Sequence[str], there: Sequence[str], file: str) -> None:
         raise DataError(f"{file} lacks {len(missing)} of the columns the model was trained on: {shown} {hint}".rstrip())
 
 
-def _shaped(raw: Any, width: int, image: Image | None, eight_bits: bool) -> NDArray[Any]:
+def _tell_infinite(values: NDArray[Any], names: Sequence[str]) -> None:
+    """Say where the first of the infinite numbers of rows [n, ...] stands."""
     import numpy as np
 
-    array = np.asarray(raw)
+    wrong = np.isinf(values)
+    if not wrong.any():
+        return
+    row, *at = map(int, np.argwhere(wrong)[0])
+    place = repr(names[at[0]]) if len(at) == 1 and at[0] < len(names) else f"place {at}"
+    count = int(wrong.sum())
+    warnings.warn(
+        f"{count} infinite number{'' if count == 1 else 's'}, the first in row {row} (from 0) at {place}: they count "
+        "as missing",
+        Advice,
+        stacklevel=4,
+    )
+
+
+def _shaped(raw: Any, features: Sequence[str], image: Image | None, eight_bits: bool) -> NDArray[Any]:
+    import numpy as np
+
+    array, width = np.asarray(raw), len(features)
     if array.dtype.kind not in "biuf" or array.ndim < 2:
         raise DataError(f"rows are numbers [rows, {width}], got {array.dtype} {list(array.shape)}")
     if math.prod(array.shape[1:]) != width or (image is not None and array.ndim > 2 and flatten(array[:0])[0] != image):
         raise DataError(
             f"rows are of shape {list(array.shape[1:])}, but the model was trained on {list(image or (width,))}"
         )
+    if array.dtype.kind == "f":
+        _tell_infinite(array, features)
     if array.ndim > 2 and image is not None:
         return flatten(array, divided=eight_bits)[1]
-    return array.reshape(len(array), -1).astype(array.dtype if array.dtype.kind == "f" else np.float64)
+    flat = array.reshape(len(array), -1).astype(array.dtype if array.dtype.kind == "f" else np.float64)
+    flat[np.isinf(flat)] = np.nan
+    return flat

@@ -187,8 +187,13 @@ class TaskData:
         x = as_tensor(inputs)
         if x.is_floating_point() or x.dtype == torch.uint8:  # pixels are numbers; wider whole numbers are symbols
             x = x.float()
-            if not bool(torch.isfinite(x).all()):
-                raise DataError(f"the {name} part's inputs hold NaN or infinite values")
+            finite = torch.isfinite(x)
+            if not bool(finite.all()):
+                row, *at = (~finite).nonzero()[0].tolist()
+                raise DataError(
+                    f"the {name} part's inputs hold {x[row, *at].item()} in row {row} (from 0), place {at}: networks "
+                    "take finite numbers, so fill or drop what is missing"
+                )
         else:
             x = x.long()
             if self.symbols and len(x) and not 0 <= int(x.min()) <= int(x.max()) < self.symbols:
@@ -213,7 +218,8 @@ class TaskData:
         if self.task == "regression":
             y = ((y.double() - self.mean) / self.deviation).float()
             if not bool(torch.isfinite(y).all()):
-                raise DataError(f"the {name} part's targets hold NaN or infinite values")
+                place = int((~torch.isfinite(y)).nonzero()[0])
+                raise DataError(f"the {name} part's targets hold NaN or infinite values, the first in row {place}")
         else:
             y = y.long()
             if int(y.min()) < (IGNORED if y.dim() > 1 else 0) or int(y.max()) >= self.number:

@@ -76,6 +76,12 @@ def main(arguments: argparse.Namespace) -> int:
                 file.write(text.encode("utf-8", errors="surrogateescape"))
     for note in found.notes:
         say(note, file=sys.stderr)
+    if modelfolder.trained_on(arguments.model.expanduser(), arguments.data.expanduser()):
+        say(
+            f"{arguments.data} is what this model was trained on: how it does on rows that it has not seen is told by "
+            f"the test scores in {arguments.model / 'metrics.json'}",
+            file=sys.stderr,
+        )
     if output is not None:
         say(f"wrote {found.count} predictions to {output}")
     return 0

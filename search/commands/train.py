@@ -122,7 +122,7 @@ def main(arguments: argparse.Namespace) -> int:
             task, objective = _built_by(exported, fitted)
             if task is not exported.task:  # a model that was opened to be trained on: its code has run here
                 seal = sealed(task, objective)
-            modelfolder.seal_folder(made, task, objective, _origin(exported, seal))
+            modelfolder.seal_folder(made, task, objective, _origin(exported, task, seal))
     modelfolder.drop(folder, before)
     if not saved:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
@@ -141,11 +141,13 @@ def _built_by(exported: RecipeFile, fitted: Any) -> tuple[Task, Objective]:
     return task, describe(task.objective, Path(task.folder))
 
 
-def _origin(exported: RecipeFile, seal: object) -> dict[str, Any]:
+def _origin(exported: RecipeFile, task: Task, seal: object) -> dict[str, Any]:
     """What a model's folder says of where it comes from."""
-    from hpo.search.engine.definition import versions
+    from hpo.search.engine.definition import circumstances, versions
 
-    return {"study": exported.study, "digest": exported.origin, "seal": seal, "versions": versions()}
+    data = circumstances(task, describe(task.objective, Path(task.folder)))["data"]
+    known = {"study": exported.study, "digest": exported.origin, "seal": seal, "versions": versions()}
+    return {**known, "data_digest": data}
 
 
 @contextmanager

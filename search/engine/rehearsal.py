@@ -14,12 +14,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hpo.search.describe.objective import Objective, describe, import_module
+from hpo.search.engine import fitting
 from hpo.search.running.training import failure
 from hpo.search.terms import registry
 from hpo.search.terms.errors import DataError, UserError
@@ -28,11 +30,10 @@ from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.study import Study
 from hpo.search.terms.threads import ENVIRONMENT
 
+Build: TypeAlias = "Callable[[Mapping[str, Any]], object]"
+
 LOOKS = 64
 """Recipes that are tried before a study is refused."""
-
-_BOUND = ("freeze", "head_rate")
-"""Knobs of which the network tells how far they may go, once it is built for the data."""
 
 PATIENCE = 60.0
 """Seconds after which a process that tries to build says nothing."""
@@ -55,19 +56,37 @@ def rehearse_apart(study: Study, objective: Objective) -> Mapping[str, Any] | No
         The summary of a table, as plain data; None of other data.
 
     Raises:
-        UserError: every recipe that was tried can only fail, or no model can be trained on the data.
+        UserError: every recipe that was tried can only fail, a part of the search can, or no model can be trained on
+            the data.
     """
     build = objective.kind in ("file", "module") and objective.trained_by_suite
     build = build or (objective.attempts and objective.doubtful(study.fixed, study.space))
     load = objective.kind == "builtin" and _doubtful_data(study)
     table = objective.kind == "builtin" and isinstance(study.data, Mapping) and "table" in study.data
-    bind = objective.trained_by_suite and any(name in study.fixed or name in study.space.names() for name in _BOUND)
+    bind = objective.trained_by_suite and fitting.bound(study)
     if not build and not load and not table and not bind:
         return None
+    return _apart(study, objective, build=build, bind=bind, load=load, table=table)
+
+
+def rehearse_bound(study: Study, objective: Objective) -> None:
+    """See in a process of its own whether what is searched fits the network; nothing where no such knob is.
+
+    Raises:
+        UserError: a part of the search can only fail.
+    """
+    if objective.trained_by_suite and fitting.searched(study):
+        _apart(study, objective, bind=True)
+
+
+def _apart(
+    study: Study, objective: Objective, *, bind: bool, build: bool = False, load: bool = False, table: bool = False
+) -> Mapping[str, Any] | None:
     job = {
         "objective": study.objective,
         "folder": str(study.folder),
         "recipes": list(_recipes(study)) if build or bind else [],
+        "ranges": fitting.ranges(study) if bind else {},
         "task": asdict(study.task) if bind else None,
         "data": study.data,
         "load": load,
@@ -96,6 +115,8 @@ def rehearse_apart(study: Study, objective: Objective) -> Mapping[str, Any] | No
             return None
         told = json.loads(answer.read_text(encoding="utf-8"))
     _refuse(told["problem"])
+    if unfit := fitting.message(study, told["unfit"]):
+        raise UserError(f"a part of the search can only fail: {unfit}")
     summary: Mapping[str, Any] | None = told["table"]
     return summary
 
@@ -103,7 +124,7 @@ def rehearse_apart(study: Study, objective: Objective) -> Mapping[str, Any] | No
 def main(answer: str) -> None:
     """Try what standard input says, as JSON; write what is wrong to the file ``answer``, as JSON too."""
     job = json.load(sys.stdin)
-    problem, table = "", None
+    problem, table, unfit = "", None, dict[str, Any]()
     if job["load"] or job["table"]:
         try:
             if job["table"]:
@@ -115,22 +136,38 @@ def main(answer: str) -> None:
         task = None if job["task"] is None else Task(**job["task"])
         filled = {"data": job["data"], "split_seed": job["split_seed"]} if task is None else {}
         recipes = [{**recipe, **filled} for recipe in job["recipes"]]
-        problem = problem_of(describe(job["objective"], Path(job["folder"])), recipes, task)
-    Path(answer).write_text(json.dumps({"problem": problem, "table": table}), encoding="utf-8")
+        objective = describe(job["objective"], Path(job["folder"]))
+        problem, unfit = _tried(objective, task, recipes, job["ranges"])
+    told = {"problem": problem, "table": table, "unfit": unfit}
+    Path(answer).write_text(json.dumps(told), encoding="utf-8")
 
 
-def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]], task: Task | None = None) -> str:
+def _tried(
+    objective: Objective, task: Task | None, recipes: Iterable[Mapping[str, Any]], ranges: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Why nothing can be built, and where something can, which values of searched knobs cannot."""
+    try:
+        build = builder(objective, task)
+    except Exception as error:  # of the user's file
+        return failure(0, error, objective).reason, {}
+    problem = problem_of(objective, recipes, build)
+    why = partial(problem_of, objective, build=build)
+    return problem, {} if problem else fitting.unfit(ranges, why)
+
+
+def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]], build: Build | None = None) -> str:
     """Why none of these recipes can be built; nothing where one can, or none is given.
 
     Args:
         objective: what is built.
         recipes: every knob.
-        task: with the data that a network is bound to, where that decides; None where building is all.
+        build: how; as ``builder`` gives it for the objective alone where it is None.
     """
     problem = ""
     for recipe in recipes:
         try:
-            _build(objective, recipe, task)
+            build = build or builder(objective, None)
+            build(recipe)
         except Exception as error:  # the user's own, or the estimator's
             problem = problem or failure(0, error, objective).reason
         else:
@@ -138,14 +175,21 @@ def problem_of(objective: Objective, recipes: Iterable[Mapping[str, Any]], task:
     return problem
 
 
-def _build(objective: Objective, recipe: Mapping[str, Any], task: Task | None) -> None:
+def builder(objective: Objective, task: Task | None) -> Build:
+    """What builds a recipe.
+
+    Args:
+        objective: what is built.
+        task: with the data that a network is bound to, where that decides; None where building is all.
+    """
     module = import_module(objective)
     if task is not None:
-        registry.part("trainer").Problem(module, task).setup(recipe)
-    elif objective.trained_by_suite:
-        registry.part("trainer").call(module.build, recipe)
-    else:
-        module.attempt(recipe)
+        bound: Build = registry.part("trainer").Problem(module, task).setup
+        return bound
+    if objective.trained_by_suite:
+        return partial(registry.part("trainer").call, module.build)
+    attempt: Build = module.attempt
+    return attempt
 
 
 def _recipes(study: Study) -> Iterator[dict[str, Any]]:

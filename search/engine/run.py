@@ -36,7 +36,7 @@ from hpo.search.engine.plugins import (
     sampler_and_policy,
     sent,
 )
-from hpo.search.engine.rehearsal import rehearse
+from hpo.search.engine.rehearsal import rehearse, rehearse_bound
 from hpo.search.engine.rules import Rules
 from hpo.search.engine.standby import stand_by
 from hpo.search.engine.watch import GRACE, Watch
@@ -133,6 +133,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
         require_place(study)
         watch.check()
         if fresh or study.name not in store.names():
+            rehearse_bound(study, objective)
             warmstart.require(study, earlier)  # before anything is written or deleted
         if fresh:
             for name in (study.name + CONFIRM, study.name):  # fresh runs first: they must not outlive their study

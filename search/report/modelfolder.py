@@ -131,6 +131,26 @@ def task_of(folder: Path) -> Task:
     return _task(manifest_of(folder), folder)
 
 
+def trained_on(folder: Path, path: Path) -> bool:
+    """Whether a file is the very one that a model was trained on, as far as its folder and the digests tell.
+
+    Args:
+        folder: a model's.
+        path: of rows or text.
+    """
+    manifest = manifest_of(folder)
+    spec, known = _task(manifest, folder).data, manifest.get("data_digest")
+    if known is None or not isinstance(spec, Mapping) or len(spec) != 1:
+        return False
+    ((kind, options),) = spec.items()
+    if not isinstance(options, Mapping) or "path" not in options:
+        return False
+    try:
+        return bool(registry.part("data").digest({kind: {**options, "path": str(path.resolve())}}) == known)
+    except (HpoError, OSError):  # it is of another kind
+        return False
+
+
 def _task(manifest: Mapping[str, Any], folder: Path) -> Task:
     try:
         return Task(**manifest["task"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from io import StringIO
@@ -19,7 +20,7 @@ import hpo
 from hpo.objectives import data
 from hpo.search.cli import main
 from hpo.search.describe.trained import file_digest
-from hpo.search.terms.errors import DataError, UserError
+from hpo.search.terms.errors import Advice, DataError, UserError
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,17 @@ def test_scores_are_told_where_the_file_has_the_target(here: Path, capsys: pytes
     assert "no scores: " in capsys.readouterr().err
 
 
+def test_rows_that_the_model_was_trained_on_are_named_as_such(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = "is what this model was trained on"
+    for name in ("classes", "forest"):
+        shutil.copy("customers.csv", "copy.csv")
+        assert main(["predict", name, "--data", "copy.csv", "--output", "out.csv", "--force"]) == 0
+        assert f"copy.csv {told}" in capsys.readouterr().err
+        customers(9, 7).to_csv("new.csv", index=False)
+        assert main(["predict", name, "--data", "new.csv", "--output", "out.csv", "--force"]) == 0
+        assert told not in capsys.readouterr().err
+
+
 def test_images_are_predicted_from_arrays_and_other_scales_are_warned_about(here: Path) -> None:
     rows, _ = _raw_test_rows("images")
     np.savez("new.npz", x=rows)
@@ -119,6 +131,40 @@ def test_images_are_predicted_from_arrays_and_other_scales_are_warned_about(here
         model.predict(rows * 255)
     with pytest.raises(DataError, match=r"rows are of shape \[7, 8\], but the model was trained on \[1, 8, 8\]"):
         model.predict(rows[:, 1:])
+
+
+@pytest.mark.parametrize("name", [*TABLES, "images"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_infinite_numbers_are_gaps_in_frames_arrays_csv_and_npz_alike_and_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str, sign: int
+) -> None:
+    model = hpo.load(name)
+    if name == "images":
+        gaps = np.random.default_rng(0).random((9, 8, 8))
+        gaps[4, 1, 2] = np.nan
+        rows = np.where(np.isnan(gaps), sign * np.inf, gaps)
+        np.savez("new.npz", x=rows)
+        forms, file, told = {"image": rows, "flat": rows.reshape(9, -1)}, "new.npz", "the first in row 4 (from 0) at "
+    else:
+        gaps = customers(9, 7).assign(plan="pro")  # a file's NA is a gap, a frame's is a text
+        gaps.loc[4, "minutes"] = np.nan
+        rows = gaps.assign(minutes=gaps["minutes"].where(gaps.index != 4, sign * np.inf))
+        rows.to_csv("new.csv", index=False)
+        forms, file, told = {"frame": rows}, "new.csv", "1 infinite number, the first in row 4 (from 0) at 'minutes'"
+    wanted = list(model.predict(gaps))
+    for given in forms.values():
+        with pytest.warns(Advice, match=re.escape(told)):
+            assert list(model.predict(given)) == wanted
+    assert main(["predict", name, "--data", file, "--output", "out.csv"]) == 0
+    assert list(pd.read_csv("out.csv", dtype={"prediction": type(wanted[0])})["prediction"]) == wanted
+    assert re.search(r"infinite number|cells? of 'minutes' hold", capsys.readouterr().err)
+
+
+def test_a_network_without_preparation_names_the_place_of_what_is_no_number(here: Path) -> None:
+    rows = np.zeros((5, 3), "float32")
+    rows[3, 1] = -np.inf
+    with pytest.raises(DataError, match=r"hold -inf in row 3 \(from 0\), place \[1\]"):
+        hpo.load("module", trust=True).predict(rows)
 
 
 def test_what_a_row_gives_does_not_depend_on_other_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,3 +200,41 @@ assert not {{"sklearn", "torch", "numpy", "pandas", "optuna"}} & set(sys.modules
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+BOUND = """
+objective: mlp
+data: iris
+goal: minimize val_loss
+budget: {trials: 2}
+confirm: none
+fixed: {width: 8}
+"""
+
+
+@pytest.mark.parametrize(
+    ("search", "told"),
+    [
+        (
+            "depth: {choice: [1, 2]}, freeze: {int: [0, 5]}",
+            "freeze: 3 to 5 do not fit (freeze: 3 is more than there is: the model has 1 block before its head); "
+            "write freeze: {int: [0, 2]}",
+        ),
+        ("lora_rank: {choice: [0, 4, 64]}", "lora_rank: 64 does not fit"),
+        ("layer_decay: {float: [0.5, 1]}, freeze: {int: [0, 3]}", "3 does not fit"),
+    ],
+)
+def test_values_that_fit_no_network_are_told_in_one_message_with_those_that_do(
+    study: Callable[..., Study], search: str, told: str
+) -> None:
+    found, store = study(BOUND + f"search: {{{search}}}"), open_store(":memory:")
+    with pytest.raises(UserError) as caught:
+        check(found)
+    assert told in str(caught.value)
+    with pytest.raises(UserError, match="a part of the search can only fail"):
+        engine.run(found, store=store)
+    assert store.names() == []
+
+
+def test_what_fits_with_some_depth_fits(study: Callable[..., Study]) -> None:
+    check(study(BOUND + "search: {depth: {int: [1, 3]}, freeze: {int: [0, 3]}, lora_rank: {choice: [0, 2]}}"))
