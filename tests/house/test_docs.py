@@ -172,6 +172,8 @@ def shorter(study: str, target: str | None = None) -> list[str]:
         sizes = {"max_steps": 2, "eval_every": 1, "score_bytes": 500}
         small = {"tokens_per_step": 512, "depth": 1, "width": 32, "heads": 2, "context": 32}
         sizes |= {knob: size for knob, size in small.items() if knob in known.fixed}
+    elif "max_steps" in known.fixed:
+        sizes = {"max_steps": 2}
     one = ["--workers", "1"] if known.data == "stdlib" else []  # the process in which that is a small one
     return [*one, *(word for knob, size in sizes.items() for word in ("--set", f"{knob}={size}"))]
 
@@ -213,8 +215,10 @@ def test_the_studies_of_a_page_run(place: Path, page: Path) -> None:
         if block.page == page and block.language == "python" and block.file:
             Path(block.file).write_text(block.text)
     run_lr_batch()
-    if any("churn-model" in block.text for block in studies(page)):
+    if any("churn-model" in block.text or "source: churn" in block.text for block in studies(page)):
         train_churn_model()
+    if any("source: words" in block.text for block in studies(page)):
+        assert main(["train", "words.yaml"]) == 0
     for number, block in enumerate(studies(page)):
         content = parse(block.text).plain()
         name = block.file or f"study{number}.yaml"
@@ -249,7 +253,8 @@ def test_the_commands_of_a_page_run_in_their_order(place: Path, page: Path) -> N
         if block.language == "yaml" and (block.file or not Path("mystudy.yaml").exists()):
             Path(block.file or "mystudy.yaml").write_text(block.text)
     Path("mystudy-2.yaml").unlink(missing_ok=True)
-    ran = 0
+    ran, page_text = 0, page.read_text()
+    confirm = "{top: 2, seeds: 2}" if "--within" in page_text else "none"  # which needs to know how sure values are
     for words in [words for block in ALL if block.page == page and block.language == "sh" for words in commands(block)]:
         if words[0] != "hpo":
             assert "venv" in " ".join(words) or "pytest" in words, words  # what sets this very test up
@@ -260,7 +265,7 @@ def test_the_commands_of_a_page_run_in_their_order(place: Path, page: Path) -> N
             continue  # an extra; CI runs this page where it is installed
         extra = []
         if words[1] == "run":
-            extra = ["--quiet", "--confirm", "none", *([] if "--trials" in words else ["--trials", "2"])]
+            extra = ["--quiet", "--confirm", confirm, *([] if "--trials" in words else ["--trials", "2"])]
             target = words[words.index("--target") + 1] if "--target" in words else None
             extra += shorter(words[3] if words[2] == "--study" else words[2], target)
         if ">" in words:
