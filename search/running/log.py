@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -54,7 +55,7 @@ def folded(text: str) -> str:
 def trim(path: Path) -> None:
     """Fold a log that has grown beyond its limit, and keep the end of it, from the start of a line on."""
     try:
-        if path.stat().st_size <= LIMIT:
+        if os.stat(path).st_size <= LIMIT:
             return
         kept = folded(_end(path, 16 * LIMIT)).encode(errors="replace")
         if len(kept) > LIMIT:
@@ -127,13 +128,17 @@ def newest(path: Path) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
+_path = lru_cache(256)(Path)
+"""Captured are a few logs, at every step anew."""
+
+
 @contextmanager
 def captured(place: str | None) -> Iterator[None]:
     """Send what this process's Python code prints within the block to a log; None leaves it on the screen."""
     if place is None or _debugging:
         yield
         return
-    log = Path(place)
+    log = _path(place)
     kept = sys.stdout, sys.stderr, sys.breakpointhook
     routes = [_route(stream) for stream in kept[:2]]
     before = [route.log for route in routes]

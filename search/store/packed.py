@@ -66,11 +66,13 @@ class Trials(Sequence[FrozenTrial]):
         for number in range(len(self._kept)):
             yield self[number]
 
-    def append(self, trial: FrozenTrial) -> None:
-        """Add the next trial."""
+    def append(self, trial: FrozenTrial, *, old: bool = False) -> None:
+        """Add the next trial; an ``old`` one has ended, and so many of those to come that it is packed at once."""
         self.numbered &= trial.number == len(self._kept)
         self._kept.append(trial)
-        if trial.state.is_finished():
+        if old and self._whole >= 0:
+            self._pack(len(self._kept) - 1)
+        elif trial.state.is_finished():
             self._end(len(self._kept) - 1)
 
     def of(self, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
@@ -102,11 +104,13 @@ class Trials(Sequence[FrozenTrial]):
             return
         self._ended.append(number)
         while len(self._ended) > self._whole:
-            first = self._ended.popleft()
-            trial = self._kept[first]
-            assert isinstance(trial, FrozenTrial), "a trial ends once"
-            if trial.number == first:
-                self._kept[first] = self._packing.pack(trial) or trial
+            self._pack(self._ended.popleft())
+
+    def _pack(self, number: int) -> None:
+        trial = self._kept[number]
+        assert isinstance(trial, FrozenTrial), "a trial ends once"
+        if trial.number == number:
+            self._kept[number] = self._packing.pack(trial) or trial
 
 
 def numbered(trials: Sequence[FrozenTrial]) -> bool:

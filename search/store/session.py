@@ -68,9 +68,9 @@ class Session:
             # In this order: an interrupt between the two lines merges the same changes again, which is harmless.
             self._pending.merge(changes)
             self._recorder.clear()
-            now = time.monotonic()
-            self._due = now if urgent else min(self._due or now + DELAY, now + DELAY)
-            self._wake.notify_all()
+            if urgent or self._due is None:  # else the writer knows when, and to wake it costs as much as a point
+                self._due = time.monotonic() + (0.0 if urgent else DELAY)
+                self._wake.notify_all()
             if urgent:
                 self._wake.wait_for(lambda: not self._pending or self._failure is not None)
                 self._raise_failure()

@@ -7,11 +7,12 @@ Optuna (see ``make_tables`` of the two kinds). SQL is written with ``?``; the co
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -22,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.distributions import from_json
-from hpo.search.store.packed import Trials
+from hpo.search.store.packed import WHOLE, Trials
 
 Row = Sequence[Any]
 
@@ -108,10 +109,29 @@ def _read_trials(connection: Connection, study: int) -> tuple[Trials, array[int]
     size = _PART if ascending else max(len(heads), 1)
     trials = Trials()
     distributions: dict[str, BaseDistribution] = {}
-    for start in range(0, len(heads), size):
-        for trial in _read_part(connection, heads[start : start + size], distributions):
-            trials.append(trial)
+    old = sum(head[2] in _ENDED for head in heads) - WHOLE
+    with _nothing_collected():
+        for start in range(0, len(heads), size):
+            for trial in _read_part(connection, heads[start : start + size], distributions):
+                ended = trial.state.is_finished()
+                trials.append(trial, old=ended and old > 0)  # packed while it is in the processor's cache
+                old -= ended
     return trials, ids
+
+
+_ENDED = {state.name for state in TrialState if state.is_finished()}
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """No search for cycles in what is made by the hundred thousand and has none: it takes a quarter of the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _read_part(

@@ -44,6 +44,16 @@ def test_packed_trials_come_back_exactly(some: list[FrozenTrial], whole: int) ->
     assert [shown(trial) for trial in packed] == [shown(trial) for trial in some]
 
 
+@given(st.lists(trials(), max_size=6), st.integers(0, 2))
+def test_old_trials_are_packed_at_once_as_they_would_be_later(some: list[FrozenTrial], whole: int) -> None:
+    packed, left = Trials((), whole), sum(trial.state.is_finished() for trial in some) - whole
+    for trial in numbered(some):
+        packed.append(trial, old=trial.state.is_finished() and left > 0)
+        left -= trial.state.is_finished()
+    assert list(map(type, packed._kept)) == list(map(type, Trials(some, whole)._kept))
+    assert [shown(trial) for trial in packed] == [shown(trial) for trial in some]
+
+
 @pytest.mark.parametrize(
     "trial",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import textwrap
 import time
 import warnings
@@ -37,7 +38,7 @@ class Actor:
 
     def __init__(self, crew: Cluster) -> None:
         self.ready = self.placed = self.dead = False
-        self.node = ""
+        self.node = self.place = ""  # its name, its id
         self.asked = time.monotonic()  # for a place
         self.heard: deque[Any] = deque()
         self._crew = crew
@@ -61,9 +62,9 @@ class Actor:
         self.handle = self._crew.make()
         self._crew.post(self, self.handle.hello.remote())
 
-    def settle(self, node: str) -> None:
-        """It has its place: what it trains is to be loaded."""
-        self.placed, self.node = True, node
+    def settle(self, node: str, place: str) -> None:
+        """It has its place, a node of this name and id: what it trains is to be loaded."""
+        self.placed, self.node, self.place = True, node, place
         self._crew.post(self, self.handle.load.remote())
 
     def send(self, *message: Any) -> None:
@@ -79,7 +80,7 @@ class Actor:
         self._messages.append(message)
         if verb != "admit":
             messages, self._messages = self._messages, []
-            self._crew.post(self, self.handle.obey.remote(messages))
+            self._crew.post(self, self.handle.obey.remote(pickle.dumps(messages)))
 
     def receive(self) -> Reply | Answer | None:
         """Take the next reply; None while there is none.
@@ -96,9 +97,10 @@ class Actor:
         if isinstance(heard, Exception):
             self.dead, self._why = True, heard if isinstance(heard, UserError) else self._death(heard)
             raise self._why
-        if isinstance(heard, Home):
-            self._bring(heard)
-            return heard.answer
+        if isinstance(heard, bytes):
+            home: Home = pickle.loads(heard)
+            self._bring(home)
+            return home.answer
         self.ready = self.ready or heard == READY
         return None
 
@@ -111,7 +113,7 @@ class Actor:
         """Wait so many seconds for its cleaning up, then kill it, and all that it has started."""
         if grace and self._leaving is not None:
             with contextlib.suppress(Exception):  # dead, or too slow
-                self._bring(self._crew.ray.get(self._leaving, timeout=grace))
+                self._bring(pickle.loads(self._crew.ray.get(self._leaving, timeout=grace)))
         self.dead, self.placed = True, False
         self.heard.clear()
         with contextlib.suppress(Exception):

@@ -17,6 +17,7 @@ from typing import Any
 from hpo.search.executors.common import shipped
 from hpo.search.executors.common.actor import Actor
 from hpo.search.executors.common.channel import Channel, WorkerDied
+from hpo.search.executors.common.nodes import Nodes
 from hpo.search.executors.common.outpost import Facts, Outpost, Start
 from hpo.search.terms.errors import Advice, UserError
 
@@ -33,7 +34,7 @@ _LOOK = 5.0
 """Seconds between two looks at the head of the cluster."""
 
 _DOUBT = 15.0
-"""Seconds after which a worker whose line broke counts as gone with its machine, where Ray knows nothing better."""
+"""Seconds after which a worker whose line broke counts as gone with its machine, where nobody knows better."""
 
 _AGAIN = 0.25
 """Seconds between two such questions."""
@@ -64,23 +65,22 @@ class Actors:
         self._start, self._wants, self._leave = start, wants, leave
         self._packed = None if packed is None else ray.put(packed)
         spread = {"scheduling_strategy": "SPREAD", "max_restarts": 0, "max_task_retries": 0}
-        self._outpost, self._options = ray.remote(Outpost), {**wants, **spread}
+        self._outpost, self._options = ray.remote(Outpost), {**wants, **spread, "enable_task_events": False}
         self._here = shipped.fingerprint(start.task, shipped=packed is not None)
         self._inbox: queue.SimpleQueue[tuple[Actor, Any]] = queue.SimpleQueue()
         self._open: list[Actor] = []
         self._doubtful: dict[Actor, float] = {}  # their line broke: Ray is asked why until it knows, or this moment
-        self._refused: dict[str, str] = {}  # why, by a node's id
+        self._nodes = Nodes(ray, wants)
         self._untold: list[str] = []  # of these reasons, those that the user was not told yet
-        self._names: dict[str, str] = {}
         self._looked = self._seen = self._asked = time.monotonic()
         self._told = False
         self._closed = False
 
     def make(self) -> Any:
-        """A new actor, on none of the nodes that differ."""
+        """A new actor, on none of the nodes that differ or are gone."""
         options = dict(self._options)
-        if self._refused:
-            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(self._refused))})"}
+        if shunned := self._nodes.shunned():
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(sorted(shunned))})"}
         return self._outpost.options(**options).remote(self._start, self._packed)
 
     def post(self, actor: Actor, reference: Any) -> None:
@@ -169,6 +169,9 @@ class Actors:
         for actor, until in list(self._doubtful.items()):
             if actor.dead:
                 del self._doubtful[actor]
+            elif self._nodes.is_gone(actor.place):
+                del self._doubtful[actor]
+                actor.heard.append(WorkerDied(f"its node {actor.node} is gone", fault=False))
             elif now > until:
                 del self._doubtful[actor]
                 actor.heard.append(WorkerDied(f"its node {actor.node} does not answer", fault=False))
@@ -177,25 +180,27 @@ class Actors:
 
     def _welcome(self, actor: Actor, facts: Facts) -> bool:
         """Let an actor train, unless its node differs."""
-        node = self._name(facts.node)
+        node = self._nodes.name(facts.node)
         if facts.missing:
             problem = f"has no {', '.join(facts.missing)}: keep that in the study's folder, or on a disk that all share"
         elif differs := shipped.differences(self._here, facts.fingerprint):
             problem = f"differs from this machine: {differs}"
         else:
-            actor.settle(node)
+            self._nodes.meet(facts.node)
+            actor.settle(node, facts.node)
             self._tell_refused()
             return True
-        if facts.node not in self._refused:
-            self._refused[facts.node] = f"node {node} {problem}"
-            self._untold.append(self._refused[facts.node])
+        refused = self._nodes.refused
+        if facts.node not in refused:
+            refused[facts.node] = f"node {node} {problem}"
+            self._untold.append(refused[facts.node])
         others = any(other.placed for other in self._open)
         if others:
             self._tell_refused()
-        if others or self._fits():  # this one trains where there is room, or will be
+        if others or self._nodes.fits(self.size):  # this one trains where there is room, or will be
             actor.elsewhere()
             return False
-        actor.heard.append(UserError("; ".join(self._refused.values())))
+        actor.heard.append(UserError("; ".join(refused.values())))
         return True
 
     def _tell_refused(self) -> None:
@@ -204,32 +209,9 @@ class Actors:
         for reason in untold:
             warnings.warn(f"{reason}; nothing is trained there", Advice, stacklevel=2)
 
-    def _name(self, node: str) -> str:
-        """What people call a node; two of one name are told apart by their ids."""
-        if node not in self._names:
-            found = {}
-            for one in self.ray.nodes():
-                own = one.get("NodeName") or ""
-                address = one.get("NodeManagerAddress")
-                found[one["NodeID"]] = own if own and own != address else one.get("NodeManagerHostname") or address
-            names = list(found.values())
-            for key, name in found.items():
-                self._names.setdefault(key, name if names.count(name) == 1 else f"{name}/{key[:6]}")
-        return self._names.get(node, node[:6])
-
     def _room(self) -> int:
         """Workers that may be expected to find a place."""
-        return max(1, self._fits())
-
-    def _fits(self) -> int:
-        """Workers that fit into the nodes as they are, if nobody else is there."""
-        wants = {"CPU": self._wants["num_cpus"], "GPU": self._wants["num_gpus"], **self._wants["resources"]}
-        wants = {name: amount for name, amount in wants.items() if amount}
-        nodes = [
-            node["Resources"] for node in self.ray.nodes() if node["Alive"] and node["NodeID"] not in self._refused
-        ]
-        fits = [min((int(own.get(name, 0) / some) for name, some in wants.items()), default=self.size) for own in nodes]
-        return sum(fits)
+        return max(1, self._nodes.fits(self.size))
 
     def _look(self) -> None:
         """Tell of workers without room; end where the cluster has lost its head.
@@ -241,6 +223,7 @@ class Actors:
         if now - self._looked < _LOOK:
             return
         self._looked = now
+        self._nodes.look_again()
         waits = [now - actor.asked for actor in self._open if not actor.placed and not actor.dead]
         beyond = self.size - self._room()  # the others may just be starting
         without = max(sum(wait > _STARTS for wait in waits), min(beyond, sum(wait > _TOLD for wait in waits)))

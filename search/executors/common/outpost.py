@@ -1,12 +1,14 @@
 """The far end of a Ray actor: a worker that lives on a node of the cluster and has nothing of the coordinator's disk.
 
 The study's folder lies below Ray's session folder, and goes with the actor. What trials print and the checkpoints they
-keep is carried home with each answer; nothing of it stays.
+keep is carried home with each answer; nothing of it stays. Messages and answers are bytes to Ray, pickled here: by its
+own way with objects each would cost as much again as the call.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -113,11 +115,11 @@ class Outpost:
             return UserError(str(error))
         return READY
 
-    def obey(self, messages: Sequence[tuple[Any, ...]]) -> Home:
-        """Do what the messages say; the last one's answer, if any, is this one's."""
+    def obey(self, packed: bytes) -> bytes:
+        """Do what the pickled messages say; the last one's answer, if any, is that of the Home that comes of it."""
         assert self._desk is not None
         answer = None
-        for verb, *rest in messages:
+        for verb, *rest in pickle.loads(packed):
             if verb == "admit":
                 rest = [self._settle(*rest)]
             elif verb == "call":
@@ -126,13 +128,13 @@ class Outpost:
             if verb == "evict" and not rest[1]:
                 self._trials.pop(rest[0], None)
         kept = self._kept([event.number for event in answer.news] if isinstance(answer, Reply) else [])
-        return Home(answer, self._printed(), kept)
+        return pickle.dumps(Home(answer, self._printed(), kept))
 
-    def leave(self) -> Home:
-        """Clean up."""
+    def leave(self) -> bytes:
+        """Clean up; a pickled Home."""
         if self._desk is not None:
             self._desk.close()
-        return Home(None, self._printed(), ())
+        return pickle.dumps(Home(None, self._printed(), ()))
 
     def _settle(self, job: Job, known: int, packed: bytes | None) -> Job:
         """The job with paths of this node; ``packed`` is its checkpoint of step ``known``, unless that is here."""
