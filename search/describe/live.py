@@ -87,9 +87,20 @@ def pack(reference: str) -> bytes:
 
 
 def take(reference: str, packed: bytes) -> None:
-    """Know a function of another process from here on."""
-    function, text = pickle.loads(packed)  # of our own coordinator, by the way that all its messages take
+    """Know a function of another process from here on.
+
+    Raises:
+        UserError: what it takes along by name only is not here.
+    """
     name = reference.removeprefix(LIVE)
+    try:
+        function, text = pickle.loads(packed)  # of our own coordinator, by the way that all its messages take
+    except Exception as error:  # of an import, whatever a module raises
+        told = f"{type(error).__name__} there, {' '.join(str(error).split())[:200]}"
+        raise UserError(
+            f"{name} cannot train in another process: {told}; what it imports must be installed there or lie in the "
+            "folder that this was started in"
+        ) from error
     _functions[name] = function
     if text is not None:
         _texts[name] = text

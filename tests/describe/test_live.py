@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import threading
 from pathlib import Path
 
@@ -105,3 +106,18 @@ def test_what_cannot_leave_the_process_is_named(held: object) -> None:
         return
     with pytest.raises(UserError, match=rf"it uses held \({type(held).__name__}\).*inside the function"):
         live.pack(reference)
+
+
+def test_a_module_that_another_process_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nearby.py").write_text("def twice(x):\n    return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import nearby
+
+    def train(*, x: float = 0.0) -> float:
+        return float(nearby.twice(x))
+
+    packed = live.pack(reference := live.live(train))
+    monkeypatch.delitem(sys.modules, "nearby")
+    (tmp_path / "nearby.py").unlink()
+    with pytest.raises(UserError, match=r"train cannot train in another process: .*No module named 'nearby'"):
+        live.take(reference, packed)

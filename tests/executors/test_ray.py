@@ -185,6 +185,38 @@ def test_a_cohort_on_two_workers_is_one_of_as_many_lanes(home: Path) -> None:
 
 
 @pytest.mark.ray
+def test_a_function_of_a_script_trains_on_a_cluster_with_all_that_it_uses(home: Path) -> None:
+    (home / "script.py").write_text("""
+import hpo
+from helper import twice
+
+def made(factor):
+    def train(*, x: float = 0.0, epochs: int = 2, seed: int = 0):
+        print("with", factor)
+        for epoch in range(epochs):
+            yield twice(factor * (x - 0.3) ** 2) + 1 / (epoch + 1)
+    return train
+
+if __name__ == "__main__":
+    search = {"x": {"float": [0.0, 1.0]}}
+    found = [
+        hpo.run(
+            made(3.0), goal="minimize value", search=search, trials=4, confirm="none", executor=executor, workers=1,
+            storage=executor + ".db",
+        )
+        for executor in ("inline", "ray")
+    ]
+    curves = [[(trial.point, trial.curve) for trial in one.report.trials] for one in found]
+    assert curves[0] == curves[1]
+    print([trial.nodes for trial in found[1].report.trials], found[1].trial(0).log)
+""")
+    done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("('one',)") + done.stdout.count("('two',)") == 4
+    assert done.stdout.rstrip().endswith("with 3.0")
+
+
+@pytest.mark.ray
 def test_a_killed_actor_loses_its_trial_which_goes_on_from_its_checkpoint(home: Path, worker: Executor) -> None:
     worker.admit(job(home, pause=0.1))
     points = [next_of(worker) for _ in range(3)]

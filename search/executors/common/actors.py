@@ -97,7 +97,7 @@ class Actors:
         """Wait for the workers that have room, one at least.
 
         Raises:
-            UserError: a node differs from this one, or none can train.
+            UserError: a node differs from this one, none can train, or workers are lost one after the other.
         """
         until, left = time.monotonic() + _SETTLE, _TRIES
         while True:
@@ -105,10 +105,10 @@ class Actors:
             for actor in [actor for actor in self._open if actor.heard]:
                 try:
                     actor.receive()
-                except WorkerDied:  # Ray places workers on nodes that are gone, until it knows
+                except WorkerDied as death:  # Ray places workers on nodes that are gone, until it knows
                     left -= 1
                     if left < 0:
-                        raise
+                        raise UserError(f"workers are lost before they can train: {death}") from death
                     actor.elsewhere()
             placed = sum(actor.placed for actor in self._open)
             if placed and (placed >= min(self.size, self._room()) or time.monotonic() > until):
