@@ -70,7 +70,7 @@ class Actors:
         self._inbox: queue.SimpleQueue[tuple[Actor, Any]] = queue.SimpleQueue()
         self._open: list[Actor] = []
         self._doubtful: dict[Actor, float] = {}  # their line broke: Ray is asked why until it knows, or this moment
-        self._nodes = Nodes(ray, wants)
+        self._nodes, self._head = Nodes(ray, wants), ray.get_runtime_context().gcs_address
         self._untold: list[str] = []  # of these reasons, those that the user was not told yet
         self._looked = self._seen = self._asked = time.monotonic()
         self._told = False
@@ -223,6 +223,8 @@ class Actors:
         if now - self._looked < _LOOK:
             return
         self._looked = now
+        if self._headless(now):  # who else asks Ray now waits until that ends this process
+            return
         self._nodes.look_again()
         waits = [now - actor.asked for actor in self._open if not actor.placed and not actor.dead]
         beyond = self.size - self._room()  # the others may just be starting
@@ -233,7 +235,14 @@ class Actors:
             warnings.warn(
                 f"{without} of {self.size} workers wait for room in the cluster ({wants} each)", Advice, stacklevel=2
             )
-        host, _, port = self.ray.get_runtime_context().gcs_address.rpartition(":")
+
+    def _headless(self, now: float) -> bool:
+        """Whether nobody answers at the cluster's head.
+
+        Raises:
+            UserError: for so long that it is gone.
+        """
+        host, _, port = self._head.rpartition(":")
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1.0):
             self._seen = now
         if now - self._seen > _HEADLESS:
@@ -242,3 +251,4 @@ class Actors:
                 f"the head of the Ray cluster at {host}:{port} is gone; what was recorded is stored, and the same "
                 "command goes on from here when the cluster is up again"
             )
+        return self._seen < now
