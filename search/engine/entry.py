@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hpo.search.terms.study import Goal
 from hpo.search.terms.trial import Aggregate, Curve, State, Trial
-from hpo.search.terms.value import Tally
+from hpo.search.terms.value import Tally, aggregate_of, better, course
 
 
 @dataclass
@@ -79,3 +80,20 @@ class Entry:
             outlook=self.outlook,
             aggregate=self.aggregate,
         )
+
+    def appraise(self, goals: Sequence[Goal], judged: int) -> None:
+        """Bring its value so far up to date with its last point; its curve is that of goal number ``judged``."""
+        several = len(goals) > 1
+        each = [aggregate_of(goal, self.metrics, several=several) for goal in goals]
+        self.values = tuple(tally.value(how) for tally, how in zip(self.tallies, each, strict=True))
+        maximize, how = goals[judged].maximize, each[judged]
+        if how == "last" and not self.outlook:
+            self.course = ()
+        elif how == self.aggregate == "mean" and len(self.course) == len(self.curve) - 1:
+            self.course += ((self.step, self.values[judged]),)
+        elif how == self.aggregate == "best" and len(self.course) == len(self.curve) - 1 > 0:
+            now = course(self.curve[-1:], how, maximize=maximize, outlook=self.outlook[-1:])[-1][1]
+            self.course += ((self.step, better(self.course[-1][1], now, maximize=maximize)),)
+        else:
+            self.course = course(self.curve, how, maximize=maximize, outlook=self.outlook)
+        self.aggregate = how

@@ -19,6 +19,7 @@ from hpo.search.contracts.executor import Node
 from hpo.search.engine import ask, warmstart
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.made import Made
+from hpo.search.engine.stored import Stored
 from hpo.search.engine.tried import Tried
 from hpo.search.store import attributes
 from hpo.search.store.recorder import trials_of
@@ -29,7 +30,7 @@ from hpo.search.terms.recipe import digest
 from hpo.search.terms.statistics import apart
 from hpo.search.terms.study import Study
 from hpo.search.terms.trial import State, Trial
-from hpo.search.terms.value import Tally, aggregate_of, better, course
+from hpo.search.terms.value import Tally
 
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
@@ -101,19 +102,20 @@ class Ledger:
         self.beside = 0.0
         self.warm_start = warmstart.recall(study, session.study)
         self._recipe = recipe
+        self._stored = Stored(study, recipe, judged)
         self._tried = Tried()
         for trial in self._trials:
             self._load(trial)
 
     def __getitem__(self, number: int) -> Entry:
-        return self.open.get(number) or self._recent.get(number) or self._read(self._trials[number])
+        return self.open.get(number) or self._recent.get(number) or self._stored.entry(self._trials[number])
 
     def __len__(self) -> int:
         return self._length
 
     def _view(self, number: int) -> Trial:
         if number not in self.open and number not in self._recent:
-            return self._read(self._trials[number]).view()
+            return self._stored.entry(self._trials[number]).view()
         if number not in self._seen:
             self._seen[number] = self[number].view()
         return self._seen[number]
@@ -199,7 +201,7 @@ class Ledger:
         goals = self.study.goals
         for tally, value, goal in zip(entry.tallies, values, goals, strict=True):
             tally.add(value, maximize=goal.maximize)
-        self._value(entry)
+        entry.appraise(goals, self.judged)
         self.points += 1
         self.longest = max(self.longest, step)
         self._store_missed(entry)
@@ -297,70 +299,15 @@ class Ledger:
         self.missed += int(attrs.get(attributes.MISSED, 0))
         self.longest = max(self.longest, *trial.intermediate_values) if trial.intermediate_values else self.longest
         if trial.state.is_finished():  # of most of a long study's nothing more is needed
-            self._count(trial.number, self._key(trial), attributes.state_of(trial), attrs.get(attributes.RETRY_OF))
+            key, retry_of = self._stored.key(trial), attrs.get(attributes.RETRY_OF)
+            self._count(trial.number, key, attributes.state_of(trial), retry_of)
             if trial.state is TrialState.COMPLETE and trial.values and self._better(trial.values[0]):
-                self.best = self._read(trial)
+                self.best = self._stored.entry(trial)
             return
-        entry = self._read(trial)
+        entry = self._stored.entry(trial)
         self._enter(entry)
         if trial.state is TrialState.WAITING:
             self.end(entry, "failed", "was enqueued by another program; a study's sampler proposes its recipes")
-
-    def _read(self, trial: FrozenTrial) -> Entry:
-        """A trial as it is stored."""
-        known, attrs = attributes.read_trial(trial, self.study.goals, self.judged), trial.user_attrs
-        point = dict(known.point)
-        recipe = self._recipe(point, trial.number) | ({"seed": known.seed} if known.seed is not None else {})
-        entry = Entry(trial.number, trial._trial_id, recipe, point, self._key(trial))
-        entry.state = "running" if trial.state is TrialState.WAITING else known.state
-        entry.curve, entry.outlook, entry.metrics = known.curve, known.outlook, dict(known.metrics)
-        entry.seconds, entry.reason, entry.evidence = known.seconds, known.reason, known.evidence
-        entry.retry_of = attrs.get(attributes.RETRY_OF)
-        entry.attempts = int(attrs.get(attributes.ATTEMPTS, 0))
-        entry.nodes = tuple(attrs.get(attributes.NODES, ()))
-        if entry.curve and not entry.metrics and len(self.study.goals) == 1:
-            entry.metrics = {self.study.goal.metric: entry.curve[-1][1]}
-        stored = attrs.get(attributes.TALLIES)
-        entry.tallies = [
-            Tally.read(stored[i]) if stored else Tally.of((v for _, v in entry.curve), maximize=goal.maximize)
-            for i, goal in enumerate(self.study.goals)
-        ]
-        if entry.curve:
-            self._value(entry)
-        entry.missed = entry.stored_missed = int(attrs.get(attributes.MISSED, 0))
-        if trial.state is TrialState.COMPLETE and trial.values:
-            entry.values = tuple(trial.values)
-        return entry
-
-    def _key(self, trial: FrozenTrial) -> str:
-        """Digest of a stored trial's recipe without its seed, empty where it has no knobs."""
-        point, key = trial.params, attributes.fact(trial.user_attrs, attributes.RECIPE, str, "")
-        space = self.study.space
-        settled = space.point_of(point, self.study.fixed) if space.rounds else None
-        if settled is not None and settled != point:  # an earlier version's rounding: known by what it stands for
-            key = digest({**self._recipe(dict(point), trial.number), **settled}, without_seed=True)
-        elif not key and point:
-            key = digest(self._recipe(dict(point), trial.number), without_seed=True)
-        return str(key)
-
-    def _value(self, entry: Entry) -> None:
-        """Bring the trial's value so far up to date with its last point."""
-        goals = self.study.goals
-        several = len(goals) > 1
-        each = [aggregate_of(goal, entry.metrics, several=several) for goal in goals]
-        entry.values = tuple(tally.value(how) for tally, how in zip(entry.tallies, each, strict=True))
-        judged = goals[self.judged]
-        how = each[self.judged]
-        if how == "last" and not entry.outlook:
-            entry.course = ()
-        elif how == entry.aggregate == "mean" and len(entry.course) == len(entry.curve) - 1:
-            entry.course += ((entry.step, entry.values[self.judged]),)
-        elif how == entry.aggregate == "best" and len(entry.course) == len(entry.curve) - 1 > 0:
-            now = course(entry.curve[-1:], how, maximize=judged.maximize, outlook=entry.outlook[-1:])[-1][1]
-            entry.course += ((entry.step, better(entry.course[-1][1], now, maximize=judged.maximize)),)
-        else:
-            entry.course = course(entry.curve, how, maximize=judged.maximize, outlook=entry.outlook)
-        entry.aggregate = how
 
     def _enter(self, entry: Entry) -> None:
         """Take in a trial that has not ended."""
