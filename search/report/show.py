@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hpo.search.report import combined, out, text
+from hpo.search.report.flattery import flattery
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.trial import Trial
 from hpo.search.terms.winner import Candidate
@@ -96,6 +97,8 @@ def verdict(found: StudyReport) -> list[str]:
         title = " " * len(title)
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
+    sentence = flattery(found)
+    lines += [f"  [dim]{escape(sentence)}[/dim]"] if sentence else []
     if found.winner.test:
         lines.append(f"  test split, measured once: {escape(text.scores(found.winner.test, found.metrics))}")
     if found.winner.ensemble is not None:

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from hpo.search.report import batch, combined, show, text
+from hpo.search.report.flattery import flattery
 from hpo.search.report.importance import importance
 from hpo.search.report.out import clean
 from hpo.search.report.page import figures
@@ -113,6 +114,8 @@ def answer(found: StudyReport) -> str:
         rows.append((goal, f"{shown} ({runs})"))
         if first.runs:
             rows.append(("in the search", text.short(first.searched[place])))
+    if sentence := flattery(found):
+        rows.append(("the best value seen", sentence))
     if found.winner.test:
         rows.append(("test part, measured once", text.scores(_numbers(found.winner.test), found.metrics)))
     recipe = [(name, text.number(value)) for name, value in sorted(found.winner.recipe.items())]
