@@ -40,9 +40,9 @@ from hpo.search.terms.space import Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
 KEYS = (
-    "name", "objective", "goal", "metric", "search", "fixed", "data", "source", "budget", "sampler", "prior", "warm_start",
-    "start_from", "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats", "seed", "device",
-    "devices", "memory_limit", "storage", "checkpoints", "record",
+    "name", "objective", "goal", "metric", "search", "fixed", "data", "source", "budget", "sampler", "prior",
+    "warm_start", "start_from", "pruner", "executor", "workers", "processes_per_trial", "confirm", "repeats",
+    "seed", "device", "devices", "memory_limit", "storage", "checkpoints", "record",
 )  # fmt: skip
 """Every key of a study file."""
 
