@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,8 @@ def main(arguments: argparse.Namespace) -> int:
         elif place is None or not Path(place).is_file():
             raise UserError(f"trial {number} of {found.name} has printed nothing, or its log is gone: {place}")
         _show_log(console, Path(place or ""), most=None if whole else _PRINTED)
+        if whole and not log.read(Path(place or "")).strip():
+            out.say(f"trial {number} of {found.name} has printed nothing", file=sys.stderr)
         return 0
     if arguments.log or arguments.follow:
         raise UserError(f"whose log? give the number of a trial, such as: hpo show {shlex.quote(name)} 0 --log")

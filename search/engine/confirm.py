@@ -21,6 +21,9 @@ from hpo.search.terms.study import Study
 from hpo.search.terms.trial import Aggregate, State
 from hpo.search.terms.winner import Candidate
 
+ENOUGH = 2
+"""Seeds under which every finalist must have the same curve for further ones to be left out."""
+
 
 def finalists(ledger: Ledger, top: int) -> list[Entry]:
     """The best distinct recipes: by value, or the Pareto front of several goals (at most ``top``).
@@ -75,12 +78,11 @@ def fresh_seeds(study: Study) -> list[int]:
 class FreshRuns(Policy):
     """Trains every finalist with every fresh seed once; what failed is tried once more, as what time cut short is.
 
-    Attributes:
-        total: number of fresh runs.
+    Where two seeds gave every finalist the same curves, the others are left out: nothing depends on them.
     """
 
     def __init__(self, finals: Sequence[Entry], seeds: Sequence[int]) -> None:
-        self.total = len(finals) * len(seeds)
+        self._finals, self._seeds = finals, seeds
         self._jobs = [(entry, seed) for seed in seeds for entry in finals]
         self._ledger: Ledger | None = None
         self._now: tuple[Entry, int] | None = None
@@ -99,10 +101,33 @@ class FreshRuns(Policy):
         return {"seed": 0, **fixed, **point}
 
     @property
+    def seeds(self) -> list[int]:
+        """Seeds that tell anything, in their order."""
+        alike = len(self._seeds) > ENOUGH and all(map(self._indifferent, self._finals))
+        return list(self._seeds[:ENOUGH] if alike else self._seeds)
+
+    @property
+    def total(self) -> int:
+        """Number of fresh runs."""
+        return len(self._finals) * len(self.seeds)
+
+    def _indifferent(self, finalist: Entry) -> bool:
+        """Whether the first seeds gave a finalist one curve, to the last digit."""
+        assert self._ledger is not None, "place comes first"
+        curves = {
+            run.recipe["seed"]: list(run.curve)
+            for run in self._ledger.entries
+            if run.key == finalist.key and run.state == "complete"
+        }
+        found = [curves.get(seed) for seed in self._seeds[:ENOUGH]]
+        return bool(found[0]) and all(curve == found[0] for curve in found)
+
+    @property
     def done(self) -> int:
         """How many of them have ended; runs of earlier finalists do not count."""
         assert self._ledger is not None, "place comes first"
-        wanted = {(entry.key, seed) for entry, seed in self._jobs}
+        seeds = self.seeds
+        wanted = {(entry.key, seed) for entry, seed in self._jobs if seed in seeds}
         failures = Counter((run.key, run.recipe["seed"]) for run in self._ledger.entries if run.state == "failed")
         ended = {(run.key, run.recipe["seed"]) for run in self._ledger.entries if run.state in ("complete", "pruned")}
         return len(wanted & (ended | {pair for pair, count in failures.items() if count >= TRIES}))
@@ -120,8 +145,9 @@ class FreshRuns(Policy):
             failures[pair] += run.state == "failed"
             if run.state not in ("failed", "pruned") or failures[pair] >= TRIES:
                 placed.add(pair)
+        seeds = self.seeds
         for entry, seed in self._jobs:
-            if (entry.key, seed) not in placed:
+            if seed in seeds and (entry.key, seed) not in placed:
                 self._now = entry, seed
                 return Start(entry.point)
         return Wait()

@@ -190,7 +190,8 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
         if defining.retrained(old, new):
             progress.warn(
                 f"{objective.label} is not what {len(trials)} earlier trials of {study.name} trained: they stand beside"
-                " new ones; if it trains differently, start anew with --fresh (fresh=True)"
+                " new ones; if it trains differently, give it a study of its own with --name (name=...), or start anew "
+                "with --fresh (fresh=True)"
             )
         if old["space"] != new["space"]:
             session.rebase(defining.carry_over(trials, study.space))

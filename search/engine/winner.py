@@ -43,7 +43,7 @@ def decide(context: Context, ledger: Ledger, costs: Costs) -> None:
     seeds = fresh_seeds(study)
     wanted = study.goals if study.confirm is not None and study.confirm.ensemble else ()
     kept = Predictions.beside(context.store, study.name + CONFIRM, wanted)
-    fresh = _fresh_runs(context, finals, seeds, ledger, costs, kept) if seeds else []
+    fresh, seeds = _fresh_runs(context, finals, seeds, ledger, costs, kept) if seeds else ([], seeds)
     seeds = _shared(context, finals, seeds, fresh)
     found = candidates(finals, seeds, fresh, ledger)
     leader = ledger[found[0].trial]
@@ -75,7 +75,8 @@ def _store(ledger: Ledger, old: Winner | None, new: Winner) -> None:
 
 def _fresh_runs(
     context: Context, finals: list[Entry], seeds: list[int], search: Ledger, costs: Costs, kept: Predictions
-) -> Sequence[Entry]:
+) -> tuple[Sequence[Entry], list[int]]:
+    """The fresh runs, and the seeds to decide by."""
     study = context.study
     question = f"Fresh runs of the finalists of {study.name}"
     again = replace(study, name=study.name + CONFIRM, budget=Budget(), repeats=True, question=question)
@@ -108,7 +109,12 @@ def _fresh_runs(
         finally:
             costs.fresh += loop.elapsed if loop.worked else 0.0
         folders.clear()
-        return ledger.entries
+        if plan.seeds != seeds:
+            context.progress.say(
+                f"two seeds gave every finalist the same curve, so nothing depends on the seed: the other "
+                f"{len(seeds) - len(plan.seeds)} are left out; confirm: none leaves out all of them"
+            )
+        return ledger.entries, plan.seeds
 
 
 def _shared(context: Context, finals: Sequence[Entry], seeds: list[int], fresh: Sequence[Entry]) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from killing import Assassin, Killed
 
 from hpo.search import studyfile
+from hpo.search.cli import main
 from hpo.search.describe.live import live
 from hpo.search.engine import run as engine
 from hpo.search.engine import winner
@@ -210,3 +212,27 @@ def test_one_fresh_run_each_gives_no_interval() -> None:
     finals = [entry_of(0, "k", (1.0,)), entry_of(1, "l", (2.0,))]
     found = candidates(finals, [7], [entry_of(0, "k", (3.0,), seed=7), entry_of(1, "l", (2.5,), seed=7)], ledger)
     assert [(candidate.trial, candidate.half) for candidate in found] == [(1, None), (0, None)]
+
+
+@pytest.mark.parametrize(("noise", "runs"), [(0.0, 4), (1e-9, 10)])
+def test_further_seeds_are_left_out_where_two_changed_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], noise: float, runs: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("o.py").write_text(
+        "import random\n\ndef train(*, x: float = 0.0, seed: int = 0):\n"
+        f"    for step in (1, 2):\n        yield {{'loss': x / step + {noise} * random.Random(seed).random()}}\n"
+    )
+    Path("s.yaml").write_text(
+        "# s\nobjective: ./o.py\ngoal: minimize loss\nsearch: {x: {float: [0, 1]}}\nbudget: {trials: 3}\n"
+        "confirm: {top: 2, seeds: 5}\n"
+    )
+    assert main(["run", "s.yaml"]) == 0
+    stored = open_store("hpo.db").read("s (confirm)")
+    assert stored is not None
+    assert len(stored.trials) == runs
+    assert ("nothing depends on the seed: the other 3 are left out" in capsys.readouterr().out) == (runs == 4)
+    assert main(["run", "s.yaml"]) == 0  # nothing is left to do
+    again = open_store("hpo.db").read("s (confirm)")
+    assert again is not None
+    assert len(again.trials) == runs
