@@ -125,7 +125,7 @@ class _Reading:
         task = Task(
             objective.reference, spec, known["split_seed"] or 0, str(folder), memory_limit=known["memory_limit"],
             processes=known["processes"] or 1, start_from=start, metric=metric,
-            metrics=tuple(goal.metric for goal in goals),
+            metrics=tuple(goal.metric for goal in goals), directions=tuple(goal.direction for goal in goals),
         )  # fmt: skip
         values = {"seed": 0, **values}
         about = self.about.plain()

@@ -24,20 +24,57 @@ Metrics = Mapping[str, float]
 VALUE = "value"
 
 
+class AskedStudy:
+    """Stands for ``trial.study``: callbacks ask it for the direction, and for a storage that is not there."""
+
+    _storage = None
+
+    def __init__(self, directions: Sequence[str]) -> None:
+        self._directions = tuple(directions)
+
+    @property
+    def directions(self) -> list[Any]:
+        """Of the goals, as Optuna has them."""
+        import optuna
+
+        return [optuna.study.StudyDirection[direction.upper()] for direction in self._directions]
+
+    @property
+    def direction(self) -> Any:
+        """Of the only goal."""
+        found = self.directions
+        if len(found) != 1:
+            raise UserError("the script asks its study for one direction, and there are several goals: use directions")
+        return found[0]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise UserError(f"the script reads trial.study.{name}, and a trial knows nothing of the others here")
+
+
 class SuggestingTrial:
     """Stands for ``optuna.trial.Trial``.
 
     Attributes:
         number: the trial's number in the study.
+        study: which way is better.
         params: what was suggested so far.
         user_attrs: what the script noted.
         system_attrs: the same, of callbacks.
         distributions: none: ranges are the study's.
     """
 
-    def __init__(self, number: int, recipe: Mapping[str, Any], report: Callable[[Metrics], None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        recipe: Mapping[str, Any],
+        report: Callable[[Metrics], None],
+        directions: Sequence[str] = (),
+    ) -> None:
         """Take the values from a recipe, and hand points to ``report``."""
-        self.number = number
+        self.number = self._trial_id = number
+        self.study = AskedStudy(directions)
         self.params: dict[str, Any] = {}
         self.user_attrs: dict[str, Any] = {}
         self.system_attrs: dict[str, Any] = {}
@@ -48,15 +85,6 @@ class SuggestingTrial:
         self._drawn_by = digest(recipe, without_seed=True)
         self._first: int | None = None
         self.last: tuple[int, float] | None = None
-
-    @property
-    def study(self) -> Any:
-        """Nothing.
-
-        Raises:
-            UserError: always: what a script reads of its own study has no place here.
-        """
-        raise UserError("the script reads trial.study, and there is none here: a trial knows nothing of the others")
 
     def suggest_float(
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
@@ -149,7 +177,12 @@ class SuggestingTrial:
 
 
 def suggesting(
-    function: Callable[[Any], Any], number: int, recipe: Mapping[str, Any], *, reports: bool = True
+    function: Callable[[Any], Any],
+    number: int,
+    recipe: Mapping[str, Any],
+    *,
+    reports: bool = True,
+    directions: Sequence[str] = (),
 ) -> Generator[Metrics, None, Any]:
     """Run a function of a trial for its curve.
 
@@ -158,6 +191,7 @@ def suggesting(
         number: the trial's number.
         recipe: the values that it is to suggest, and its seed.
         reports: whether it may report; if not, it runs in the caller's thread.
+        directions: of the study's goals.
 
     Raises:
         UserError: it returned no number, suggested what the recipe does not fit, or pruned itself before any report.
@@ -165,7 +199,7 @@ def suggesting(
     _seed(int(recipe.get("seed", 0)))
 
     def fit(report: Callable[[Metrics], None]) -> None:
-        trial = SuggestingTrial(number, recipe, report)
+        trial = SuggestingTrial(number, recipe, report, directions)
         try:
             returned = function(trial)
         except Exception as error:

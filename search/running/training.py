@@ -291,7 +291,7 @@ def _call(
     values = {**{name: value for name, value in given.items() if name in objective.filled}, **job.recipe}
     if objective.suggestions is not None:
         reports = objective.suggestions.reports
-        return (yield from suggesting(function, job.number, job.recipe, reports=reports))
+        return (yield from suggesting(function, job.number, job.recipe, reports=reports, directions=task.directions))
     parameters = list(inspect.signature(function).parameters.values())
     first = parameters[0] if parameters else None
     if (

@@ -31,6 +31,7 @@ class Task:
         record: what is recorded of training beside its metrics, of ``statistics.RECORDS``.
         silence: seconds without a point after which a command line counts as hung.
         metrics: of the goals; what a program prints is read for them, or for lines of JSON where there are none.
+        directions: of the goals, as Optuna spells them, for scripts that ask.
         packed: the objective itself, where it is a function of the coordinating process and trains in others.
     """
 
@@ -47,6 +48,7 @@ class Task:
     silence: float = 600.0
     record: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
     packed: bytes | None = field(default=None, repr=False)
 
 

@@ -172,7 +172,7 @@ class Study:
         return Task(
             self.objective, self.data, split, str(self.folder), self.device, self.memory_limit,
             processes=self.processes_per_trial, start_from=self.start_from, metric=self.metric,
-            metrics=tuple(goal.metric for goal in self.goals), record=self.record,
+            metrics=tuple(goal.metric for goal in self.goals), directions=self.directions, record=self.record,
         )  # fmt: skip
 
     def recipe(self, point: Mapping[str, Any], number: int, *path: str | int) -> dict[str, Any]:

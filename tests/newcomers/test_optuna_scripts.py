@@ -238,7 +238,7 @@ def test_what_the_recipe_does_not_hold_is_drawn_from_the_rest_of_it(script: Call
         ("raise optuna.TrialPruned()", "pruned the trial itself, before it had reported a value"),
         ("return trial.suggest_float('y', 2, 1)", "y cannot be suggested: its range from 2 to 1 is none"),
         ("return 1 / 0", "ZeroDivisionError"),
-        ("return trial.study.best_value", "reads trial.study, and there is none here"),
+        ("return trial.study.best_value", "reads trial.study.best_value, and a trial knows nothing of the others"),
     ],
 )
 def test_a_trial_that_goes_wrong_says_why(script: Callable[[str], Path], body: str, said: str) -> None:
