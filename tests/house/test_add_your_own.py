@@ -39,8 +39,12 @@ USES = {
     "search/commands/names.py": "names --storage studies.db",
     "objectives/data/kinds/blobs.py": "run --study svc --data {blobs: {rows: 60}} --trials 2 --quiet --confirm none",
     "search/report/formats/settings.py": "list formats",
+    "search/drafts/space.py": "new --from lr.json --output made.yaml",
 }
 """A command for each example."""
+
+GIVEN = {"search/drafts/space.py": ("lr.json", '{"lr": {"_type": "loguniform", "_value": [0.001, 0.1]}}')}
+"""A file that the command of an example reads."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def python(copy: Path, *words: str, cwd: Path, told: str = "") -> str:
 
 def test_there_is_an_example_of_every_kind_and_a_use_of_every_example() -> None:
     assert list(USES) == list(map(str, EXAMPLES))
-    assert len({file.parent for file in EXAMPLES}) == len(EXAMPLES) == 9
+    assert len({file.parent for file in EXAMPLES}) == len(EXAMPLES) == 10
 
 
 IN_TURN = """
@@ -99,6 +103,9 @@ def shown(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
         words = re.findall(r"(?:\{.*?\}(?= --|$)|\S+)+", use)
         runs = words[0] == "run"
         commands += [(file, [*words, *STORED]), (file, NAMES)] if runs else [(file, words)]
+    for example, (name, text) in GIVEN.items():
+        (top / example).mkdir(parents=True)
+        (top / example / name).write_text(text)
     asked = json.dumps([(str(top / (file or "lists")), words) for file, words in commands])
     said = python(copy, "-c", IN_TURN, cwd=top, told=asked)
     found: dict[str, str] = dict.fromkeys(["", *USES], "")
@@ -111,12 +118,14 @@ def shown(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
 
 def test_each_is_listed(shown: dict[str, str]) -> None:
     for file in EXAMPLES:
-        if file.parent.name != "kinds":
+        if file.parent.name not in ("kinds", "drafts"):
             assert re.search(rf"^  {file.stem} +\w", shown[""], re.MULTILINE), f"{file.stem} is not listed"
 
 
 @pytest.mark.parametrize("file", USES)
 def test_each_works(file: str, shown: dict[str, str]) -> None:
+    if file in GIVEN:
+        assert "lr searched" in shown[file]
     if USES[file].startswith("run"):
         assert "complete" in shown[file]
         assert shown[file].rstrip().endswith("tried")

@@ -27,7 +27,7 @@ SUMMARY = 120
 """Most letters of a first line, so that `hpo list` shows it whole on a wide terminal."""
 
 PLUGINS = [(kind, name) for kind in PARTS for name in registry.names(kind)]
-OTHERS = ("command", "objective", "data", "format")
+OTHERS = ("command", "objective", "data", "format", "draft")
 CODE = [*PLUGINS, *((kind, name) for kind in OTHERS for name in registry.names(kind))]
 EVERYTHING = [*CODE, *(("study", name) for name in registry.names("study"))]
 
