@@ -99,8 +99,8 @@ def rows(
     """See ``Schema.rows``."""
     if columns:
         frame = _named(raw, [column.name for column in columns])
-        read = frame[[column.name for column in columns]].select_dtypes("floating")
-        _tell_infinite(read.to_numpy(dtype="float64"), list(read.columns))
+        numbers = [column.name for column in columns if getattr(frame[column.name].dtype, "kind", "") == "f"]
+        _tell_infinite(frame[numbers].to_numpy(dtype="float64", na_value=math.nan), numbers)
         return convert(frame, columns)
     if hasattr(raw, "columns"):
         import pandas as pd

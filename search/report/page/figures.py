@@ -15,6 +15,8 @@ WIDTH, HEIGHT = 720, 320
 CURVES = 240
 """Most curves drawn: all complete ones and finalists first, then pruned ones evenly over the study."""
 
+_LETTER = 7
+"""Pixels of a letter of an axis' title."""
 _LAYERS = ("winner", "best3")
 """Looks of neighbouring layers."""
 
@@ -245,7 +247,7 @@ def heat(cells: Mapping[str, Any]) -> Figure | None:
     ticks = data["x"]
     edges = len(ticks) == columns + 1
     names = [f"{math.sqrt(ticks[i] * ticks[i + 1]):.2g}" if edges else str(ticks[i]) for i in range(columns)]
-    height = TOP + BOTTOM + 26 * len(rows)
+    height = TOP + BOTTOM + max(26 * len(rows), _LETTER * len(cells["layout"]["yaxis"]["title"]["text"]))
     x = categories(cells["layout"]["xaxis"]["title"]["text"], names, LEFT, WIDTH - RIGHT)
     y = categories(cells["layout"]["yaxis"]["title"]["text"], rows, height - BOTTOM, TOP)
     figure = Figure(WIDTH, height, "best value by learning rate and batch")

@@ -55,10 +55,11 @@ table{border:0;margin:8px 0;color:inherit}
 """
 _NARROW_AND_PAPER = """
 @media (max-width:560px){dl{grid-template-columns:1fr;gap:0}dt{margin-top:6px}
-figure{overflow-x:auto}figure>svg{min-width:min(560px,var(--wide))}
-.grid2{grid-template-columns:1fr}.grid2 svg{min-width:0}}
+figure>svg text{font-size:14px}.grid2 svg text{font-size:11px}
+.grid2{grid-template-columns:1fr}}
 @media print{:root{--back:#fff;--text:#000;--faint:#444;--rule:#ccc;--soft:#f4f4f4}
-main{max-width:none;padding:0}h2,figure{break-inside:avoid;break-after:avoid-page}details{display:block}}
+main{max-width:none;padding:0}h2{break-after:avoid}figure,svg,tr,dl{break-inside:avoid}details{display:block}
+.wide,pre,figure{overflow:visible}pre{white-space:pre-wrap}table{font-size:.7rem}th,td{padding:2px 6px;white-space:normal}}
 """
 
 STYLE = (
