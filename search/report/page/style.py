@@ -59,7 +59,8 @@ figure>svg text{font-size:14px}.grid2 svg text{font-size:11px}
 .grid2{grid-template-columns:1fr}}
 @media print{:root{--back:#fff;--text:#000;--faint:#444;--rule:#ccc;--soft:#f4f4f4}
 main{max-width:none;padding:0}h2{break-after:avoid}figure,svg,tr,dl{break-inside:avoid}details{display:block}
-.wide,pre,figure{overflow:visible}pre{white-space:pre-wrap}table{font-size:.7rem}th,td{padding:2px 6px;white-space:normal}}
+.wide,pre,figure{overflow:visible}pre{white-space:pre-wrap}table{font-size:.7rem}
+th,td{padding:2px 6px;white-space:normal}}
 """
 
 STYLE = (
