@@ -150,9 +150,9 @@ def _why(values: pd.Series[Any], column: Column, asked: Asked, missing: int) -> 
     flag = (name, f"whether {name} is missing") if missing else ()
     if column.kind == "number" and column.form:
         marked = column.form[0] in MARKS
-        told = [f"the decimal mark {column.form[0]!r}"] if marked else []
-        told += [f"the unit {column.form[marked:]!r}"] if column.form[marked:] else []
-        return f"numbers with {' and '.join(told)}", missing, flag, "decimal" if marked else f"categorical: [{name}]"
+        forms = [f"the decimal mark {column.form[0]!r}"] if marked else []
+        forms += [f"the unit {column.form[marked:]!r}"] if column.form[marked:] else []
+        return f"numbers with {' and '.join(forms)}", missing, flag, "decimal" if marked else f"categorical: [{name}]"
     if holds_text(values):
         return "texts that are numbers", missing, flag, f"categorical: [{name}]"
     if pd.api.types.is_bool_dtype(values):

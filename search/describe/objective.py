@@ -291,8 +291,8 @@ def _from_source(source: Source, canonical: str, kind: str, function: str) -> Ob
     if found is None:
         functions = [known for known in source.names() if not known.startswith("_")]
         hint = did_you_mean(name, functions) or "define train(*, knob=default, ...) that yields metrics"
-        if not function and (told := advice(source)):
-            raise UserError(told)
+        if not function and (instead := advice(source)):
+            raise UserError(instead)
         raise UserError(f"{source.path.name} has no function {name!r}: {hint}")
     doc = source.doc or found.doc
     model = source.returns_model(name)

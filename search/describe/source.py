@@ -117,7 +117,7 @@ class Source:
         found = self.find(ast.Name(name))
         if found is None or not isinstance(found[1], ast.ClassDef):
             return {}
-        source, node = found
+        source, node = found[0], found[1]
         inherited = [source.parts(base.id) for base in node.bases if isinstance(base, ast.Name)]
         own: dict[str, tuple[Source, str, dict[str, Any]]] = {}
         for item in node.body:
