@@ -47,7 +47,7 @@ OPTUNA_FILES = {
     "search/dashboard/annotate.py", "search/dashboard/attributes.py", "search/dashboard/guard.py",
     "search/dashboard/live.py",
     "search/engine/ask.py", "search/engine/definition.py", "search/engine/ledger.py", "search/engine/rules.py",
-    "search/engine/run.py", "search/engine/warmstart.py", "search/engine/winner.py",
+    "search/engine/run.py", "search/engine/stored.py", "search/engine/warmstart.py", "search/engine/winner.py",
     "search/policies/freeze_thaw.py",
     "search/report/importance.py",
 }  # fmt: skip
