@@ -33,6 +33,9 @@ def suite(**settings: Any) -> Method:
 METHODS: Mapping[str, Method] = {
     "hpo freeze-thaw": suite(sampler="freeze-thaw"),
     "hpo freeze-thaw of tpe": suite(sampler={"freeze-thaw": {"of": "tpe"}}),
+    "hpo hedge": suite(sampler="hedge"),
+    "hpo tpe, none": suite(sampler="tpe", pruner="none"),
+    "hpo tpe, halving": suite(sampler="tpe", pruner="successive-halving"),
     "hpo tpe, learning-curve": suite(sampler="tpe", pruner="learning-curve"),
     "hpo random, learning-curve": suite(sampler="random", pruner="learning-curve"),
     "hpo default": suite(),
@@ -43,6 +46,7 @@ METHODS: Mapping[str, Method] = {
     },
     "optuna gp, none": with_optuna("gp", "none"),
     "optuna tuned": with_optuna("tuned tpe", "tuned halving"),
+    "optuna tuned multivariate": with_optuna("multivariate tpe", "tuned halving"),
     **PEERS,
 }
 

@@ -55,6 +55,7 @@ _SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = {
     "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
     "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
     "tuned tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=40),
+    "multivariate tpe": lambda seed: optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, multivariate=True),
 }
 
 _PRUNERS: Mapping[str, Callable[[int], optuna.pruners.BasePruner]] = {

@@ -68,7 +68,7 @@ def compare(
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
     try:
         pending = {
-            (seed, method): [pool.submit(_run, table, method, seed, epochs, cache) for table in tables]
+            (seed, method): [pool.submit(run_one, table, method, seed, epochs, cache) for table in tables]
             for seed in range(seeds)
             for method in methods
             if installed(method) or all(_path(table, method, seed, epochs, cache).exists() for table in tables)
@@ -84,7 +84,7 @@ def compare(
     return dict(found)
 
 
-def _run(table: Table, method: str, seed: int, epochs: int, cache: Path) -> Run:
+def run_one(table: Table, method: str, seed: int, epochs: int, cache: Path) -> Run:
     """One run, from the cache if it is there."""
     path = _path(table, method, seed, epochs, cache)
     if path.exists():
@@ -157,7 +157,8 @@ def _line(method: str, curves: Array) -> str:
     return f"{method:32s} averaged {curves.mean():.3f}  {at}"
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The version measured."""
     here = Path(__file__).parent
     run = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=False
@@ -170,9 +171,9 @@ def _result(options: argparse.Namespace, tables: Sequence[Table], found: Mapping
     for method, runs in found.items():
         releases.setdefault(package(method), set()).update(run.release for row in runs.values() for run in row)
     return {
-        "command": f"recorded_curves.py --data {options.data.name} --half {options.half} --seeds {options.seeds} "
-        f"--epochs {options.epochs}",
-        "commit": _commit(),
+        "command": f"recorded_curves.py --data {options.data.name} --half {options.half} --space {options.space} "
+        f"--seeds {options.seeds} --epochs {options.epochs}",
+        "commit": commit(),
         "versions": {name: " and ".join(sorted(found)) for name, found in releases.items()},
         "data sets": [table.name for table in tables],
         "seeds": {method: len(runs) for method, runs in found.items()},
@@ -188,6 +189,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--half", choices=("even", "odd", "all"), default="odd", help="data sets by their index")
+    parser.add_argument(
+        "--space", choices=("careful", "published"), default="careful", help="with log scales, or without"
+    )
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS), metavar="METHOD")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=1000)
@@ -199,7 +203,8 @@ def main() -> None:
     options = parser.parse_args()
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read by the processes that the runs are in
-    tables = load(options.data)[{"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[options.half]]
+    tables = load(options.data, careful=options.space == "careful")
+    tables = tables[{"even": slice(0, None, 2), "odd": slice(1, None, 2), "all": slice(None)}[options.half]]
     with tempfile.TemporaryDirectory() as scratch:
         cache = options.cache or Path(scratch)
         found = compare(tables, options.methods, options.seeds, options.epochs, cache, options.jobs)

@@ -21,7 +21,7 @@ context freeze-thaw Bayesian optimization, ICML 2024; docs/search.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -33,15 +33,13 @@ from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.followed import Followed
 from hpo.search.curves.halving import promoted, rung_below
 from hpo.search.curves.history import History
+from hpo.search.curves.known import Known, curves_of, joined, key_of, know, options_of
 from hpo.search.curves.shapes import milestones
-from hpo.search.curves.single import prospect
-from hpo.search.curves.thaw import Curves, Model, Options, Settings
+from hpo.search.curves.thaw import Model, Options, Settings
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.threads import one_thread
-from hpo.search.terms.trial import Trial
-from hpo.search.terms.value import headed
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -75,8 +73,8 @@ class FreezeThaw(Policy):
         self._settings, self._own_recipes, self._per_second = settings, own_recipes, per_second
         self._followed = Followed()
         self._answered: tuple[tuple[int, int | None], Turn] | None = None  # judging and filling a lane is one decision
-        self._known: list[_Known] = []
-        self._earlier: dict[int, _Known] = {}
+        self._known: list[Known] = []
+        self._earlier: dict[int, Known] = {}
         self._known_for = 0  # the horizon that what is known of failed trials depends on
 
     def next(self, view: View) -> Turn:
@@ -90,11 +88,16 @@ class FreezeThaw(Policy):
         turn = self._decide(view, number)
         if isinstance(turn, Resume) and turn.number == number:
             return Continue(turn.memo)
-        best = self._known[number].best
-        better = sum(k.best < best for k in self._known if k.trial.state == "paused")
+        return replace(self.leave(view, number), memo=turn.memo)
+
+    def leave(self, view: View, number: int) -> Pause | Prune:
+        """Pause a trial that others go before, or end it where it will not be considered again."""
+        known = self.look(view)
+        best = known[number].best
+        better = sum(k.best < best for k in known if k.trial.state == "paused")
         if better >= self._settings.paused and not self._in_line(number):  # what is paused costs memory
-            return Prune(f"{better} paused trials are better", {"paused": float(better)}, turn.memo)
-        return Pause(turn.memo)
+            return Prune(f"{better} paused trials are better", {"paused": float(better)})
+        return Pause()
 
     def checks(self, horizon: int) -> Iterable[int]:
         """Steps in about equal ratios."""
@@ -115,15 +118,31 @@ class FreezeThaw(Policy):
         values = values[np.isfinite(values)]
         return float(np.median(values)) if values.size else np.inf
 
-    def _decide(self, view: View, judged: int | None) -> Turn:
+    def horizon(self, view: View) -> int:
+        """Steps of a complete trial, guessed where they are not known."""
+        return self._followed.look(view).horizon(view)
+
+    def points(self, view: View) -> int:
+        """Points recorded in all."""
+        return self._followed.look(view).points
+
+    def look(self, view: View) -> Sequence[Known]:
+        """What is known of every trial, up to date."""
         followed = self._followed.look(view)
-        encoding, horizon = Encoding(view.space, view.fixed), followed.horizon(view)
+        horizon = followed.horizon(view)
         if horizon != self._known_for:
             self._known, self._earlier, self._known_for = [], {}, horizon
         del self._known[len(view.trials) :]
+        encoding = Encoding(view.space, view.fixed)
         for number in followed.renewed(len(self._known)):
             old = self._known[number] if number < len(self._known) else None
-            self._known[number : number + 1] = [_know(view.trials[number], encoding, view.sign, horizon, old)]
+            self._known[number : number + 1] = [know(view.trials[number], encoding, view.sign, horizon, old)]
+        return self._known
+
+    def _decide(self, view: View, judged: int | None) -> Turn:
+        self.look(view)
+        followed = self._followed
+        encoding, horizon = Encoding(view.space, view.fixed), followed.horizon(view)
         seed, then = self._answered[0] if self._answered is not None else (None, None)
         if self._answered is None or seed != view.seed or not followed.same(then, judged):
             with one_thread():
@@ -137,7 +156,7 @@ class FreezeThaw(Policy):
         observed = [k for k in known if len(k.curve)]
         for trial in view.earlier:
             if trial.number not in self._earlier:
-                self._earlier[trial.number] = _know(trial, encoding, view.sign, horizon, None)
+                self._earlier[trial.number] = know(trial, encoding, view.sign, horizon, None)
         earlier = [self._earlier[trial.number] for trial in view.earlier]
         guess = {**min(earlier, key=lambda k: k.best).trial.point, **view.prior} if earlier else view.prior
         candidates = Candidates(view.space, encoding.units([guess])[0])
@@ -162,7 +181,7 @@ class FreezeThaw(Policy):
                 return Resume(chosen)
         model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
         if running:
-            model.suppose(_options(running, observed))
+            model.suppose(options_of(running, observed))
         paused = sorted(paused, key=lambda k: k.best)[: self._settings.paused]
         units = candidates.uniform(rng, self._settings.uniform if may_start else 0)
         if self._own_recipes and may_start:
@@ -170,7 +189,7 @@ class FreezeThaw(Policy):
             parents = encoding.units([k.trial.point for k in best])
             units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
         new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
-        options = _joined(_options(paused, observed), new) if paused else new
+        options = joined(options_of(paused, observed), new) if paused else new
         longest = horizon if view.steps_left is None else max(1, min(horizon, view.steps_left))
         score = model.promise(options, rng, longest)
         score[len(paused) :] += candidates.belief(units) * _BELIEF / (_BELIEF + started)
@@ -200,7 +219,7 @@ class FreezeThaw(Policy):
             point |= {name: value for name, value in view.prior.items() if name in point}  # as it is, not rounded
         return None if point is None else Start(point)
 
-    def _promoted(self, view: View, observed: Sequence[_Known], paused: Sequence[_Known]) -> int | None:
+    def _promoted(self, view: View, observed: Sequence[Known], paused: Sequence[Known]) -> int | None:
         """Number of the trial that successive halving trains on."""
         noise = History.of([k.curve for k in observed]).noise
         luck = np.random.default_rng(derive_seed(view.seed, "luck")).standard_normal(len(view.trials))
@@ -215,19 +234,19 @@ class FreezeThaw(Policy):
         return None if place is None else observed[place].trial.number
 
     def _model(
-        self, view: View, observed: Sequence[_Known], earlier: Sequence[_Known], encoding: Encoding, horizon: int
+        self, view: View, observed: Sequence[Known], earlier: Sequence[Known], encoding: Encoding, horizon: int
     ) -> tuple[Model, Mapping[str, Any] | None]:
         """The surrogate; with a memo when its hyperparameters were fitted anew."""
         points, fitted = self._followed.points, int(view.memo.get("points", 0))
         theta = view.memo.get("theta")
         fit = theta is None or points >= fitted * self._settings.growth
         model = Model(
-            _curves(observed), _curves(earlier) if earlier else None, encoding.groups, horizon, self._settings,
+            curves_of(observed), curves_of(earlier) if earlier else None, encoding.groups, horizon, self._settings,
             theta=None if fit else theta, start=theta,
         )  # fmt: skip
         return model, {"points": points, "theta": model.theta.tolist()} if fit else None
 
-    def _log_seconds(self, model: Model, options: Options, observed: Sequence[_Known]) -> Array:
+    def _log_seconds(self, model: Model, options: Options, observed: Sequence[Known]) -> Array:
         timed = [k for k in observed if k.trial.seconds > 0]
         if not timed:
             return np.zeros(len(options.rows))
@@ -237,77 +256,6 @@ class FreezeThaw(Policy):
     def _untried(self, view: View, tried: Set[Any], units: Iterable[Array]) -> Point | None:
         for u in units:
             point = view.space.from_unit(u.tolist(), view.fixed)
-            if _key(point) not in tried:
+            if key_of(point) not in tried:
                 return point
         return None
-
-
-def _know(trial: Trial, encoding: Encoding, sign: float, horizon: int, old: _Known | None) -> _Known:
-    """What is known of a trial, of which ``old`` was known before."""
-    if old is not None and old.length == len(trial.curve) and old.trial.state == trial.state:
-        return old
-    curve = np.array(headed(trial, maximize=sign < 0), dtype=np.float64).reshape(-1, 2)
-    steps = trial.curve[-1][0] if trial.curve else 0
-    if sign < 0:
-        curve[:, 1] *= sign
-    if trial.state == "failed":  # what diverges or crashes is as bad as can be, and will not recover
-        lost = sorted({steps + 1, max(horizon, steps + 1)})
-        curve = np.append(curve, [[step, np.nan] for step in lost], axis=0)
-    best = float(np.min(curve[:, 1], initial=np.inf, where=np.isfinite(curve[:, 1])))
-    if old is not None:
-        return replace(old, trial=trial, length=len(trial.curve), curve=curve, steps=steps, best=best)
-    point = encoding.space.point_of(trial.point, encoding.fixed) or trial.point
-    row, key, limit = encoding.encode([trial.point])[0], _key(point), _limit(trial.point, horizon)
-    return _Known(trial, len(trial.curve), curve, steps, best, row, key, limit, {})
-
-
-@dataclass(frozen=True)
-class _Known:
-    """Of a trial, what need not be worked out at every decision; ``best`` is smaller for better trials."""
-
-    trial: Trial
-    length: int
-    curve: Array
-    steps: int
-    best: float
-    row: Array
-    key: Any
-    limit: int
-    prospects: dict[tuple[int, float], float]
-
-    def prospect(self, rung: int, ceiling: float) -> float:
-        """What the trial promised at a rung that it has reached, by its points up to there; what it had if it ended."""
-        seen = self.curve[self.curve[:, 0] <= rung]
-        if self.trial.state in ("failed", "pruned"):
-            return float(np.min(seen[:, 1], initial=np.inf, where=np.isfinite(seen[:, 1])))
-        if (rung, ceiling) not in self.prospects:
-            self.prospects[rung, ceiling] = prospect(seen, self.limit, ceiling)
-        return self.prospects[rung, ceiling]
-
-
-def _curves(known: Sequence[_Known]) -> Curves:
-    return Curves(History.of([k.curve for k in known]), np.stack([k.row for k in known]))
-
-
-def _options(chosen: Sequence[_Known], observed: Sequence[_Known]) -> Options:
-    place = {k.trial.number: i for i, k in enumerate(observed)}
-    return Options(
-        np.stack([k.row for k in chosen]),
-        np.array([place.get(k.trial.number, -1) for k in chosen]),
-        np.array([float(k.steps) for k in chosen]),
-        np.array([float(k.limit) for k in chosen]),
-    )
-
-
-def _joined(a: Options, b: Options) -> Options:
-    return Options(*(np.concatenate([getattr(a, f.name), getattr(b, f.name)]) for f in fields(Options)))
-
-
-def _limit(values: Mapping[str, Any], horizon: int) -> int:
-    epochs = values.get("epochs")
-    return epochs if isinstance(epochs, int) else horizon
-
-
-def _key(point: Mapping[str, Scalar]) -> tuple[tuple[str, str], ...]:
-    """What tells two points apart; True and 1 are different values."""
-    return tuple(sorted((name, repr(value)) for name, value in point.items()))

@@ -1,0 +1,222 @@
+"""Freeze and thaw, hedged by trials that only a forecast may stop.
+
+What it does: decides as ``freeze-thaw`` does, but for a share of the decisions in which it trains on a trial that it
+holds: a recipe that no early rank chose, which goes on until it is complete or has a chance below 5 % to become the
+best by its end. What held trials come to is seen by both, and says whom to trust: each time one of them ends while the
+best trial of the study is a held one, their share grows, else it shrinks, from 0.4 at first to between 0.2 and 0.9. New
+recipes to hold are drawn from all of the space at first, then mostly by a surrogate that has seen held trials only.
+When to use it: where nobody knows whether early points say much; it is close to ``freeze-thaw`` where they do, and
+trains on what looks bad where they mislead. Needs trials that can be paused, and one goal.
+Options: none.
+Cost: as ``freeze-thaw``, and 2 ms for a forecast at the points of a held trial.
+Reference: docs/search.md; shares after Freund and Schapire, A decision-theoretic generalization of on-line learning,
+1997.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hpo.search.contracts.policy import Continue, Pause, Policy, Prune, Resume, Start, Turn, Verdict, View
+from hpo.search.curves.candidates import Candidates
+from hpo.search.curves.encoding import Encoding
+from hpo.search.curves.known import Known, curves_of, key_of
+from hpo.search.curves.shapes import milestones
+from hpo.search.curves.single import LIBRARY, Library, forecast
+from hpo.search.curves.thaw import Model, Options, Settings
+from hpo.search.policies.freeze_thaw import FreezeThaw
+from hpo.search.terms.domain import Scalar
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.threads import one_thread
+
+REQUIRES = ("one goal",)
+
+T = TypeVar("T", Turn, Verdict)
+
+
+@dataclass(frozen=True)
+class Hedging:
+    """Constants of the hedge, chosen on the even halves of benchmarks/groups.py.
+
+    Attributes:
+        share: of the decisions that held trials have before anything is known.
+        least: they always have.
+        most: they ever have.
+        step: by which the log odds of the share move each time a held trial ends.
+        hopeless: chance to become the best by its end below which a trial is held no longer.
+        scattered: share of the recipes to hold that are drawn from all of the space whatever was seen.
+        known: held trials that a surrogate needs.
+        uniform: recipes considered by it that are drawn from all of the space.
+        near: recipes considered that are variations of the best held ones.
+        parents: held trials that are varied.
+    """
+
+    share: float = 0.4
+    least: float = 0.2
+    most: float = 0.9
+    step: float = 0.7
+    hopeless: float = 0.05
+    scattered: float = 0.25
+    known: int = 3
+    uniform: int = 60
+    near: int = 60
+    parents: int = 3
+
+
+def make(study: object) -> Hedge:
+    """Make the policy; it has no options."""
+    return Hedge(Settings(), Hedging(**json.loads(os.environ.get("HEDGE", "{}"))))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the memo keeps.
+
+    Attributes:
+        open: numbers of the trials that are held now.
+        drawn: numbers of all that were ever started to be held.
+        odds: log odds that held trials have gained.
+    """
+
+    open: tuple[int, ...] = ()
+    drawn: tuple[int, ...] = ()
+    odds: float = 0.0
+
+    @staticmethod
+    def of(view: View) -> _Held:
+        plain = view.memo.get("held", {})
+        return _Held(tuple(plain.get("open", ())), tuple(plain.get("drawn", ())), float(plain.get("odds", 0.0)))
+
+    def plain(self) -> dict[str, Any]:
+        return {"open": list(self.open), "drawn": list(self.drawn), "odds": self.odds}
+
+
+class Hedge(Policy):
+    """Freeze-thaw for some decisions, one trial after another for the others."""
+
+    def __init__(self, settings: Settings, hedging: Hedging) -> None:
+        self._thaw, self._settings, self._hedging = FreezeThaw(settings), settings, hedging
+
+    def next(self, view: View) -> Turn:
+        """Train on a held trial, or start one, in their share of the decisions; else what freeze-thaw says."""
+        held = self._settled(view, _Held.of(view))
+        turn = self._of_held(view, held, None)
+        return _noted(self._thaw.next(view) if turn is None else turn[0], view, held if turn is None else turn[1])
+
+    def judge(self, view: View, number: int) -> Verdict:
+        """Let the trial go on where it is its turn; leave a held one no other way than paused."""
+        horizon = self._thaw.horizon(view)
+        if view.trials[number].curve[-1][0] not in milestones(horizon):
+            return Continue()
+        held = self._settled(view, _Held.of(view))
+        if number in held.open and self._hopeless(view, number, horizon):
+            held = self._ended(view, held, number)
+        turn = self._of_held(view, held, number)
+        if turn is None:
+            verdict = self._thaw.judge(view, number)
+        elif isinstance(turn[0], Resume) and turn[0].number == number:
+            return _noted(Continue(), view, held)
+        else:
+            verdict = self._thaw.leave(view, number)
+        if isinstance(verdict, Prune) and number in held.open:
+            verdict = Pause(verdict.memo)
+        return _noted(verdict, view, held)
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Steps in about equal ratios."""
+        return self._thaw.checks(horizon)
+
+    def _share(self, held: _Held) -> float:
+        """The share of the decisions that held trials have."""
+        own = self._hedging
+        share = 1.0 / (1.0 + (1.0 / own.share - 1.0) * np.exp(-held.odds))
+        return float(np.clip(share, own.least, own.most))
+
+    def _of_held(self, view: View, held: _Held, judged: int | None) -> tuple[Turn, _Held] | None:
+        """What held trials do with a free lane; None where it is not their turn."""
+        if len(view.trials) < self._settings.starts:
+            return None
+        running = sum(view.trials[n].state == "running" for n in held.open if n != judged)
+        lot = np.random.default_rng(derive_seed(view.seed, "hedge", self._thaw.points(view))).random()
+        if running + lot >= self._share(held) * view.lanes:
+            return None
+        for number in held.open:
+            if number == judged or view.trials[number].state == "paused":
+                return Resume(number), held
+        if view.trials_left == 0:
+            return None
+        number = len(view.trials)
+        started = replace(held, open=(*held.open, number), drawn=(*held.drawn, number))
+        return Start(self._drawn(view, held)), started
+
+    def _settled(self, view: View, held: _Held) -> _Held:
+        """Without the trials that have ended, each of which moves the odds; or were never started."""
+        there = len(view.trials)
+        if held.drawn and held.drawn[-1] >= there:
+            held = replace(
+                held, open=tuple(n for n in held.open if n < there), drawn=tuple(n for n in held.drawn if n < there)
+            )
+        for number in held.open:
+            if view.trials[number].ended:
+                held = self._ended(view, held, number)
+        return held
+
+    def _ended(self, view: View, held: _Held, number: int) -> _Held:
+        """Hold a trial no longer, and see whose the best trial is."""
+        known = self._thaw.look(view)
+        best = min(known, key=lambda k: k.best).trial.number
+        step = self._hedging.step if best in held.drawn else -self._hedging.step
+        odds = float(np.clip(held.odds + step, -4.0, 4.0))
+        return replace(held, open=tuple(n for n in held.open if n != number), odds=odds)
+
+    def _hopeless(self, view: View, number: int, horizon: int) -> bool:
+        """Whether a forecast leaves a trial no chance to become the best."""
+        known = self._thaw.look(view)
+        own = known[number]
+        best = min((k.best for k in known if k is not own), default=np.inf)
+        if own.steps >= own.limit or not np.isfinite(best) or not np.isfinite(own.curve).all():
+            return False
+        complete = [k.curve for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()][-LIBRARY:]
+        seen = forecast(
+            own.curve, own.limit, Library.of(complete, own.limit), derive_seed(view.seed, number, own.steps)
+        )
+        return seen.beats(best) < self._hedging.hopeless
+
+    def _drawn(self, view: View, held: _Held) -> dict[str, Scalar] | None:
+        """A recipe to hold; None where the space holds no other that can be found."""
+        own, horizon = self._hedging, self._thaw.horizon(view)
+        known = self._thaw.look(view)
+        encoding = Encoding(view.space, view.fixed)
+        rng = np.random.default_rng(derive_seed(view.seed, "held", len(view.trials)))
+        candidates = Candidates(view.space, encoding.units([view.prior])[0])
+        units = candidates.uniform(rng, own.uniform)
+        seen: Sequence[Known] = [known[n] for n in held.drawn if len(known[n].curve)]
+        if rng.random() >= own.scattered and len(seen) >= own.known:
+            parents = encoding.units([k.trial.point for k in sorted(seen, key=lambda k: k.best)[: own.parents]])
+            units = np.concatenate([units, candidates.near(rng, parents, own.near)])
+            options = Options(
+                encoding.rows(units), *(np.full(len(units), v) for v in (-1, horizon - 1.0, float(horizon)))
+            )
+            with one_thread():
+                model = Model(curves_of(seen), None, encoding.groups, horizon, self._settings, theta=None, start=None)
+                units = units[np.argsort(-model.promise(options, rng, 1), kind="stable")]
+        tried = {k.key for k in known}
+        points = (view.space.from_unit(u.tolist(), view.fixed) for u in units)
+        return next((point for point in points if key_of(point) not in tried), None)
+
+
+def _noted(answer: T, view: View, held: _Held) -> T:
+    """The answer with what both keep, where that has changed."""
+    memo = {**view.memo, **(answer.memo or {}), "held": held.plain()}
+    return (
+        answer
+        if memo == dict(view.memo) or (not held.drawn and answer.memo is None)
+        else dataclasses.replace(answer, memo=memo)
+    )
