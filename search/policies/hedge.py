@@ -15,7 +15,6 @@ Reference: docs/search.md; shares after Freund and Schapire, A decision-theoreti
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo.search.contracts.policy import Continue, Pause, Policy, Prune, Resume, Start, Turn, Verdict, View
 from hpo.search.curves.candidates import Candidates
@@ -35,6 +35,8 @@ from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.threads import one_thread
+
+Array = NDArray[np.float64]
 
 REQUIRES = ("one goal",)
 
@@ -49,8 +51,14 @@ class Hedging:
         share: of the decisions that held trials have before anything is known.
         least: they always have.
         most: they ever have.
-        step: by which the log odds of the share move each time a held trial ends.
+        won: gained in log odds by the share each time a held trial ends while a held one is the best. Where early ranks
+            mislead that is so about every second time, elsewhere hardly ever; this is the log of the ratio.
+        lost: lost where another one is, by the same count.
+        sure: log odds are at most so far from where they began.
         hopeless: chance to become the best by its end below which a trial is held no longer.
+        trust: share of the pairs of complete trials that a step has to order as their ends do, for a forecast to stop
+            a held trial there.
+        immune: share of the held trials that no forecast stops, which show whether those that are stopped should be.
         scattered: share of the recipes to hold that are drawn from all of the space whatever was seen.
         known: held trials that a surrogate needs.
         uniform: recipes considered by it that are drawn from all of the space.
@@ -58,11 +66,16 @@ class Hedging:
         parents: held trials that are varied.
     """
 
-    share: float = 0.4
-    least: float = 0.2
-    most: float = 0.9
-    step: float = 0.7
+    share: float = 0.7
+    least: float = 0.25
+    most: float = 0.8
+    won: float = 2.0
+    lost: float = 0.5
+    sure: float = 2.5
+    ranks: float = 1.0
     hopeless: float = 0.05
+    trust: float = 0.6
+    immune: float = 0.2
     scattered: float = 0.25
     known: int = 3
     uniform: int = 60
@@ -116,7 +129,7 @@ class Hedge(Policy):
         if view.trials[number].curve[-1][0] not in milestones(horizon):
             return Continue()
         held = self._settled(view, _Held.of(view))
-        if number in held.open and self._hopeless(view, number, horizon):
+        if number in held.open and not self._immune(view, number) and self._hopeless(view, number, horizon):
             held = self._ended(view, held, number)
         turn = self._of_held(view, held, number)
         if turn is None:
@@ -133,10 +146,12 @@ class Hedge(Policy):
         """Steps in about equal ratios."""
         return self._thaw.checks(horizon)
 
-    def _share(self, held: _Held) -> float:
+    def _share(self, view: View, held: _Held) -> float:
         """The share of the decisions that held trials have."""
-        own = self._hedging
-        share = 1.0 / (1.0 + (1.0 / own.share - 1.0) * np.exp(-held.odds))
+        own, known = self._hedging, self._thaw.look(view)
+        whole = [known[n].curve for n in held.drawn if known[n].trial.state == "complete"][-LIBRARY:]
+        odds = held.odds - own.ranks * _evidence(whole)
+        share = 1.0 / (1.0 + (1.0 / own.share - 1.0) * np.exp(-odds))
         return float(np.clip(share, own.least, own.most))
 
     def _of_held(self, view: View, held: _Held, judged: int | None) -> tuple[Turn, _Held] | None:
@@ -145,7 +160,7 @@ class Hedge(Policy):
             return None
         running = sum(view.trials[n].state == "running" for n in held.open if n != judged)
         lot = np.random.default_rng(derive_seed(view.seed, "hedge", self._thaw.points(view))).random()
-        if running + lot >= self._share(held) * view.lanes:
+        if running + lot >= self._share(view, held) * view.lanes:
             return None
         for number in held.open:
             if number == judged or view.trials[number].state == "paused":
@@ -172,18 +187,24 @@ class Hedge(Policy):
         """Hold a trial no longer, and see whose the best trial is."""
         known = self._thaw.look(view)
         best = min(known, key=lambda k: k.best).trial.number
-        step = self._hedging.step if best in held.drawn else -self._hedging.step
-        odds = float(np.clip(held.odds + step, -4.0, 4.0))
+        own, share = self._hedging, self._share(view, held)
+        gained = own.won * (1.0 - share) if best in held.drawn else -own.lost * share
+        odds = float(np.clip(held.odds + 2.0 * gained, -own.sure, own.sure))
         return replace(held, open=tuple(n for n in held.open if n != number), odds=odds)
+
+    def _immune(self, view: View, number: int) -> bool:
+        return bool(np.random.default_rng(derive_seed(view.seed, "immune", number)).random() < self._hedging.immune)
 
     def _hopeless(self, view: View, number: int, horizon: int) -> bool:
         """Whether a forecast leaves a trial no chance to become the best."""
         known = self._thaw.look(view)
         own = known[number]
         best = min((k.best for k in known if k is not own), default=np.inf)
-        if own.steps >= own.limit or not np.isfinite(best) or not np.isfinite(own.curve).all():
-            return False
         complete = [k.curve for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()][-LIBRARY:]
+        if own.steps >= own.limit or not np.isfinite(own.curve).all():
+            return False
+        if not complete or _trust(complete, own.steps / own.limit) < self._hedging.trust:
+            return False
         seen = forecast(
             own.curve, own.limit, Library.of(complete, own.limit), derive_seed(view.seed, number, own.steps)
         )
@@ -212,11 +233,42 @@ class Hedge(Policy):
         return next((point for point in points if key_of(point) not in tried), None)
 
 
+def _evidence(complete: Sequence[Array]) -> float:
+    """Log odds, from complete curves, that early ranks are those at the end: averaged over steps 1, 3 and 9.
+
+    Of two curves 0.8 are ordered alike where they are, a half where they are not; of n curves n - 1 pairs count.
+    """
+    if len(complete) < 2:
+        return 0.0
+    n, found = len(complete), []
+    for step in (1, 3, 9):
+        alike = _alike(complete, step / max(curve[-1, 0] for curve in complete))
+        found.append(2.0 / n * (alike.sum() * np.log(0.8 / 0.5) + (1.0 - alike).sum() * np.log(0.2 / 0.5)))
+    return float(np.mean(found))
+
+
+def _trust(complete: Sequence[Array], share: float) -> float:
+    """How far values so far, after a share of the training, order complete curves as their ends do: 0 to 1.
+
+    The share of the pairs that are ordered alike, with four more pairs of which three are.
+    """
+    alike = _alike(complete, share)
+    return float((alike.sum() + 3.0) / (alike.size + 4.0))
+
+
+def _alike(complete: Sequence[Array], share: float) -> Array:
+    """For each pair of complete curves 1 where early values order it as the ends do, 0.5 where one does not, else 0."""
+    early, late = np.empty(len(complete)), np.empty(len(complete))
+    for i, curve in enumerate(complete):
+        early[i] = curve[curve[:, 0] <= max(share * curve[-1, 0], 1.0), 1].min(initial=np.inf)
+        late[i] = curve[:, 1].min()
+    first, second = np.triu_indices(len(complete), 1)
+    alike: Array = (1.0 + np.sign(early[first] - early[second]) * np.sign(late[first] - late[second])) / 2.0
+    return alike
+
+
 def _noted(answer: T, view: View, held: _Held) -> T:
     """The answer with what both keep, where that has changed."""
-    memo = {**view.memo, **(answer.memo or {}), "held": held.plain()}
-    return (
-        answer
-        if memo == dict(view.memo) or (not held.drawn and answer.memo is None)
-        else dataclasses.replace(answer, memo=memo)
-    )
+    kept = {"held": held.plain()} if held.drawn else {}
+    memo = {**view.memo, **(answer.memo or {}), **kept}
+    return replace(answer, memo=None if memo == dict(view.memo) else memo)
