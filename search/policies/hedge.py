@@ -2,21 +2,19 @@
 
 What it does: decides as ``freeze-thaw`` does, but for a share of the decisions in which it trains on a trial that it
 holds: a recipe that no early rank chose, which goes on until it is complete or has a chance below 5 % to become the
-best by its end. What held trials come to is seen by both, and says whom to trust: each time one of them ends while the
-best trial of the study is a held one, their share grows, else it shrinks, from 0.4 at first to between 0.2 and 0.9. New
-recipes to hold are drawn from all of the space at first, then mostly by a surrogate that has seen held trials only.
+best by its end; one in five goes on regardless. What held trials come to is seen by both, and says whom to trust: their
+share grows where one of them is the best of the study or where early values order them otherwise than their ends, and
+shrinks where not, from three quarters of the decisions at first to between 0.3 and 0.9. New recipes to hold are drawn
+from all of the space at first, then mostly by a surrogate that has seen held trials only.
 When to use it: where nobody knows whether early points say much; it is close to ``freeze-thaw`` where they do, and
 trains on what looks bad where they mislead. Needs trials that can be paused, and one goal.
 Options: none.
-Cost: as ``freeze-thaw``, and 2 ms for a forecast at the points of a held trial.
-Reference: docs/search.md; shares after Freund and Schapire, A decision-theoretic generalization of on-line learning,
-1997.
+Cost: as ``freeze-thaw``, and a forecast at the points of a held trial.
+Reference: docs/search.md.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -31,6 +29,7 @@ from hpo.search.curves.known import Known, curves_of, key_of
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.curves.thaw import Model, Options, Settings
+from hpo.search.curves.trust import evidence, trust
 from hpo.search.policies.freeze_thaw import FreezeThaw
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
@@ -51,10 +50,10 @@ class Hedging:
         share: of the decisions that held trials have before anything is known.
         least: they always have.
         most: they ever have.
-        won: gained in log odds by the share each time a held trial ends while a held one is the best. Where early ranks
-            mislead that is so about every second time, elsewhere hardly ever; this is the log of the ratio.
-        lost: lost where another one is, by the same count.
-        sure: log odds are at most so far from where they began.
+        won: gained by the log odds of the share each time a held trial ends while a held one is the best.
+        lost: lost where another one is.
+        sure: what is won and lost adds up to at most so much.
+        ranks: weight of what the ranks of complete held trials say, in log odds.
         hopeless: chance to become the best by its end below which a trial is held no longer.
         trust: share of the pairs of complete trials that a step has to order as their ends do, for a forecast to stop
             a held trial there.
@@ -66,11 +65,11 @@ class Hedging:
         parents: held trials that are varied.
     """
 
-    share: float = 0.7
-    least: float = 0.25
-    most: float = 0.8
+    share: float = 0.75
+    least: float = 0.3
+    most: float = 0.9
     won: float = 2.0
-    lost: float = 0.5
+    lost: float = 0.3
     sure: float = 2.5
     ranks: float = 1.0
     hopeless: float = 0.05
@@ -85,11 +84,11 @@ class Hedging:
 
 def make(study: object) -> Hedge:
     """Make the policy; it has no options."""
-    return Hedge(Settings(), Hedging(**json.loads(os.environ.get("HEDGE", "{}"))))
+    return Hedge(Settings(), Hedging())
 
 
 @dataclass(frozen=True)
-class _Held:
+class Held:
     """What the memo keeps.
 
     Attributes:
@@ -103,11 +102,13 @@ class _Held:
     odds: float = 0.0
 
     @staticmethod
-    def of(view: View) -> _Held:
+    def of(view: View) -> Held:
+        """Read what ``plain`` gave."""
         plain = view.memo.get("held", {})
-        return _Held(tuple(plain.get("open", ())), tuple(plain.get("drawn", ())), float(plain.get("odds", 0.0)))
+        return Held(tuple(plain.get("open", ())), tuple(plain.get("drawn", ())), float(plain.get("odds", 0.0)))
 
     def plain(self) -> dict[str, Any]:
+        """As the memo has it."""
         return {"open": list(self.open), "drawn": list(self.drawn), "odds": self.odds}
 
 
@@ -116,10 +117,11 @@ class Hedge(Policy):
 
     def __init__(self, settings: Settings, hedging: Hedging) -> None:
         self._thaw, self._settings, self._hedging = FreezeThaw(settings), settings, hedging
+        self._weighed: tuple[list[int], float] = [], 0.0  # complete held trials, and what their ranks say
 
     def next(self, view: View) -> Turn:
         """Train on a held trial, or start one, in their share of the decisions; else what freeze-thaw says."""
-        held = self._settled(view, _Held.of(view))
+        held = self._settled(view, Held.of(view))
         turn = self._of_held(view, held, None)
         return _noted(self._thaw.next(view) if turn is None else turn[0], view, held if turn is None else turn[1])
 
@@ -128,7 +130,7 @@ class Hedge(Policy):
         horizon = self._thaw.horizon(view)
         if view.trials[number].curve[-1][0] not in milestones(horizon):
             return Continue()
-        held = self._settled(view, _Held.of(view))
+        held = self._settled(view, Held.of(view))
         if number in held.open and not self._immune(view, number) and self._hopeless(view, number, horizon):
             held = self._ended(view, held, number)
         turn = self._of_held(view, held, number)
@@ -146,15 +148,17 @@ class Hedge(Policy):
         """Steps in about equal ratios."""
         return self._thaw.checks(horizon)
 
-    def _share(self, view: View, held: _Held) -> float:
+    def _share(self, view: View, held: Held) -> float:
         """The share of the decisions that held trials have."""
         own, known = self._hedging, self._thaw.look(view)
-        whole = [known[n].curve for n in held.drawn if known[n].trial.state == "complete"][-LIBRARY:]
-        odds = held.odds - own.ranks * _evidence(whole)
+        whole = [n for n in held.drawn if known[n].trial.state == "complete"][-LIBRARY:]
+        if whole != self._weighed[0]:
+            self._weighed = whole, evidence([known[n].curve for n in whole])
+        odds = held.odds - own.ranks * self._weighed[1]
         share = 1.0 / (1.0 + (1.0 / own.share - 1.0) * np.exp(-odds))
         return float(np.clip(share, own.least, own.most))
 
-    def _of_held(self, view: View, held: _Held, judged: int | None) -> tuple[Turn, _Held] | None:
+    def _of_held(self, view: View, held: Held, judged: int | None) -> tuple[Turn, Held] | None:
         """What held trials do with a free lane; None where it is not their turn."""
         if len(view.trials) < self._settings.starts:
             return None
@@ -171,7 +175,7 @@ class Hedge(Policy):
         started = replace(held, open=(*held.open, number), drawn=(*held.drawn, number))
         return Start(self._drawn(view, held)), started
 
-    def _settled(self, view: View, held: _Held) -> _Held:
+    def _settled(self, view: View, held: Held) -> Held:
         """Without the trials that have ended, each of which moves the odds; or were never started."""
         there = len(view.trials)
         if held.drawn and held.drawn[-1] >= there:
@@ -183,16 +187,16 @@ class Hedge(Policy):
                 held = self._ended(view, held, number)
         return held
 
-    def _ended(self, view: View, held: _Held, number: int) -> _Held:
+    def _ended(self, view: View, held: Held, number: int) -> Held:
         """Hold a trial no longer, and see whose the best trial is."""
         known = self._thaw.look(view)
         best = min(known, key=lambda k: k.best).trial.number
-        own, share = self._hedging, self._share(view, held)
-        gained = own.won * (1.0 - share) if best in held.drawn else -own.lost * share
-        odds = float(np.clip(held.odds + 2.0 * gained, -own.sure, own.sure))
+        own = self._hedging
+        odds = float(np.clip(held.odds + (own.won if best in held.drawn else -own.lost), -own.sure, own.sure))
         return replace(held, open=tuple(n for n in held.open if n != number), odds=odds)
 
     def _immune(self, view: View, number: int) -> bool:
+        """Whether a held trial is one that no forecast stops."""
         return bool(np.random.default_rng(derive_seed(view.seed, "immune", number)).random() < self._hedging.immune)
 
     def _hopeless(self, view: View, number: int, horizon: int) -> bool:
@@ -203,14 +207,14 @@ class Hedge(Policy):
         complete = [k.curve for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()][-LIBRARY:]
         if own.steps >= own.limit or not np.isfinite(own.curve).all():
             return False
-        if not complete or _trust(complete, own.steps / own.limit) < self._hedging.trust:
+        if not complete or trust(complete, own.steps / own.limit) < self._hedging.trust:
             return False
         seen = forecast(
             own.curve, own.limit, Library.of(complete, own.limit), derive_seed(view.seed, number, own.steps)
         )
         return seen.beats(best) < self._hedging.hopeless
 
-    def _drawn(self, view: View, held: _Held) -> dict[str, Scalar] | None:
+    def _drawn(self, view: View, held: Held) -> dict[str, Scalar] | None:
         """A recipe to hold; None where the space holds no other that can be found."""
         own, horizon = self._hedging, self._thaw.horizon(view)
         known = self._thaw.look(view)
@@ -233,41 +237,7 @@ class Hedge(Policy):
         return next((point for point in points if key_of(point) not in tried), None)
 
 
-def _evidence(complete: Sequence[Array]) -> float:
-    """Log odds, from complete curves, that early ranks are those at the end: averaged over steps 1, 3 and 9.
-
-    Of two curves 0.8 are ordered alike where they are, a half where they are not; of n curves n - 1 pairs count.
-    """
-    if len(complete) < 2:
-        return 0.0
-    n, found = len(complete), []
-    for step in (1, 3, 9):
-        alike = _alike(complete, step / max(curve[-1, 0] for curve in complete))
-        found.append(2.0 / n * (alike.sum() * np.log(0.8 / 0.5) + (1.0 - alike).sum() * np.log(0.2 / 0.5)))
-    return float(np.mean(found))
-
-
-def _trust(complete: Sequence[Array], share: float) -> float:
-    """How far values so far, after a share of the training, order complete curves as their ends do: 0 to 1.
-
-    The share of the pairs that are ordered alike, with four more pairs of which three are.
-    """
-    alike = _alike(complete, share)
-    return float((alike.sum() + 3.0) / (alike.size + 4.0))
-
-
-def _alike(complete: Sequence[Array], share: float) -> Array:
-    """For each pair of complete curves 1 where early values order it as the ends do, 0.5 where one does not, else 0."""
-    early, late = np.empty(len(complete)), np.empty(len(complete))
-    for i, curve in enumerate(complete):
-        early[i] = curve[curve[:, 0] <= max(share * curve[-1, 0], 1.0), 1].min(initial=np.inf)
-        late[i] = curve[:, 1].min()
-    first, second = np.triu_indices(len(complete), 1)
-    alike: Array = (1.0 + np.sign(early[first] - early[second]) * np.sign(late[first] - late[second])) / 2.0
-    return alike
-
-
-def _noted(answer: T, view: View, held: _Held) -> T:
+def _noted(answer: T, view: View, held: Held) -> T:
     """The answer with what both keep, where that has changed."""
     kept = {"held": held.plain()} if held.drawn else {}
     memo = {**view.memo, **(answer.memo or {}), **kept}

@@ -1,0 +1,91 @@
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpo.search.contracts.policy import Start, View
+from hpo.search.curves.thaw import Settings
+from hpo.search.curves.trust import evidence, trust
+from hpo.search.policies.hedge import Hedge, Hedging, Held
+from hpo.search.terms.domain import Float
+from hpo.search.terms.space import Parameter, Space
+from hpo.search.terms.trial import Trial
+
+NOTHING = Held()
+LINE = Space((Parameter("x", Float(0.0, 1.0)),))
+
+
+def policy(**constants: Any) -> Hedge:
+    return Hedge(Settings(uniform=30, near=30), Hedging(**constants))
+
+
+def curve(*values: float) -> np.ndarray:
+    return np.column_stack([np.arange(1.0, len(values) + 1.0), values])
+
+
+def trial(number: int, values: Sequence[float], state: Any = "paused") -> Trial:
+    return Trial(number, {"x": (number + 0.5) / 50}, tuple(enumerate(values, 1)), state)
+
+
+def view(trials: Sequence[Trial], held: Held = NOTHING, **facts: Any) -> View:
+    return View(LINE, {}, "minimize", 0, 4, list(trials), memo={"held": held.plain()}, **facts)
+
+
+FALLING = [trial(n, [1.0 - 0.01 * n]) for n in range(10)]
+
+
+def test_a_held_trial_goes_on_while_no_complete_one_has_shown_what_early_points_are_worth() -> None:
+    bad = trial(10, [9.0, 9.0, 9.0], "running")
+    held = Held(open=(10,), drawn=(10,))
+    verdict = policy(share=1.0 - 1e-9, most=1.0).judge(view([*FALLING, bad], held), 10)
+    assert type(verdict).__name__ == "Continue"
+
+
+def test_the_share_grows_where_held_trials_are_the_best_and_shrinks_where_others_are() -> None:
+    held = Held(open=(10,), drawn=(10,))
+    for values, grows in (((2.0, 2.0, 1.0, 0.1), True), ((2.0, 2.0, 2.0, 2.0), False)):
+        turn = policy().next(view([*FALLING, trial(10, values, "complete")], held))
+        assert turn.memo is not None
+        assert (turn.memo["held"]["odds"] > 0) == grows
+        assert 10 not in turn.memo["held"]["open"]
+
+
+def test_what_is_told_of_the_share_outlives_what_freeze_thaw_keeps() -> None:
+    held = Held(drawn=(10,), odds=1.5)
+    trials = [*FALLING, trial(10, (2.0, 2.0, 1.0, 0.1), "complete")]
+    turn = policy(share=1e-9, least=0.0).next(view(trials, held))
+    assert turn.memo is None or turn.memo["held"] == held.plain()
+
+
+def test_no_trial_is_held_before_the_first_look_around() -> None:
+    turn = policy(share=1.0 - 1e-9, most=1.0).next(view(FALLING[:5]))
+    assert isinstance(turn, Start)
+    assert not (turn.memo or {}).get("held")
+
+
+@pytest.mark.parametrize(
+    ("curves", "sign"),
+    [
+        ([curve(3.0, 3.0, 3.0), curve(2.0, 2.0, 2.0), curve(1.0, 1.0, 1.0)], 1),
+        ([curve(3.0, 3.0, 0.1), curve(2.0, 2.0, 0.2), curve(1.0, 1.0, 0.3)], -1),
+        ([curve(3.0, 3.0, 3.0)], 0),
+    ],
+)
+def test_ranks_speak_for_early_points_where_ends_keep_them(curves: list[np.ndarray], sign: int) -> None:
+    assert np.sign(evidence(curves)) == sign
+
+
+def test_an_early_step_is_trusted_less_the_more_pairs_it_orders_wrongly() -> None:
+    crossing = [curve(3.0 - k, 3.0 - k, 0.1 * k) for k in range(3)]
+    assert trust(crossing, 0.5) < 0.6 < trust(crossing, 1.0)
+
+
+def test_the_directions_are_mirrors() -> None:
+    held = Held(open=(10,), drawn=(10,))
+    trials = [*FALLING, trial(10, (2.0, 2.0, 1.0, 0.1), "complete")]
+    mirrored = [dataclasses.replace(t, curve=tuple((s, -v) for s, v in t.curve)) for t in trials]
+    down = policy().next(view(trials, held))
+    up = policy().next(dataclasses.replace(view(mirrored, held), direction="maximize"))
+    assert down == up
