@@ -17,7 +17,7 @@ _PRIOR = (3.0, 4.0)  # pairs ordered alike, of pairs, that are taken as seen bef
 def evidence(complete: Sequence[Array]) -> float:
     """Log odds, from complete curves, that early ranks are those at the end: averaged over steps 1, 3 and 9.
 
-    Steps in the later half say nothing of that. Of the pairs of curves 0.8 are ordered alike where they are, a half where
+    Steps in the later half say nothing of that. Of pairs of curves 0.8 are ordered alike where they are, a half where
     they are not; n curves count as n - 1 pairs.
     """
     if len(complete) < 2:
