@@ -24,6 +24,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ from recorded_curves import commit, run_one
 from rows import markdown, mean_and_error
 from tables import Table, load
 
-HEDGES = ("hpo hedge", "hpo default")
+HEDGES = ("hpo hedge",)
 SINGLE = (
-    "hpo freeze-thaw", "hpo tpe, learning-curve", "hpo tpe, halving", "hpo tpe, none", "optuna tuned multivariate",
+    "hpo default", "hpo freeze-thaw", "hpo tpe, learning-curve", "hpo tpe, halving", "hpo tpe, none",
+    "optuna tuned multivariate",
 )  # fmt: skip
 TRIALS = 20
 INSTANCES = 4  # of each kind
@@ -139,8 +141,16 @@ def main() -> None:
     print("\n" + markdown(rows))
     if options.output:
         command = f"groups.py --half {options.half} --seeds {options.seeds} --sets {options.sets}"
+        versions = {name: version(name) for name in ("numpy", "optuna", "scikit-learn", "torch")}
         tables = {group: [table.name for table in tables] for group, tables in found.items()}
-        result = {"command": command, "commit": commit(), "tables": tables, "rows": rows, "averaged": averaged}
+        result = {
+            "command": command,
+            "commit": commit(),
+            "versions": versions,
+            "tables": tables,
+            "rows": rows,
+            "averaged": averaged,
+        }
         options.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
