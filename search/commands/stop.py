@@ -1,7 +1,7 @@
 """Stop a study that is being run, on this machine or another; what is recorded stands, and running it again goes on.
 
 The process that runs it hears of this within seconds, by the store, and stops as at Ctrl-C: after its round is
-recorded, and by its --grace whatever the step does.
+recorded, and by its --grace whatever the step does. So do those that stand by for it (`hpo run --wait`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Ask, and wait until nobody runs the study, or somebody else does."""
+    """Ask, and wait until nobody runs the study, nor takes it over, having stood by."""
+    from hpo.search.engine.standby import LOOK
     from hpo.search.report.study import report
     from hpo.search.store.names import shown
 
@@ -42,11 +43,13 @@ def main(arguments: argparse.Namespace) -> int:
         say(f"nobody runs {name}")
         return 0
     say(f"asking {who} to stop {name}", flush=True)
-    until, now = time.monotonic() + arguments.patience, who
+    until, since = time.monotonic() + arguments.patience, time.monotonic()
     try:
         with store.ask_to_stop(name):
-            while (now := store.running(name) or "") == who:
-                if time.monotonic() > until:
+            while time.monotonic() - since < LOOK + _LOOK:  # whoever stands by hears of it meanwhile
+                now = store.running(name)
+                who, since = (now, time.monotonic()) if now is not None else (who, since)
+                if now is not None and time.monotonic() > until:
                     raise UserError(
                         f"{who} still runs {shown(name)} after {arguments.patience:g} s: a step that a notebook or "
                         "script runs ends only by itself; ending that process loses nothing that is recorded"
@@ -54,9 +57,6 @@ def main(arguments: argparse.Namespace) -> int:
                 time.sleep(_LOOK)
     except Busy:
         raise UserError(f"another hpo stop waits for {shown(name)} already") from None
-    if now:
-        say(f"stopped there; {now} has taken it over, having stood by")
-        return 0
     found = report(store, name)
     counts = ", ".join(f"{count} {state}" for state, count in found.counts.items() if count) or "no trials"
     say(f"stopped: {counts}; the command that ran it goes on from there")

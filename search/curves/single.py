@@ -89,7 +89,7 @@ class Library:
     horizon: int
 
     @staticmethod
-    def of(curves: Sequence[Sequence[tuple[int, float]]], horizon: int) -> Library:
+    def of(curves: Sequence[Sequence[tuple[int, float]] | Array], horizon: int) -> Library:
         """Put the latest ``LIBRARY`` curves with finite values on the axis of ``horizon`` steps.
 
         A curve that ended elsewhere is stretched: curves are compared at equal fractions of their schedules.
@@ -107,11 +107,11 @@ class Library:
         return Library(np.array(rows).reshape(len(rows), at.size), at, horizon)
 
 
-def forecast(curve: Sequence[tuple[int, float]], horizon: int, library: Library, seed: int = 0) -> Forecast:
+def forecast(curve: Sequence[tuple[int, float]] | Array, horizon: int, library: Library, seed: int = 0) -> Forecast:
     """Forecast a curve to its horizon.
 
     Args:
-        curve: ``(step, value)`` in order of step, at least one, finite, smaller is better.
+        curve: ``(step, value)`` in order of step, [points, 2], at least one, finite, smaller is better.
         horizon: the last step, beyond the curve's last.
         library: complete curves of the study, may be empty.
         seed: of the draws.

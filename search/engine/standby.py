@@ -13,7 +13,7 @@ from hpo.search.engine.watch import Watch
 from hpo.search.store import Store
 from hpo.search.terms.errors import Interrupted, Unreachable
 
-_LOOK = 2.0
+LOOK = 2.0
 """Seconds between two looks at the lease."""
 
 _TICK = 0.1
@@ -36,12 +36,22 @@ def stand_by(store: Store, name: str, watch: Watch, say: Callable[[str], None], 
     told = ""
     reason = reason or _in_the_way(store, name)
     while reason:
+        if (who := _asked(store, name)) is not None:
+            raise Interrupted(f"stopped by {who} while standing by; the same command stands by again")
         if reason != told:
             say(f"standing by: {reason}")
             told = reason
         _pause(watch)
         reason = _in_the_way(store, name)
     watch.begin()
+
+
+def _asked(store: Store, name: str) -> str | None:
+    """Who asks that the study be stopped; None where nobody does, or the store cannot be reached."""
+    try:
+        return store.asked_to_stop(name)
+    except Unreachable:
+        return None
 
 
 def _in_the_way(store: Store, name: str) -> str:
@@ -54,7 +64,7 @@ def _in_the_way(store: Store, name: str) -> str:
 
 
 def _pause(watch: Watch) -> None:
-    until = time.monotonic() + _LOOK
+    until = time.monotonic() + LOOK
     while time.monotonic() < until:
         if watch.stop:
             raise Interrupted("stopped while standing by; the same command stands by again")
