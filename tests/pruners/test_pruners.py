@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -301,3 +302,31 @@ def test_the_first_at_a_rung_stop_there_where_they_bootstrap() -> None:
     assert replay(new_study(), make("successive-halving", bootstrap_count=2), curves) == [1, 1, 3, 1, 1, None]
     with pytest.raises(UserError, match="bootstrap_count is 0 or more, got -1"):
         make("successive-halving", bootstrap_count=-1)
+
+
+@given(st.lists(st.lists(st.floats(-10, 10), min_size=12, max_size=12), min_size=1, max_size=12), st.integers(1, 4))
+@settings(max_examples=30, deadline=None)
+def test_more_slack_lets_everything_go_on_that_less_does_at_the_first_rung(
+    values: list[list[float]], lanes: int
+) -> None:
+    curves = [list(enumerate(curve, start=1)) for curve in values]
+    options = {"horizon": 12, "min_resource": 6, "reduction_factor": 9}
+    pruners = [make("successive-halving", slack=slack, **options) for slack in (0.0, 0.3, 1.0)]
+    stopped = [replay(new_study(), pruner, curves, lanes=lanes) for pruner in pruners]
+    for less, more in pairwise(stopped):
+        assert all(later is None or earlier is not None for earlier, later in zip(less, more, strict=True))
+
+
+def test_just_behind_the_best_is_good_enough_with_slack() -> None:
+    curves = [[(1, value), (2, value)] for value in (0.0, 1.0, 2.0, 10.0, 2.1, 2.9, 3.2)]
+    options = {"reduction_factor": 3, "min_resource": 1}
+    assert replay(new_study(), make("successive-halving", 2, **options), curves) == [None, 1, 1, 1, 1, 1, 1]
+    slack = make("successive-halving", 2, slack=1.0, **options)
+    assert replay(new_study(), slack, curves) == [None, None, 1, 1, 1, None, 1]
+
+
+@pytest.mark.parametrize(("horizon", "rung"), [(20, 2), (100, 10), (5, 1), (None, 1)])
+def test_a_first_rung_below_one_is_a_share_of_a_complete_trial(horizon: int | None, rung: int) -> None:
+    good, bad = ([(step, value) for step in range(1, 31)] for value in (0.0, 1.0))
+    stopped = replay(new_study(), make("successive-halving", horizon, min_resource=0.1), [good, bad])
+    assert stopped == [None, rung]

@@ -40,6 +40,8 @@ class Halving(Stopper):
         first: given a trial's number, the step of its first rung.
         lowest: the lowest of these; the others are on its ladder.
         bootstrap_count: the first so many trials at a rung are stopped there, having too few to be compared with.
+        slack: a trial that is not among the best goes on too where it is behind the last of them by at most this share
+            of the distance from the best to the median at the rung.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Halving(Stopper):
         first: Callable[[int], int],
         lowest: int,
         bootstrap_count: int = 0,
+        slack: float = 0.0,
     ) -> None:
         super().__init__(horizon)
         if reduction_factor < 2:
@@ -56,6 +59,7 @@ class Halving(Stopper):
         self._factor = reduction_factor
         self._first, self._lowest = first, lowest
         self._bootstrap = bootstrap_count
+        self._slack = slack
         self._rungs = Watched(_Rungs, self._add)
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
@@ -73,9 +77,13 @@ class Halving(Stopper):
             column = values[first, rung]  # with the trial's own
             ahead, trials = bisect.bisect_left(column, value), len(column)
             best = max(trials // self._factor, 1) if trials > self._bootstrap else 0
-            if ahead >= best:
+            worst = self._worst(column, best)
+            if ahead >= best and not value <= worst:
                 sign = view.sign
-                reason = f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on"
+                more = f", and more to {sign * worst:.6g}" if math.isfinite(worst) else ""
+                reason = (
+                    f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on{more}"
+                )
                 return Prune(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
         return None
 
@@ -96,6 +104,13 @@ class Halving(Stopper):
                 rung *= self._factor
         if not trial.ended:
             rungs.next[trial.number] = rung
+
+    def _worst(self, column: array[float], best: int) -> float:
+        """The worst value that goes on without being among the best, NaN where there is none."""
+        distance = column[len(column) // 2] - column[0]
+        if not self._slack or not best or not math.isfinite(distance):
+            return math.nan
+        return column[best - 1] + self._slack * distance
 
     def _steps(self, first: int, last: int) -> Iterator[int]:
         rung = first
