@@ -272,7 +272,7 @@ def test_the_commands_of_a_page_run_in_their_order(place: Path, page: Path) -> N
             words = words[: words.index(">")]
         assert main([*words[1:], *extra]) == 0, words
         ran += 1
-    assert ran >= 2
+    assert ran
 
 
 def test_the_commands_that_tables_name_exist() -> None:
