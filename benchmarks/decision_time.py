@@ -16,7 +16,7 @@ import numpy as np
 from hpo.search.contracts.policy import View
 from hpo.search.curves.single import Library, forecast
 from hpo.search.curves.thaw import Settings
-from hpo.search.policies.freeze_thaw import FreezeThaw
+from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.terms.domain import Float
 from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.trial import Trial

@@ -57,8 +57,9 @@ FLOORS: tuple[dict[str, str], ...] = (
         "objectives/data": "tables, arrays and bundled sets: read, split, prepared; which files are text",
         "search/samplers/common": "parts that several samplers share",
         "search/pruners/common": "parts that several pruners share",
-        "search/curves": "models of learning curves",
+        "search/policies/common": "parts that several policies share",
     },
+    {"search/curves": "models of learning curves"},
     {
         "search/describe": "what an objective's source says, read without running it",
         "search/store": "where studies live: SQLite, journal, PostgreSQL, memory",

@@ -30,7 +30,7 @@ from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.curves.thaw import Model, Options, Settings
 from hpo.search.curves.trust import evidence, trust
-from hpo.search.policies.freeze_thaw import FreezeThaw
+from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.threads import one_thread

@@ -6,7 +6,7 @@ stops the trial. With ``slack`` those just behind go on too.
 When to use it: the default; small budgets and curves whose early order says something about the final one. Where slow
 starters win, raise ``min_resource`` or use hyperband.
 Options: ``min_resource`` = 1, step of the first rung, or below 1 the share of a complete trial's steps;
-``reduction_factor`` = 3; ``slack`` = 0, a trial that is not among the best goes on too where it is behind the last of
+``reduction_factor`` = 3; ``slack`` = 0.0, a trial that is not among the best goes on too where it is behind the last of
 them by at most this share of the distance from the best to the median at the rung: for recipes drawn at random, of
 which the best of a given number is wanted, 0.3 with a first rung at 0.1 (docs/search.md); ``bootstrap_count`` = 0,
 the first so many trials at each rung are stopped there whatever they are worth. 2 halves the regret where the budget

@@ -24,7 +24,7 @@ from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.rules import Rules, Silent
-from hpo.search.policies.freeze_thaw import FreezeThaw
+from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.policies.straight import Straight
 from hpo.search.pruners import none
 from hpo.search.running.training import Run, Trainer

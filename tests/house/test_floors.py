@@ -49,7 +49,7 @@ OPTUNA_FILES = {
     "search/engine/ask.py", "search/engine/definition.py", "search/engine/ledger.py", "search/engine/rules.py",
     "search/engine/run.py", "search/engine/stored.py", "search/engine/warmstart.py", "search/engine/winner.py",
     "search/policies/freeze_thaw.py",
-    "search/report/importance.py",
+    "search/report/importance.py", "search/running/suggesting.py",
 }  # fmt: skip
 """The other files that hold Optuna's trials and studies."""
 

@@ -14,7 +14,8 @@ from hpo.search.curves.thaw import Settings
 from hpo.search.engine.context import Progress
 from hpo.search.engine.ledger import Entry
 from hpo.search.engine.loop import Loop
-from hpo.search.policies.freeze_thaw import FreezeThaw, make
+from hpo.search.policies.common.thawing import FreezeThaw
+from hpo.search.policies.freeze_thaw import make
 from hpo.search.terms.domain import Choice, Float, Int, Scalar
 from hpo.search.terms.errors import Interrupted, UserError
 from hpo.search.terms.space import Parameter, Space

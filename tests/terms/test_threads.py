@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hpo.search.contracts.policy import View
 from hpo.search.curves.thaw import Settings
-from hpo.search.policies.freeze_thaw import FreezeThaw
+from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.terms.domain import Float
 from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.threads import one_thread
