@@ -1,7 +1,7 @@
 """By how much the best value that a search saw flatters: who looks more often at noise sees lower.
 
-The fresh runs of the trial that it belongs to tell it. Where there are none, the points beside it on its curve tell the
-part of it that is luck among the trial's own points, and the rest is not known.
+The fresh runs of the trial that it belongs to tell it. Where there are none, the points on both sides of it tell the
+part that is luck among the trial's own points, and the rest is not known.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ def flattery(found: StudyReport) -> str:
     if fresh is not None:
         if all(run[0] == seen for run in fresh.runs):
             return ""
-        if (fresh.mean[0] > seen) == goal.maximize:
-            return f"{whose} does not flatter: its fresh runs come to {text.short(fresh.mean[0])}"
-        return f"{whose} flatters by {_apart(seen, fresh.mean[0])}: its fresh runs come to {text.short(fresh.mean[0])}"
+        if fresh.mean[0] < seen if goal.maximize else fresh.mean[0] > seen:
+            apart = _apart(seen, fresh.mean[0])
+            return f"{whose} flatters by {apart}: its fresh runs come to {text.short(fresh.mean[0])}"
+        return f"{whose} does not flatter: its fresh runs come to {text.short(fresh.mean[0])}"
     if any(candidate.runs for candidate in found.winner.candidates) or len(ranked) == 1:
         return ""
     beside = _beside(best, goal)
     luck = f" (the points beside it have {text.short(beside)})" if beside is not None and beside != seen else ""
-    return f"{whose} flatters, as the best of {len(ranked)} runs{luck}; fresh runs tell by how much: --confirm"
+    return f"{whose} may flatter, as the best of {len(ranked)} runs{luck}; fresh runs tell by how much: --confirm"
 
 
 def _apart(seen: float, truth: float) -> str:
@@ -42,10 +43,12 @@ def _apart(seen: float, truth: float) -> str:
 
 
 def _beside(trial: Trial, goal: Goal) -> float | None:
-    """Mean of the points before and after the best one; None where the trial's value is not its best point."""
+    """Mean of the points before and after the best one: what a steady curve would have there.
+
+    None where the trial's value is not its best point, and where that stands at an end of the curve.
+    """
     values = [value for _, value in trial.curve]
-    if trial.aggregate != "best" or len(values) < 3:
+    at = values.index((max if goal.maximize else min)(values)) if values else 0
+    if trial.aggregate != "best" or not 0 < at < len(values) - 1:
         return None
-    at = values.index((max if goal.maximize else min)(values))
-    near = [values[i] for i in (at - 1, at + 1) if 0 <= i < len(values)]
-    return Tally.of(near, maximize=goal.maximize).average
+    return Tally.of((values[at - 1], values[at + 1]), maximize=goal.maximize).average

@@ -63,11 +63,17 @@ class StudyReport:
 
     @property
     def saved(self) -> float:
-        """Share of the points of complete training that pruning saved, in [0, 1]."""
-        ended = [trial for trial in self.trials if trial.state in ("complete", "pruned")]
-        if not ended or not self.horizon:
+        """Share of the points of complete training that pruning saved, in [0, 1].
+
+        How long a pruned trial would have trained is not stored: as long as complete ones did on average.
+        """
+        complete = [len(trial.curve) for trial in self.trials if trial.state == "complete"]
+        pruned = [len(trial.curve) for trial in self.trials if trial.state == "pruned"]
+        if not complete or not sum(complete):
             return 0.0
-        return max(0.0, 1.0 - sum(len(trial.curve) for trial in ended) / (len(ended) * self.horizon))
+        whole = sum(complete) / len(complete)
+        full = sum(complete) + sum(max(whole, length) for length in pruned)
+        return 1.0 - (sum(complete) + sum(pruned)) / full
 
     def ranked(self) -> list[Trial]:
         """Complete trials, best first goal first."""

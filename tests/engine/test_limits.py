@@ -347,7 +347,7 @@ def test_fresh_runs_and_test_fit_into_the_minutes(tmp_path: Path) -> None:
 
 def test_where_time_ends_in_the_fresh_runs_the_seeds_that_all_have_decide(tmp_path: Path) -> None:
     write(tmp_path, confirm={"top": 2, "seeds": 3}, budget={"minutes": 0.1, "trials": 2})
-    text = OBJECTIVE.replace("        yield", "        time.sleep(0.6)\n        yield")
+    text = OBJECTIVE.replace("        yield", "        time.sleep(0.6)\n        x += seed / 2**40\n        yield")
     (tmp_path / "model.py").write_text(text)
     code, out, errors = run(tmp_path)
     assert code == 0, errors
