@@ -113,6 +113,8 @@ class Actors:
             placed = sum(actor.placed for actor in self._open)
             if placed and (placed >= min(self.size, self._room()) or time.monotonic() > until):
                 return
+            if not placed and (refused := self._nodes.refused) and not self._nodes.fits(self.size):
+                raise UserError("; ".join(refused.values()))  # where there seemed to be room besides is gone
             self._look()
 
     def wait(self, channels: Sequence[Channel], timeout: float) -> Sequence[Channel]:
