@@ -110,7 +110,7 @@ def reading(values: pd.Series[Any], asked: Asked) -> tuple[Column | None, str]:
         )
     texts = _stripped(present)
     if not isinstance(values.dtype, pd.CategoricalDtype):
-        tried = {form: parse(texts, form).notna() for form in forms(texts, asked.decimal)}
+        tried = {form: parse(present, form).notna() for form in forms(texts, asked.decimal)}
         best = max(tried, key=lambda form: tried[form].mean())  # the first of equals
         if tried[best].mean() >= PARSED:
             return Column(name, "number", best), "; ".join(_number_notes(name, present[~tried[best]], best, texts))
@@ -202,7 +202,7 @@ def _numbers(values: pd.Series[Any], mark: str) -> Any:
     if pd.api.types.is_timedelta64_dtype(values):
         values = values.dt.total_seconds()
     elif not pd.api.types.is_numeric_dtype(values):
-        values = parse(_stripped(values), mark)
+        values = parse(values, mark)
     numbers = values.to_numpy(dtype="float64", na_value=np.nan)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +45,25 @@ def _grouped(mark: str, other: str) -> re.Pattern[str]:
 
 
 _GROUPS = {".": _grouped(".", ","), ",": _grouped(",", ".")}
+_BETWEEN = {".": re.compile(f"[,{_SPACES}]"), ",": re.compile(f"[.{_SPACES}]")}
+
+_BRACKETED = re.compile(r"([^()\d+-]*)\(([^()+-]*\d[^()+-]*)\)([^()\d+-]*)")
+_TRAILING = re.compile(r"([^+-]*\d[^+-]*)-([^+\d-]*)")
+
+
+def signed(text: str) -> str:
+    """A text, stripped, with its minus in front, as a hyphen: bookkeepers put it behind, or brackets around.
+
+    >>> signed("(1,200.50)"), signed("1.200,50- EUR"), signed("\u22125")
+    ('-1,200.50', '-1.200,50 EUR', '-5')
+    """
+    text = text.strip().replace("\u2212", "-")
+    if text.endswith(")") or "(" in text:
+        found = _BRACKETED.fullmatch(text)
+        return f"-{''.join(found.groups())}" if found is not None else text
+    if "-" in text[1:] and (found := _TRAILING.fullmatch(text)) is not None:
+        return f"-{''.join(found.groups())}"
+    return text
 
 
 def forms(texts: pd.Series[str], decimal: str = "") -> Sequence[str]:
@@ -64,26 +84,35 @@ def unit_of(texts: pd.Series[str]) -> str:
     return next(iter(found)) if len(found) == 1 else ""
 
 
-def parse(texts: pd.Series[str], form: str = "") -> pd.Series[float]:
+def parse(values: pd.Series[Any], form: str = "") -> pd.Series[float]:
     """Numbers, NaN for what is none.
 
     Args:
-        texts: stripped; NaN where one is missing.
+        values: cells. One that is a number is that number, whatever the form: only texts are written in one.
         form: how they are written. A number without a currency is one all the same; without a percent sign it may be
             a share, and is none.
     """
     import pandas as pd
 
+    read: pd.Series[float] = pd.to_numeric(values.map(lambda cell: _plain(cell, form)), errors="coerce").astype(float)
+    return read
+
+
+def _plain(cell: Any, form: str) -> Any:
+    """A cell as ``pandas.to_numeric`` reads it; None for a text that is not written in this form."""
+    if not isinstance(cell, str):
+        return cell if cell is None or isinstance(cell, Number) else None
     mark, unit = (form[0], form[1:]) if form[:1] in MARKS else ("", form)
-    if unit:
-        texts = texts.map(lambda text: _without(text, unit) if isinstance(text, str) else text)
-    if mark:
-        written, between = _GROUPS[mark], "," if mark == "." else "."
-        plain = texts.str.replace(f"[{between}{_SPACES}]", "", regex=True).str.replace(mark, ".", regex=False)
-        texts = plain.where(texts.map(lambda text: isinstance(text, str) and written.fullmatch(text) is not None))
-    truths = texts.map(lambda text: _TRUTHS.get(text.lower(), text) if isinstance(text, str) else text)
-    parsed: pd.Series[float] = pd.to_numeric(truths, errors="coerce").astype(float)
-    return parsed
+    text: str | None = signed(cell)
+    if unit and text is not None:
+        text = _without(text, unit)
+    if text is None:
+        return None
+    if not mark:
+        return _TRUTHS.get(text.lower(), text)
+    if _GROUPS[mark].fullmatch(text) is None:
+        return None
+    return _BETWEEN[mark].sub("", text).replace(mark, ".")
 
 
 def written_note(texts: pd.Series[str], form: str, other: str) -> str:
@@ -116,7 +145,7 @@ def number_form(values: pd.Series[Any], decimal: str = "") -> str:
 
 def _split(text: str) -> tuple[str, str] | None:
     """A number and its unit, empty where it has none; None for what is no number with at most one."""
-    found = _WITH_UNIT.fullmatch(text) if isinstance(text, str) else None
+    found = _WITH_UNIT.fullmatch(signed(text)) if isinstance(text, str) else None
     if found is None or (found["before"] and found["behind"]) or found["before"] in PERCENT:
         return None
     return f"{found['sign']}{found['number']}", found["before"] or found["behind"] or ""

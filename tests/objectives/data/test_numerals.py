@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from hpo.objectives.data import apply, load, summary
-from hpo.objectives.data.columns import Asked, reading
+from hpo.objectives.data.columns import Asked, Column, convert, reading
 from hpo.objectives.data.numerals import forms, parse
 
 
@@ -81,3 +83,44 @@ def test_marks_that_count_as_missing_are_told_and_can_be_values(table: Path) -> 
     data = load({"table": {**options, "not_missing": ["NA"]}}, 0)
     assert set(data.train.X["where"]) == {"NA", "EU", "(missing)"}
     assert set(apply(data, table).X["where"]) == {"NA", "EU", "(missing)"}
+
+
+@pytest.mark.parametrize("form", ["", ".", ",", "\u20ac", ",\u20ac", "%"])
+def test_a_cell_that_is_a_number_is_that_number_whatever_the_form_of_the_texts(form: str) -> None:
+    numbers = [691.175, 1234.0, -0.5, None]
+    plain = pd.DataFrame({"x": numbers})
+    held = pd.DataFrame({"x": [691.175, 1234, Decimal("-0.5"), None]}, dtype=object)
+    columns = (Column("x", "number", form),)
+    expected = convert(plain, columns)["x"].to_numpy()
+    np.testing.assert_array_equal(expected, np.asarray(numbers, dtype=float))
+    np.testing.assert_array_equal(convert(held, columns)["x"], expected)
+    mixed = pd.concat([held, pd.DataFrame({"x": ["7%" if form == "%" else "7", "no"]}, dtype=object)])
+    np.testing.assert_array_equal(convert(mixed, columns)["x"], [*expected, 7, np.nan])
+
+
+@pytest.mark.parametrize("form", ["", ".", ",", "\u20ac", ",\u20ac", "%"])
+@pytest.mark.parametrize("dtype", [float, object, "str"])
+def test_a_column_of_which_new_rows_have_no_value_is_missing_there(form: str, dtype: Any) -> None:
+    for rows in (0, 1, 3):
+        frame = pd.DataFrame({"x": pd.Series([None] * rows, dtype=dtype)})
+        assert convert(frame, (Column("x", "number", form),))["x"].isna().sum() == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "number"),
+    [
+        ("(1,200.50)", ".", -1200.5),
+        ("($1,200.50)", ".$", -1200.5),
+        ("$(3)", ".$", -3),
+        ("1.200,50- \u20ac", ",\u20ac", -1200.5),
+        ("1.200,50 \u20ac-", ",\u20ac", -1200.5),
+        ("\u22125", "", -5),
+        ("5-", "", -5),
+        ("1e-5", "", 1e-5),
+        ("1-2", "", np.nan),
+        ("(-5)", "", np.nan),
+        ("2020-01-02", "", np.nan),
+    ],
+)
+def test_a_minus_may_stand_behind_or_be_brackets(text: str, form: str, number: float) -> None:
+    np.testing.assert_equal(parse(pd.Series([text]), form)[0], number)
