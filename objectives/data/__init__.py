@@ -266,7 +266,8 @@ def _build(source: Source, options: Mapping[str, Any], split_seed: int, content:
     from hpo.objectives.data import columns, numerals, split, target
 
     source = _with_target(replace(source, y=target.cleaned(source.y)))
-    form = target.form_of(source.y, source.asked.decimal) if source.task != "classification" else ""
+    quantity = source.task == "regression"
+    form = target.form_of(source.y, source.asked.decimal, quantity=quantity) if source.task != "classification" else ""
     if form:
         told = numerals.written_note(source.y.dropna().astype(str), form, "task: classification")
         told = f"the target {source.target!r} {told}"

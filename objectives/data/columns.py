@@ -4,7 +4,7 @@
 found in the training rows  becomes
 ==========================  ================================================================================
 numbers, true/false         a number, NaN where missing
-text that parses (95 %)     a number; what does not parse is missing
+text that parses (95 %)     a number; what does not parse is missing, and ``-``, ``k.A.`` and the like do not count
 text such as 0,53           a number, its comma the decimal one; 1,234,567: one, its commas between thousands
 12%, $1,200, 1 200,50 EUR   a number, where every value has the same unit
 dates of one form           numbers: days since 1970, month, day, weekday, and hour if there are times of day
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hpo.objectives.data.numerals import forms, parse, written_note
+from hpo.objectives.data.target import MARKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,12 @@ MISSING = "(missing)"
 
 PARSED = 0.95
 """Share of a text column's values that must be numbers for it to be read as numbers."""
+
+PLACEHOLDERS = (
+    "-", "--", "---", "\u2013", "\u2014", ".", "n.a.", "n. a.", "k.a.", "k. a.", "n.v.", "tbd", "-999", "-9999", "9999",
+    *MARKS,
+)  # fmt: skip
+"""Cells, in small letters, that may stand for a missing value; among numbers they do, else the user is told of them."""
 
 DISTINCT = 10
 """Text with more distinct values than this, and more than half as many as rows, identifies rows, or is free text."""
@@ -112,7 +119,8 @@ def reading(values: pd.Series[Any], asked: Asked) -> tuple[Column | None, str]:
     if not isinstance(values.dtype, pd.CategoricalDtype):
         tried = {form: parse(present, form).notna() for form in forms(texts, asked.decimal)}
         best = max(tried, key=lambda form: tried[form].mean())  # the first of equals
-        if tried[best].mean() >= PARSED:
+        meant = tried[best][tried[best] | ~texts.str.lower().isin(PLACEHOLDERS)]
+        if meant.mean() >= PARSED:
             return Column(name, "number", best), "; ".join(_number_notes(name, present[~tried[best]], best, texts))
         form = date_format(present)
         if form is not None:

@@ -47,6 +47,8 @@ def _grouped(mark: str, other: str) -> re.Pattern[str]:
 _GROUPS = {".": _grouped(".", ","), ",": _grouped(",", ".")}
 _BETWEEN = {".": re.compile(f"[,{_SPACES}]"), ",": re.compile(f"[.{_SPACES}]")}
 
+_POINTED = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)")
+
 _BRACKETED = re.compile(r"([^()\d+-]*)\(([^()+-]*\d[^()+-]*)\)([^()\d+-]*)")
 _TRAILING = re.compile(r"([^+-]*\d[^+-]*)-([^+\d-]*)")
 
@@ -67,7 +69,7 @@ def signed(text: str) -> str:
 
 
 def forms(texts: pd.Series[str], decimal: str = "") -> Sequence[str]:
-    """Forms that these texts may be numbers in, the plainest first.
+    """Forms that these texts may be numbers in, the likeliest first: the plainest, or with the mark that the user says.
 
     Args:
         texts: stripped.
@@ -75,7 +77,9 @@ def forms(texts: pd.Series[str], decimal: str = "") -> Sequence[str]:
     """
     unit = unit_of(texts)
     marked = bool(unit) or texts.str.contains("[.,]").any()  # 030 123 456 is no number
-    return (unit, *(f"{mark}{unit}" for mark in ([decimal] if decimal else MARKS) if marked))
+    if not marked:
+        return (unit,)
+    return (f"{decimal}{unit}", unit) if decimal == "," else (unit, *(f"{mark}{unit}" for mark in decimal or MARKS))
 
 
 def unit_of(texts: pd.Series[str]) -> str:
@@ -132,15 +136,32 @@ def written_note(texts: pd.Series[str], form: str, other: str) -> str:
         use = "between thousands" if mark == "." else "before decimals"
         told = f"is read as numbers{units}, the comma of {shown!r} {use}"
         return f"{told}; decimal: {',' if mark == '.' else '.'!r} changes that"
+    if mark == "," and (shown := next((text for text in texts if "." in text), "")):
+        return f"is read as numbers{units}, the point of {shown!r} between thousands; decimal: '.' changes that"
     return f"is read as numbers{units}; {other} changes that"
 
 
-def number_form(values: pd.Series[Any], decimal: str = "") -> str:
-    """The form in which every present text is a number, where some has a comma or a unit; empty where there is none."""
-    texts = values.dropna().astype(str).str.strip()
-    if texts.empty or not (texts.str.contains(",", regex=False).any() or unit_of(texts)):
+def pointed(values: pd.Series[Any]) -> str:
+    """One of the texts with a point, where every number has points as thousands have them, or none; else empty."""
+    texts = [text for text in values.dropna().unique() if isinstance(text, str) and any(map(str.isdigit, text))]
+    found = ""
+    for text in texts:
+        parts = _split(text)
+        if parts is None or _POINTED.fullmatch(parts[0]) is None:
+            return ""
+        found = found or (text if "." in parts[0] else "")
+    return found
+
+
+def number_form(values: pd.Series[Any], decimal: str = "", share: float = 1.0) -> str:
+    """The form in which this share of the texts are numbers, where some has a comma or a unit; empty where none is.
+
+    With a comma as the mark that the user says, points may stand between thousands, without any comma.
+    """
+    texts = values[values.map(lambda cell: isinstance(cell, str))].str.strip()
+    if texts.empty or not (texts.str.contains(",", regex=False).any() or decimal == "," or unit_of(texts)):
         return ""
-    return next((form for form in forms(texts, decimal) if form and parse(texts, form).notna().all()), "")
+    return next((form for form in forms(texts, decimal) if form and parse(texts, form).notna().mean() >= share), "")
 
 
 def _split(text: str) -> tuple[str, str] | None:

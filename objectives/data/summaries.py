@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.columns import Asked, Column, holds_text, reading
+from hpo.objectives.data.columns import PLACEHOLDERS, Asked, Column, holds_text, reading
 from hpo.objectives.data.frame import read_frame
 from hpo.objectives.data.numerals import MARKS
-from hpo.objectives.data.target import MARKS as SAID_MISSING
+from hpo.objectives.data.thousands import doubtful
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,9 +26,6 @@ GIVES_AWAY = 0.99
 
 LOOKED_AT = 20_000
 """Training rows that are looked at for columns which give the target away."""
-
-PLACEHOLDERS = ("-", "--", ".", "unknown", "missing", "none", "n.a.", "tbd", "-999", "-9999", "9999")
-"""Cells, in small letters, that may stand for a missing value and are not read as one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,8 @@ def of_file(path: Path, separator: str | None = None) -> Summary:
         DataError: the file cannot be read as a table.
     """
     frame = read_frame(path, separator)
-    return Summary(len(frame), tuple(_column(frame[name], Asked()) for name in frame.columns if name))
+    columns = tuple(_column(frame[name], Asked()) for name in frame.columns if name)
+    return Summary(len(frame), columns, doubts=tuple(found.note for found in doubtful(path, separator, frame)))
 
 
 def of_data(source: Source, dataset: Dataset) -> Summary:
@@ -180,7 +178,7 @@ def _placeholders(values: pd.Series[Any]) -> Iterator[str]:
     if not holds_text(values):
         return
     texts = values.dropna().astype(str).str.strip()
-    counts = texts[texts.str.lower().isin((*PLACEHOLDERS, *SAID_MISSING))].value_counts()
+    counts = texts[texts.str.lower().isin(PLACEHOLDERS)].value_counts()
     for text, count in counts.items():
         yield f"{count} cells of {values.name!r} are {text!r}: if that means missing, missing: [{text!r}]"
 

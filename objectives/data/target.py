@@ -46,7 +46,7 @@ def cleaned(y: Any) -> Any:
 
 
 def numbered(y: Any, form: str) -> Any:
-    """Targets written in this form as numbers; unchanged where there is none or they are no text."""
+    """Targets written in this form as numbers, others as they are; unchanged without a form, or if they are no text."""
     import pandas as pd
 
     from hpo.objectives.data.columns import holds_text
@@ -54,11 +54,15 @@ def numbered(y: Any, form: str) -> Any:
 
     if not form or not holds_text(values := pd.Series(y)):
         return y
-    return parse(values.where(values.isna(), values.astype(str).str.strip()), form)
+    numbers = parse(values, form)
+    return numbers if (odd := numbers.isna() & values.notna()).sum() == 0 else numbers.astype(object).mask(odd, values)
 
 
-def form_of(y: Any, decimal: str) -> str:
-    """How targets are written that are all numbers with commas or one unit; ``""`` for any others."""
+def form_of(y: Any, decimal: str, *, quantity: bool = False) -> str:
+    """How targets are written that are all numbers with commas or one unit; ``""`` for any others.
+
+    Of a ``quantity`` half of them are enough: the others are mistakes.
+    """
     import numpy as np
 
     if isinstance(y, np.ndarray) and y.dtype.kind not in "OUS":
@@ -69,7 +73,7 @@ def form_of(y: Any, decimal: str) -> str:
     from hpo.objectives.data.numerals import number_form
 
     values = pd.Series(y)
-    return number_form(values, decimal) if holds_text(values) else ""
+    return number_form(values, decimal, 0.5 if quantity else 1.0) if holds_text(values) else ""
 
 
 def present(y: Any) -> NDArray[np.bool_]:
@@ -119,10 +123,15 @@ def encode(
     if task == "regression":
         return task, _numbers(values, name, target), ()
     labels = sorted(values.unique().tolist(), key=lambda label: (isinstance(label, str), label))
+    from hpo.objectives.data.numerals import parse
+
     single = [label for label in labels if (values == label).sum() == 1]
     if single:
         shown = ", ".join(repr(label) for label in single[:5]) + (", ..." if len(single) > 5 else "")
-        hint = "; if the target is a quantity, say task: regression" if pd.api.types.is_numeric_dtype(values) else ""
+        numbers = (
+            pd.api.types.is_numeric_dtype(values) or parse(values, form_of(values, "", quantity=True)).mean() > 0.5
+        )
+        hint = "; if the target is a quantity, say task: regression" if numbers else ""
         raise DataError(
             f"{name}: the target {target!r} has classes with a single row ({shown}): merge or remove them{hint}"
         )
@@ -162,7 +171,7 @@ def encode_like(y: Any, task: Task, classes: tuple[Any, ...], name: str, target:
     if not set(values.unique().tolist()) <= set(known):
         known |= {str(label): i for i, label in enumerate(classes)}
         values = values.map(lambda label: str(_whole(label)))
-    unknown = sorted({str(label) for label in values.unique().tolist()} - {str(label) for label in known})
+    unknown = sorted({str(_whole(label)) for label in values.unique().tolist()} - {str(label) for label in known})
     if unknown:
         raise DataError(
             f"{name}: {target!r} holds {', '.join(map(repr, unknown[:5]))}, "
@@ -205,12 +214,15 @@ def _numbers(values: Any, name: str, target: str) -> NDArray[Any]:
     import numpy as np
     import pandas as pd
 
-    numbers = pd.to_numeric(values, errors="coerce")
+    from hpo.objectives.data.numerals import parse
+
+    numbers = values if pd.api.types.is_numeric_dtype(values) else parse(values)
     bad = values[numbers.isna()]
     if len(bad):
         raise DataError(
             f"{name}: regression needs numbers, but {target!r} holds {bad.iloc[0]!r} "
-            f"({len(bad)} such rows): clean the column, or say task: classification"
+            f"({len(bad)} such rows): clean the column, say missing: [{bad.iloc[0]}] if that is what it means in a "
+            "table, or task: classification"
         )
     return np.asarray(numbers, dtype=np.float64)
 

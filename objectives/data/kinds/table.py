@@ -40,6 +40,8 @@ from hpo.objectives.data.frame import (
 from hpo.objectives.data.numerals import parse
 from hpo.objectives.data.options import file_digest, marks, missing_file, mistakes, names
 from hpo.objectives.data.schema import Schema, lacking
+from hpo.objectives.data.target import cleaned, form_of
+from hpo.objectives.data.thousands import doubtful as doubtful_thousands
 from hpo.search.terms.errors import DataError
 
 if TYPE_CHECKING:
@@ -123,13 +125,47 @@ def read(options: Mapping[str, Any]) -> Source:
     categories = [name for name in names(options.get("categorical")) if name != options["target"]]
     kept, separator = marks(options.get("not_missing")), options.get("separator")
     frame = read_frame(path, separator, options["target"], categories, kept)
+    notes = []
+    if options.get("decimal") != ".":
+        left_out = {*categories, *_no_numbers(options)}
+        for found in doubtful_thousands(path, separator, frame, left_out, said=options.get("decimal") == ","):
+            if options.get("decimal") == ",":
+                frame[found.values.name] = found.values
+            else:
+                notes.append(found.note)
     source = from_frame(frame, options, path.name)
-    notes = [
+    notes += [
         f"{count} cells of {name!r} are {mark!r} and count as missing; not_missing: [{mark}] makes them a value"
         for name, mark, count in marked(path, separator, source.X)
     ]
     source = replace(source, notes=(*source.notes, *notes))
-    return replace(source, X=without(source.X, marks(options.get("missing"))))
+    X = without(source.X, marks(options.get("missing")))
+    return replace(source, X=X, y=_target(source.y, options))
+
+
+def _target(y: pd.Series[Any], options: Mapping[str, Any]) -> pd.Series[Any]:
+    """The target without the marks of missing values: the user's, and of numbers the usual ones."""
+    import pandas as pd
+
+    task, decimal = options.get("task"), options.get("decimal") or ""
+    cleared = without(y.to_frame(), marks(options.get("missing")))[y.name]
+    if task == "classification" or pd.api.types.is_numeric_dtype(cleared):
+        return cleared
+    usual = cleared.mask(cleared.isin([mark for mark in MISSING if mark not in marks(options.get("not_missing"))]))
+    if usual.notna().sum() in (0, y.notna().sum()):  # nothing to tell by, or nothing that is told
+        return cleared
+    numbers = pd.to_numeric(usual, errors="coerce")
+    if numbers.notna().sum() == usual.notna().sum():  # it was a column of texts for its marks alone
+        return numbers
+    return usual if task == "regression" or form_of(cleaned(usual), decimal) else cleared
+
+
+def _no_numbers(options: Mapping[str, Any]) -> set[str]:
+    """Columns that are not read as numbers, whatever they hold."""
+    classes = [options["target"]] if options.get("task") == "classification" else []
+    return {*names(options.get("text")), *names(options.get("drop")), *classes} | {
+        options[role] for role in ("groups", "time") if options.get(role)
+    }
 
 
 def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iterator[Piece]:
@@ -163,7 +199,7 @@ def _labels(schema: Schema, frame: pd.DataFrame, plain: bool) -> Any:
     """The target as the file has it; in a CSV file a mark such as NA may be a class, if classes are texts."""
     if schema.target not in frame.columns:
         return None
-    y = frame[schema.target]
+    y = without(frame[[schema.target]], marks(schema.options.get("missing")))[schema.target]
     if plain:
         return y
     texts = any(isinstance(label, str) for label in schema.classes)

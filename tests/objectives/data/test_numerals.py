@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from hpo.objectives.data import apply, load, summary
 from hpo.objectives.data.columns import Asked, Column, convert, reading
 from hpo.objectives.data.numerals import forms, parse
+from hpo.search.terms.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -124,3 +127,50 @@ def test_a_column_of_which_new_rows_have_no_value_is_missing_there(form: str, dt
 )
 def test_a_minus_may_stand_behind_or_be_brackets(text: str, form: str, number: float) -> None:
     np.testing.assert_equal(parse(pd.Series([text]), form)[0], number)
+
+
+WRITTEN: dict[str, Callable[[int], str]] = {
+    "euro": lambda i: f"{i + 1}.{i + 100},50 \u20ac",
+    "comma": lambda i: f"{i},5",
+    "plain": lambda i: f"{i}.5",
+    "percent": lambda i: f"{i}%",
+}
+
+
+@pytest.mark.parametrize("mark", ["k.A.", "-", "NA"])
+@pytest.mark.parametrize("written", WRITTEN)
+def test_rows_of_which_the_target_is_a_mark_are_left_out(tmp_path: Path, written: str, mark: str) -> None:
+    cells = [mark if i % 10 == 3 else WRITTEN[written](i) for i in range(60)]
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"x": [i * i % 17 for i in range(60)], "y": cells}).to_csv(path, index=False, sep=";")
+    table = {"path": str(path), "target": "y"}
+    for options in ({}, {"task": "regression"}):
+        data = load({"table": {**table, **options, "missing": [mark]}}, 0)
+        assert (data.task, len(data.train) + len(data.validation) + len(data.test)) == ("regression", 54)
+        assert len(apply(data, path)) == 54
+    if mark == "NA":
+        assert load({"table": table}, 0).task == "regression"
+        return
+    with pytest.raises(DataError, match=rf"holds '{re.escape(mark)}' \(6 such rows\).*missing: \[{re.escape(mark)}\]"):
+        load({"table": {**table, "task": "regression"}}, 0)
+    with pytest.raises(DataError, match="say task: regression"):
+        load({"table": table}, 0)
+
+
+def test_classes_that_are_whole_numbers_are_known_again_beside_empty_cells(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"x": range(60), "y": ["-" if i % 10 == 3 else i % 2 for i in range(60)]}).to_csv(path, index=False)
+    data = load({"table": {"path": str(path), "target": "y", "missing": ["-"]}}, 0)
+    assert data.classes == (0, 1)
+    assert len(apply(data, path)) == 54
+
+
+@pytest.mark.parametrize("mark", ["k.A.", "-", "unknown"])
+@pytest.mark.parametrize("written", WRITTEN)
+def test_marks_among_numbers_are_missing_however_these_are_written(written: str, mark: str) -> None:
+    values = pd.Series([mark if i % 10 == 3 else WRITTEN[written](i) for i in range(60)], dtype=object, name="x")
+    column, note = reading(values, Asked())
+    assert column is not None
+    assert column.kind == "number"
+    assert f"6 values such as {mark!r} count as missing" in note
+    assert convert(values.to_frame(), (column,))["x"].isna().sum() == 6
