@@ -67,6 +67,20 @@ class Schema:
         """
         return rows(raw, self.columns, self.features, self.image, self.eight_bits)
 
+    def odd(self, frame: pd.DataFrame, X: Any) -> dict[str, tuple[int, str]]:
+        """Cells of a frame that hold something and count as missing in the rows read of it; see ``Piece.odd``."""
+        read = {
+            column.name: X[column.name if column.kind == "number" else f"{column.name}.days"]
+            for column in self.columns
+            if column.kind in ("number", "date")
+        } or ({} if self.columns else dict(zip(self.features, X.T, strict=True)))
+        found = {}
+        for name, values in read.items():
+            lost = frame[name][_gaps(values) & frame[name].notna().to_numpy()]
+            if len(lost):
+                found[name] = (len(lost), str(lost.iloc[0]))
+        return found
+
     def plain(self) -> dict[str, Any]:
         """As JSON has it; columns and features are those of the preparation beside it."""
         return {
@@ -98,14 +112,14 @@ def rows(
 ) -> Any:
     """See ``Schema.rows``."""
     if columns:
-        frame = _named(raw, [column.name for column in columns])
+        frame = named(raw, [column.name for column in columns])
         numbers = [column.name for column in columns if getattr(frame[column.name].dtype, "kind", "") == "f"]
         _tell_infinite(frame[numbers].to_numpy(dtype="float64", na_value=math.nan), numbers)
         return convert(frame, columns)
     if hasattr(raw, "columns"):
         import pandas as pd
 
-        frame = _named(raw, features)[list(features)]
+        frame = named(raw, features)[list(features)]
         raw = frame.apply(pd.to_numeric, errors="coerce").to_numpy(dtype="float64")
     return _shaped(raw, features, image, eight_bits)
 
@@ -130,7 +144,23 @@ def flatten(x: NDArray[Any], *, divided: bool = True) -> tuple[Image | None, NDA
     return image, flat
 
 
-def _named(raw: Any, wanted: Sequence[str]) -> pd.DataFrame:
+def odd_note(name: str, count: int, example: str) -> str:
+    """What to say of such cells of a column."""
+    return f"{count} cells of {name!r} hold no number or date, such as {example!r}: they count as missing"
+
+
+def _gaps(values: Any) -> NDArray[Any]:
+    import numpy as np
+
+    return np.isnan(np.asarray(values, dtype=np.float64))
+
+
+def named(raw: Any, wanted: Sequence[str]) -> pd.DataFrame:
+    """A frame with these columns, among others, and stripped names.
+
+    Raises:
+        DataError: it is none, or lacks some, or has one twice.
+    """
     import pandas as pd
 
     if not isinstance(raw, pd.DataFrame):

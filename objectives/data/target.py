@@ -123,15 +123,10 @@ def encode(
     if task == "regression":
         return task, _numbers(values, name, target), ()
     labels = sorted(values.unique().tolist(), key=lambda label: (isinstance(label, str), label))
-    from hpo.objectives.data.numerals import parse
-
     single = [label for label in labels if (values == label).sum() == 1]
     if single:
         shown = ", ".join(repr(label) for label in single[:5]) + (", ..." if len(single) > 5 else "")
-        numbers = (
-            pd.api.types.is_numeric_dtype(values) or parse(values, form_of(values, "", quantity=True)).mean() > 0.5
-        )
-        hint = "; if the target is a quantity, say task: regression" if numbers else ""
+        hint = "; if the target is a quantity, say task: regression" if _mostly_numbers(values) else ""
         raise DataError(
             f"{name}: the target {target!r} has classes with a single row ({shown}): merge or remove them{hint}"
         )
@@ -208,6 +203,16 @@ def check_part(part: str, y: NDArray[Any], task: Task, classes: tuple[Any, ...],
         )
     if training and len(distinct) == 1:
         raise DataError(f"{name}: the target is {distinct[0]:g} in every row of the {part} part: nothing to learn")
+
+
+def _mostly_numbers(values: Any) -> bool:
+    import pandas as pd
+
+    from hpo.objectives.data.numerals import parse
+
+    if pd.api.types.is_numeric_dtype(values):
+        return True
+    return bool(parse(values, form_of(values, "", quantity=True)).notna().mean() > 0.5)
 
 
 def _numbers(values: Any, name: str, target: str) -> NDArray[Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import abc
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.decision import decided
+from hpo.objectives.data.frame import without
 from hpo.objectives.data.judge import judge_of
+from hpo.objectives.data.options import marks
 from hpo.objectives.data.preparation import Preparation
-from hpo.objectives.data.schema import Schema
-from hpo.search.terms.errors import DataError, UserError
+from hpo.objectives.data.schema import Schema, named, odd_note
+from hpo.search.terms.errors import Advice, DataError, UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,7 +100,7 @@ class Model(abc.ABC):
         from hpo.objectives.data.dataset import Piece
 
         if targets is None and hasattr(rows, "columns") and self.schema.target in rows.columns:
-            targets = rows[self.schema.target]
+            targets = without(rows[[self.schema.target]], self._marks)[self.schema.target]
         if hasattr(targets, "index") and hasattr(rows, "index") and hasattr(targets, "iloc"):
             if not targets.index.isin(rows.index).all() or len(targets) != len(rows):
                 raise DataError("the targets have another index than the rows")
@@ -123,8 +126,23 @@ class Model(abc.ABC):
         return np.zeros(0, np.int64 if self.classes else np.float64)
 
     def rows(self, raw: Any) -> Any:
-        """Raw rows as the model reads them, before they are prepared; see ``predict``."""
-        return self.schema.rows(raw)
+        """Raw rows as the model reads them, before they are prepared; see ``predict``.
+
+        A warning names the columns of a frame with cells that cannot be read, as ``hpo predict`` does.
+        """
+        if not hasattr(raw, "columns"):
+            return self.schema.rows(raw)
+        frame = without(named(raw, self.schema.needed)[list(self.schema.needed)], self._marks)
+        X = self.schema.rows(frame)
+        for name, (count, example) in self.schema.odd(frame, X).items():
+            if getattr(frame[name].dtype, "kind", "") != "f":  # of floats the infinite ones, which are told
+                warnings.warn(odd_note(name, count, example), Advice, stacklevel=3)
+        return X
+
+    @property
+    def _marks(self) -> tuple[str, ...]:
+        """Further marks of missing values, as the study has them."""
+        return marks(self.schema.options.get("missing"))
 
     def labels(self, predicted: NDArray[Any]) -> NDArray[Any]:
         """Labels of class numbers; values stay as they are."""

@@ -12,6 +12,7 @@ from hpo.objectives.data import scores
 from hpo.objectives.data.another import read_pieces, targets_of
 from hpo.objectives.data.dataset import Piece
 from hpo.objectives.data.frame import frames
+from hpo.objectives.data.schema import odd_note
 from hpo.objectives.data.scorers import Said
 from hpo.objectives.models.base import PIECE, Model
 from hpo.search.terms.errors import DataError, did_you_mean
@@ -81,10 +82,7 @@ class Predictions:
     @property
     def notes(self) -> list[str]:
         """See the class."""
-        found = [
-            f"{count} cells of {name!r} hold no number or date, such as {self._examples[name]!r}: they count as missing"
-            for name, count in self._odd.items()
-        ]
+        found = [odd_note(name, count, self._examples[name]) for name, count in self._odd.items()]
         found += [
             f"{count} rows of {name!r} hold categories that were not in the training rows, such as "
             f"{self._examples[name]!r}: they count as none of those known"

@@ -22,6 +22,9 @@ from hpo.search.cli import main
 from hpo.search.describe.trained import file_digest
 from hpo.search.terms.errors import Advice, DataError, UserError
 
+pytestmark = pytest.mark.filterwarnings("ignore:5 cells of 'zone' hold no number")
+"""Of ``customers``; one test is about such warnings."""
+
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -96,6 +99,13 @@ def test_what_the_model_does_not_read_is_copied_and_what_is_odd_is_told(
     assert len(table) == 60
     assert "3 cells of 'minutes' hold no number or date, such as 'many'" in err
     assert "1 rows of 'plan' hold categories that were not in the training rows, such as 'gold'" in err
+    model = hpo.load("forest")
+    for use in (model.predict, model.predict_proba, model.evaluate):
+        with pytest.warns(Advice) as told:
+            use(new)
+        texts = [str(one.message) for one in told]
+        assert "3 cells of 'minutes' hold no number or date, such as 'many': they count as missing" in texts
+        assert {one.filename for one in told} == {__file__}
 
 
 def test_scores_are_told_where_the_file_has_the_target(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

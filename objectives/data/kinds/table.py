@@ -192,7 +192,7 @@ def pieces(schema: Schema, path: Path, size: int | None, labelled: bool) -> Iter
         read = without(read, marks(schema.options.get("missing")))
         X = schema.rows(read)
         rest = frame[[name for name in there if name and name not in schema.needed]]
-        yield Piece(X, _labels(schema, frame, plain), rest, _odd(schema, read, X))
+        yield Piece(X, _labels(schema, frame, plain), rest, schema.odd(read, X))
 
 
 def _labels(schema: Schema, frame: pd.DataFrame, plain: bool) -> Any:
@@ -210,15 +210,3 @@ def _labels(schema: Schema, frame: pd.DataFrame, plain: bool) -> Any:
         whole = numbers.map(lambda value: bool(value) if truths else int(value) if value % 1 == 0 else value, "ignore")
         y = whole.astype(object).where(numbers.notna(), y)
     return y
-
-
-def _odd(schema: Schema, frame: pd.DataFrame, X: Any) -> dict[str, tuple[int, str]]:
-    """See ``Piece.odd``."""
-    found = {}
-    for column in schema.columns:
-        if column.kind in ("number", "date"):
-            name = column.name if column.kind == "number" else f"{column.name}.days"
-            lost = frame[column.name][X[name].isna().to_numpy() & frame[column.name].notna().to_numpy()]
-            if len(lost):
-                found[column.name] = (len(lost), str(lost.iloc[0]))
-    return found
