@@ -162,8 +162,9 @@ def _why(values: pd.Series[Any], column: Column, asked: Asked, missing: int) -> 
 
 def _doubts(source: Source, dataset: Dataset, frame: pd.DataFrame) -> Iterator[str]:
     yield from dataset.notes
+    numbers = {column.name for column in dataset.columns if column.kind == "number"}
     for name in frame.columns:
-        yield from _placeholders(frame[name])
+        yield from _placeholders(frame[name], number=name in numbers)
     if not dataset.columns:
         return
     yield from _given_away(dataset)
@@ -173,13 +174,15 @@ def _doubts(source: Source, dataset: Dataset, frame: pd.DataFrame) -> Iterator[s
         yield f"rows have dates: if new rows come later than these, time: {dated[0]} tests on the last ones"
 
 
-def _placeholders(values: pd.Series[Any]) -> Iterator[str]:
-    """Texts of a column that may stand for a missing value."""
+def _placeholders(values: pd.Series[Any], *, number: bool) -> Iterator[str]:
+    """Texts of a column that may stand for a missing value; in one of numbers those that are none do, which is told."""
     if not holds_text(values):
         return
     texts = values.dropna().astype(str).str.strip()
     counts = texts[texts.str.lower().isin(PLACEHOLDERS)].value_counts()
     for text, count in counts.items():
+        if number and not any(map(str.isdigit, str(text))):
+            continue
         yield f"{count} cells of {values.name!r} are {text!r}: if that means missing, missing: [{text!r}]"
 
 
