@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from hpo.objectives.data.numerals import forms, parse, written_note
-from hpo.objectives.data.target import MARKS
+from hpo.objectives.data.placeholders import PLACEHOLDERS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +33,6 @@ MISSING = "(missing)"
 
 PARSED = 0.95
 """Share of a text column's values that must be numbers for it to be read as numbers."""
-
-PLACEHOLDERS = (
-    "-", "--", "---", "\u2013", "\u2014", ".", "n.a.", "n. a.", "k.a.", "k. a.", "n.v.", "tbd", "-999", "-9999", "9999",
-    *MARKS,
-)  # fmt: skip
-"""Cells, in small letters, that may stand for a missing value; among numbers they do, else the user is told of them."""
 
 DISTINCT = 10
 """Text with more distinct values than this, and more than half as many as rows, identifies rows, or is free text."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.columns import PLACEHOLDERS, Asked, Column, holds_text, reading
+from hpo.objectives.data.columns import Asked, Column, holds_text, reading
 from hpo.objectives.data.frame import read_frame
 from hpo.objectives.data.numerals import MARKS
+from hpo.objectives.data.placeholders import PLACEHOLDERS
 from hpo.objectives.data.thousands import doubtful
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hpo.objectives.data.placeholders import MARKS
 from hpo.search.terms.errors import DataError
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
 MOST_CLASSES = 20
 """Whole numbers with more distinct values than this are a quantity, not classes, unless the task says so."""
-
-MARKS = ("na", "n/a", "#na", "nan", "-nan", "none", "null", "<na>", "#n/a", "missing", "unknown")
-"""Texts, in small letters, that may mean a missing value; as targets they are classes, and a note says so."""
 
 FEWEST_ROWS = 10
 """Rows with a target below which there is nothing to split."""
