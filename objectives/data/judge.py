@@ -5,6 +5,8 @@ One implementation for whatever predicts: networks, estimators, combinations, mo
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -14,7 +16,7 @@ from hpo.objectives.data import own_metric, scores
 from hpo.objectives.data.decision import EVEN, TUNABLE, Costs, best_cut, check_cut, cross_fitted, decided
 from hpo.objectives.data.scorers import SCORERS, Said, check, metric, names, scored
 from hpo.search.describe.metric import name_of
-from hpo.search.terms.errors import UserError
+from hpo.search.terms.errors import Advice, UserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +128,7 @@ class Judge:
         if said.classes:
             chosen = said.predicted if cut is None else decided(_second(said), cut)
             found["confusion_matrix"] = scores.confusion_matrix(said.y, chosen, said.classes).tolist()
-        return found
+        return {name: value for name, value in found.items() if not self._unmeasured(name, value)}
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it; the names are those of the fields, without the metric: a model's folder has its code."""
@@ -154,11 +156,23 @@ class Judge:
         for scorer in self._scorers:
             if metric(scorer) not in found:
                 found |= scored(scorer, said)
-        return found | self.own(said)
+        return found | self._own(said)
 
     def own(self, said: Said) -> dict[str, float]:
-        """The user's own metric; empty where there is none."""
-        return own_metric.measured(self.metric, said) if self.metric else {}
+        """The user's own metric; empty where there is none, or it could not be measured, which a warning tells."""
+        return {name: value for name, value in self._own(said).items() if not self._unmeasured(name, value)}
+
+    def _own(self, said: Said) -> dict[str, float]:
+        """The same, NaN where it could not be measured: a curve's point that fails its trial."""
+        if not self.metric:
+            return {}
+        value, problem = own_metric.measured(self.metric, said)
+        if problem:
+            warnings.warn(f"metric {name_of(self.metric)} could not be measured: {problem}", Advice, stacklevel=2)
+        return {name_of(self.metric): value}
+
+    def _unmeasured(self, name: str, value: Any) -> bool:
+        return bool(self.metric) and name == name_of(self.metric) and not math.isfinite(value)
 
     @cached_property
     def _scorers(self) -> tuple[str, ...]:

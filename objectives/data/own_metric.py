@@ -11,8 +11,10 @@ Classes are numbers in the order of their names. The second parameter's name say
 from __future__ import annotations
 
 import inspect
+import math
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data.scorers import Said
@@ -26,26 +28,39 @@ _SCORES = ("score", "prob", "proba", "probability", "probabilities", "probs", "s
 """Last words of a parameter's name that asks for probabilities."""
 
 
-def measured(reference: str, said: Said) -> dict[str, float]:
-    """Its value under its name.
+def measured(reference: str, said: Said) -> tuple[float, str]:
+    """Its value, and where that is no finite number why, else nothing.
+
+    What raises for the predictions of one recipe may do well by the next one's, so its value is NaN, which ends a
+    trial where it is the goal, and no search.
 
     Raises:
-        DataError: it raises, gives no number, or asks for probabilities that there are none of. Another recipe would
-            not do better, so this ends a search.
+        DataError: its file cannot be imported, which no other recipe changes.
     """
-    place, name = f"the metric {name_of(reference)} of {file_of(reference).name}", name_of(reference)
+    file = file_of(reference)
     try:
         function = import_metric(reference)
-        value = function(said.y.copy(), _scores(said) if _wants_scores(function) else said.predicted.copy())
     except Exception as error:
-        file = str(file_of(reference))
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-        line = f" in line {lines[-1]}" if lines else ""
-        raise DataError(f"{place} cannot be measured: {type(error).__name__}: {error}{line}") from error
+        problem = f"{type(error).__name__}: {error}{_line(error, file)}"
+        raise DataError(f"{file.name} of the metric {name_of(reference)} cannot be imported: {problem}") from error
     try:
-        return {name: float(value)}
-    except (TypeError, ValueError):
-        raise DataError(f"{place} must return a number, got {str(value)[:60]!r}") from None
+        given = function(said.y.copy(), _scores(said) if _wants_scores(function) else said.predicted.copy())
+    except Exception as error:
+        return math.nan, f"{type(error).__name__}: {error}{_line(error, file)}"
+    try:
+        value = math.nan if isinstance(given, (str, bytes)) else float(given)
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    else:
+        if not isinstance(given, (str, bytes)):
+            return value, "" if math.isfinite(value) else f"it gives {value}"
+    return value, f"it must return a number, got {' '.join(str(given).split())[:60]!r}"
+
+
+def _line(error: BaseException, file: Path) -> str:
+    """Where in the user's file it happened."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return f" in line {lines[-1]}" if lines else ""
 
 
 def _wants_scores(function: Callable[..., Any]) -> bool:

@@ -45,6 +45,14 @@ MLP = {
     "fixed": "{epochs: 2, width: 8}",
 }  # fmt: skip
 
+LANES = """
+asked = []
+def gap(y_true, y_score):
+    asked.append(1)
+    if len(asked) == 1:
+        raise ZeroDivisionError
+"""
+
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -88,20 +96,60 @@ def test_another_function_under_the_name_is_another_study(here: Path, capsys: py
     assert "the metric's function is another one" in capsys.readouterr().out
 
 
-def test_a_function_that_raises_ends_the_search_with_one_message(
+def test_a_function_that_raises_for_every_recipe_ends_the_search(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written(**SKLEARN)
     Path("mine.py").write_text("def profit(y_true, y_pred):\n    return y_pred.nothing\n")
-    assert main(["run", "s.yaml"]) == 2
+    assert main(["run", "s.yaml"]) == 3
     told = capsys.readouterr().err
-    assert "the metric profit of mine.py cannot be measured: AttributeError" in told
+    assert "metric profit could not be measured: AttributeError" in told
     assert told.count("in line 2") == 1
+    Path("mine.py").write_text("import nothing_here\n" + MINE)
+    assert main(["run", "s.yaml", "--fresh"]) == 2
+    assert "mine.py of the metric profit cannot be imported: ModuleNotFoundError" in capsys.readouterr().err
     Path("mine.py").write_text(MINE)
     assert main(["run", "s.yaml", "--fresh"]) == 0
     stored = open_store("hpo.db").read("s")
     assert stored is not None
     assert {trial.state.name for trial in stored.trials} == {"COMPLETE"}
+
+
+@pytest.mark.parametrize("answer", ["1 / 0", "y_pred", "'0.5'", "float('nan')", "None"])
+def test_a_function_that_measures_one_recipe_only_fails_the_other_trial(here: Path, answer: str) -> None:
+    mine = "asked = []\ndef profit(y_true, y_pred):\n    asked.append(1)\n"
+    Path("mine.py").write_text(f"{mine}    return {answer} if len(asked) == 1 else 1.0\n")
+    written(**SKLEARN)
+    assert main(["run", "s.yaml"]) == 0
+    stored = open_store("hpo.db").read("s")
+    assert stored is not None
+    assert [trial.state.name for trial in stored.trials] == ["FAIL", "COMPLETE"]
+
+
+def test_what_one_lane_cannot_measure_is_no_loss_of_the_others(here: Path) -> None:
+    Path("mine.py").write_text(MINE.replace("def gap(y_true, y_score):", LANES))
+    written(**MLP)
+    assert main(["run", "s.yaml"]) == 0
+    stored = open_store("hpo.db").read("s")
+    assert stored is not None
+    assert sorted(trial.state.name for trial in stored.trials) == ["COMPLETE", "FAIL"]
+
+
+def test_predictions_are_told_where_the_metric_raises(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.py").write_text("def profit(y_true, y_pred):\n    return 1.0 / (len(y_true) > 5)\n")
+    written(**SKLEARN)
+    for words in (["run", "s.yaml"], ["export", "s", "--output", "best.yaml"], ["train", "best.yaml"]):
+        assert main(words) == 0
+    Path("few.csv").write_text("a,b,kept\n1,2,no\n90,80,yes\n")
+    capsys.readouterr()
+    assert main(["predict", "s-model", "--data", "few.csv", "--output", "p.csv"]) == 0
+    told = capsys.readouterr().err
+    assert "metric profit could not be measured: ZeroDivisionError: float division by zero in line 2" in told
+    assert "scores on the 2 rows with a target: accuracy" in told
+    with pytest.warns(match="metric profit could not be measured"):
+        found = hpo.load("s-model").evaluate(pandas.read_csv("few.csv"))
+    assert "profit" not in found
+    assert "accuracy" in found
 
 
 def test_a_folder_from_elsewhere_predicts_without_the_metrics_code(
