@@ -131,8 +131,14 @@ class Judge:
         return {name: value for name, value in found.items() if not self._unmeasured(name, value)}
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it; the names are those of the fields, without the metric: a model's folder has its code."""
-        return {name: value for name, value in asdict(self).items() if name != "metric"}
+        """As JSON has it; the names are those of the fields, without the metric: a model's folder has its code.
+
+        Nor is that named as a scorer, which it is where it is the goal: a folder may be opened without its code.
+        """
+        found = {name: value for name, value in asdict(self).items() if name != "metric"}
+        if self.metric:
+            found["scoring"] = ", ".join(name for name in names(self.scoring) if name != name_of(self.metric))
+        return found
 
     def _decided(self, said: Said, cut: float | None) -> dict[str, float]:
         return self._measured(said) if cut is None else self._beside(said, decided(_second(said), cut), cut)

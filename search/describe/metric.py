@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hpo.search.describe.source import Source
@@ -68,6 +68,9 @@ def find(written: str, folder: Path) -> str:
     taken = known[function].args
     named = [*taken.posonlyargs, *taken.args]
     needed = len(named) - len(taken.defaults)
+    keywords = [each.arg for each, given in zip(taken.kwonlyargs, taken.kw_defaults, strict=True) if given is None]
+    if keywords:
+        raise UserError(f"{function} of {path.name} needs {', '.join(keywords)}, which it is not given: give a default")
     if needed > 2 or (len(named) < 2 and taken.vararg is None):
         raise UserError(f"{function} of {path.name} is given what is true and what is predicted: {_EXAMPLE}")
     return f"{path}:{function}"
@@ -95,15 +98,18 @@ def import_metric(reference: str) -> Callable[..., Any]:
 
 
 @cache
-def _function(reference: str, _digest: str) -> Callable[..., Any]:
+def _function(reference: str, digest: str) -> Callable[..., Any]:
     """The function, imported again in a process that has met the file with another text, as a notebook may."""
     path = file_of(reference)
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # last, so that nothing is shadowed
-    spec = importlib.util.spec_from_loader("_hpo_metric", None, origin=str(path))
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"_hpo_metric_{path.stem}_{hashlib.sha256(f'{reference} {digest}'.encode()).hexdigest()[:12]}")
     vars(module)["__file__"] = str(path)
-    exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+    sys.modules[module.__name__] = module  # where dataclasses, pickle and typing look for it
+    try:
+        exec(compile(path.read_bytes(), str(path), "exec", dont_inherit=True), vars(module))
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
     found: Callable[..., Any] = getattr(module, name_of(reference))
     return found

@@ -21,6 +21,7 @@ import contextlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,10 +31,13 @@ from typing import Any
 from hpo.search.describe.metric import file_of, name_of
 from hpo.search.describe.objective import Objective, describe, import_module
 from hpo.search.describe.trained import AGAIN, CODE, FORMAT, MANIFEST, METRIC, file_digest, manifest_of, opened_from
-from hpo.search.running.consent import code_of, may_run
+from hpo.search.running.consent import code_of, copy_may_run, may_run, seal_of_copy
 from hpo.search.terms import registry
-from hpo.search.terms.errors import HpoError, UserError
+from hpo.search.terms.errors import Advice, HpoError, UserError
 from hpo.search.terms.job import Task
+
+_METRIC_SEAL = "metric_seal"
+"""In the manifest: that this user has run the metric's copy, whatever becomes of the file that it was copied from."""
 
 
 def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[str, Any]) -> None:
@@ -49,6 +53,7 @@ def seal_folder(folder: Path, task: Task, objective: Objective, about: Mapping[s
         shutil.copyfile(objective.path, folder / CODE)
     if task.metric is not None:
         shutil.copyfile(file_of(task.metric), folder / METRIC)
+        about = {**about, _METRIC_SEAL: seal_of_copy(folder / METRIC)}
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     mask = os.umask(0)
     os.umask(mask)
@@ -173,18 +178,29 @@ def _module(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) 
 
 
 def _metric(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> str | None:
-    """The user's own metric where it was run from here, else the folder's copy where that may run.
+    """The metric that the model was trained with: the user's own file where it is that still, else the folder's copy.
 
-    Nothing but scores needs it, so a folder from elsewhere predicts without.
+    Nothing but scores needs it, so where its code may not run a folder predicts without.
     """
-    if task.metric is None:
-        return None
-    with contextlib.suppress(UserError):
-        objective = describe(task.objective, Path(task.folder))
-        if may_run(task, objective, manifest.get("seal")) and file_of(task.metric).is_file():
-            return task.metric
     copy = (folder / METRIC).resolve()
-    return f"{copy}:{name_of(task.metric)}" if trust and copy.is_file() else None
+    if task.metric is None or not copy.is_file():
+        return None
+    mine = file_of(task.metric)
+    try:
+        same = file_digest(mine) == file_digest(copy)
+    except OSError:
+        same = False
+    with contextlib.suppress(UserError):
+        if same and may_run(task, describe(task.objective, Path(task.folder)), manifest.get("seal")):
+            return task.metric
+    runs = trust or copy_may_run(copy, manifest.get(_METRIC_SEAL))
+    if mine.is_file() and not same:
+        rest = "the model's own is measured" if runs else "add --yes (in Python: trust=True) to measure the model's own"
+        problem = (
+            f"{mine.name} is not the one that {folder} was trained with: {rest}, {name_of(task.metric)} of {METRIC}"
+        )
+        warnings.warn(problem, Advice, stacklevel=3)
+    return f"{copy}:{name_of(task.metric)}" if runs else None
 
 
 def _code(folder: Path, manifest: Mapping[str, Any], task: Task, trust: bool) -> Objective:

@@ -44,6 +44,21 @@ def may_run(task: Task, objective: Objective, sealed: object) -> bool:
     return expected is not None and isinstance(sealed, str) and hmac.compare_digest(expected, _ascii(sealed))
 
 
+def seal_of_copy(file: Path) -> str | None:
+    """What marks a copy of code that this user has just run from the working directory, by its text."""
+    key = _key()
+    if key is None:
+        return None
+    said = b"\0".join([b"copy", os.fsencode(os.getcwd()), hashlib.sha256(file.read_bytes()).digest()])
+    return hmac.new(key, said, hashlib.sha256).hexdigest()[:32]
+
+
+def copy_may_run(file: Path, sealed: object) -> bool:
+    """Whether a copy of code bears this user's seal for the working directory."""
+    expected = seal_of_copy(file)
+    return expected is not None and isinstance(sealed, str) and hmac.compare_digest(expected, _ascii(sealed))
+
+
 def code_of(task: Task, objective: Objective) -> str:
     """What would run, in words."""
     if task.metric is not None and objective.kind == "builtin":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pandas
@@ -11,6 +12,7 @@ import pytest
 
 import hpo
 from hpo.search.cli import main
+from hpo.search.describe.trained import file_digest
 from hpo.search.store import open_store
 
 MINE = """
@@ -51,6 +53,20 @@ def gap(y_true, y_score):
     asked.append(1)
     if len(asked) == 1:
         raise ZeroDivisionError
+"""
+
+DATACLASS = """
+import pickle
+from dataclasses import dataclass, fields
+from typing import get_type_hints
+
+@dataclass
+class Price:
+    each: float = 2.5
+
+def profit(y_true: Price, y_pred):
+    assert get_type_hints(Price)["each"] is float
+    return pickle.loads(pickle.dumps(Price())).each
 """
 
 
@@ -172,3 +188,55 @@ def test_a_folder_from_elsewhere_predicts_without_the_metrics_code(
     assert main(["predict", "s-model", "--data", rows, "--output", "q.csv", "--yes"]) == 0
     assert "profit" in capsys.readouterr().err
     assert Path("p.csv").read_text() == Path("q.csv").read_text()
+
+
+def test_a_model_is_scored_by_the_metric_that_it_was_trained_with(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mine.py").write_text("def profit(y_true, y_pred):\n    return 7.0\n")
+    written(**SKLEARN)
+    for words in (["run", "s.yaml"], ["export", "s", "--output", "best.yaml"], ["train", "best.yaml"]):
+        assert main(words) == 0
+    Path("mine.py").write_text("def profit(y_true, y_pred):\n    return 8.0\n")
+    predict = ["predict", str(here / "s-model"), "--data", str(here / "rows.csv"), "--output", "p.csv", "--force"]
+    capsys.readouterr()
+    assert main(predict) == 0
+    told = capsys.readouterr().err
+    assert "profit 7" in told
+    assert "mine.py is not the one that" in told
+    (here / "away").mkdir()
+    monkeypatch.chdir(here / "away")
+    assert main(predict) == 0
+    told = capsys.readouterr().err
+    assert "add --yes" in told
+    assert "profit 7" not in told
+    assert main([*predict, "--yes"]) == 0
+    assert "profit 7" in capsys.readouterr().err
+    monkeypatch.chdir(here)
+    Path("mine.py").unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert hpo.load("s-model").evaluate(pandas.read_csv("rows.csv"))["profit"] == 7.0
+
+
+def test_a_copy_that_somebody_changed_does_not_run_by_itself(here: Path) -> None:
+    written(**SKLEARN)
+    for words in (["run", "s.yaml"], ["export", "s", "--output", "best.yaml"], ["train", "best.yaml"]):
+        assert main(words) == 0
+    Path("s-model/metric.py").write_text("raise SystemExit('it ran')\n")
+    manifest = json.loads(Path("s-model/manifest.json").read_text())
+    manifest["files"]["metric.py"] = file_digest(Path("s-model/metric.py"))
+    Path("s-model/manifest.json").write_text(json.dumps(manifest))
+    with pytest.warns(match="add --yes"):
+        model = hpo.load("s-model")
+    assert "profit" not in model.evaluate(pandas.read_csv("rows.csv"))
+
+
+@pytest.mark.parametrize("before", ["from __future__ import annotations\n", ""])
+def test_a_metrics_file_is_a_module_like_any_other(here: Path, before: str) -> None:
+    Path("mine.py").write_text(before + DATACLASS)
+    written(**SKLEARN)
+    assert main(["run", "s.yaml"]) == 0
+    stored = open_store("hpo.db").read("s")
+    assert stored is not None
+    assert {trial.value for trial in stored.trials} == {2.5}

@@ -21,6 +21,9 @@ def metric(a, b, weight=2):
 
 def alone(a):
     return 3
+
+def keyed(a, b, *, weight, scale=1):
+    return 4
 """
 
 
@@ -48,9 +51,10 @@ def test_a_file_or_a_function_of_it_is_a_goal(
     ("value", "message"),
     [
         ("./nowhere.py", "there is no file nowhere.py in"),
-        ("./others.py", "others.py defines first, second, alone | name one: others.py:first"),
+        ("./others.py", "others.py defines first, second, alone, keyed | name one: others.py:first"),
         ("./one.py:proffit", "one.py has no function 'proffit' | did you mean 'profit'?"),
         ("./several.py:alone", "alone of several.py is given what is true and what is predicted | def profit("),
+        ("./several.py:keyed", "keyed of several.py needs weight, which it is not given | give a default"),
         ("./broken.py", "broken.py, line 1, is not Python"),
         ("./taken.py", "val_f1 is a metric already"),
         ("[1]", "metric names a function in a file, got a list | metric: ./mine.py"),
