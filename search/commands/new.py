@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +80,23 @@ def drafted(given: Given) -> Draft:
     Raises:
         UserError: what is given is of no kind that is known.
     """
-    for name in registry.names("draft"):
-        kind = registry.load("draft", name)
-        if kind.takes(given):
-            found: Draft = kind.draft(given)
-            return found
-    raise _unknown(given)
+    kinds = [registry.load("draft", name) for name in registry.names("draft")]
+    taking = [kind for kind in kinds if kind.takes(given)]
+    if not taking:
+        raise _unknown(given, [kind.MARK for kind in kinds if hasattr(kind, "MARK")])
+    found: Draft = taking[0].draft(given)
+    if len(taking) > 1:
+        others = ", ".join(kind.MARK for kind in taking[1:])
+        found.left.insert(
+            0, f"{others}: the file is read as {taking[0].MARK}, the first by name of what it may be; without the mark "
+            "of that it is read as the other"
+        )  # fmt: skip
+    return found
 
 
-def _unknown(given: Given) -> UserError:
+def _unknown(given: Given, marks: Sequence[str]) -> UserError:
     if given.source is not None:
-        return UserError(
-            f"{given.source} is none of the configurations that are known: a W&B sweep (parameters), Hydra's Optuna "
-            "sweeper (hydra.sweeper), a Katib experiment (apiVersion: kubeflow.org/...), a space of Ray Tune"
-        )
+        return UserError(f"{given.source} is none of the configurations that are known: {', '.join(marks)}")
     if given.data is not None:
         return UserError(f"{given.word} and the table {given.data} are two studies: name one of them")
     path = Path(given.word).expanduser()

@@ -2,7 +2,8 @@
 
 A file defines::
 
-    takes(given: Given) -> bool      whether this is its kind of source; at most one kind takes what is given
+    takes(given: Given) -> bool      whether this is its kind of source; of several the first by name is taken
+    MARK: str                        of another tool's files, what they are known by: "a W&B sweep (parameters)"
     draft(given: Given) -> Draft     the study, with why its keys are so and what could not be taken over
 """
 

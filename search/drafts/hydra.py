@@ -14,12 +14,16 @@ from hpo.search.describe.told_metrics import metrics_of
 from hpo.search.describe.trial_plan import SAMPLERS
 from hpo.search.drafts.common.programs import placeholder, set_program
 from hpo.search.drafts.common.ranges import is_number, span
+from hpo.search.drafts.common.taken import fix, goal, leave, search
 from hpo.search.studyfile.scriptstudy import goal_among
 from hpo.search.studyfile.yaml12 import parse
 from hpo.search.terms.errors import StudyFileError
 
 _CALL = re.compile(r"(\w+)\((.*)\)\s*\Z", re.DOTALL)
 _TAKEN = ("params", "search_space", "direction", "n_trials", "n_jobs", "sampler", "study_name", "_target_", "storage")
+
+
+MARK = "Hydra's Optuna sweeper (hydra.sweeper)"
 
 
 def takes(given: Given) -> bool:
@@ -45,21 +49,23 @@ def draft(given: Given) -> Draft:
         made.study["workers"] = sweeper["n_jobs"]
     if sweeper.get("storage"):
         made.left.append("storage: studies lie in hpo.db; choose with --storage")
-    for key in sweeper.keys() - set(_TAKEN):
-        made.left.append(f"hydra.sweeper.{key}: has no counterpart")
+    leave(made, sweeper.keys() - set(_TAKEN), "hydra.sweeper.")
+    leave(made, content["hydra"].keys() - {"sweeper"}, "hydra.")
+    leave(made, content.keys() - {"hydra", "defaults"}, why="the application goes on reading it from here")
     _application(made, given, sweeper.get("direction", "minimize"))
     made.study = {key: value for key, value in made.study.items() if value not in ({}, None) or key == "search"}
     return made
 
 
 def _knob(made: Draft, knob: str, said: Any, folder: Path) -> None:
-    domain = _older(said) if isinstance(said, Mapping) else _override(str(said), knob, folder)
-    if domain is None:
-        made.left.append(f"{knob}: {said!r} says no range that its text tells")
-    elif "value" in domain:
-        made.study["fixed"][knob] = domain["value"]
+    if isinstance(said, Mapping):
+        search(made, knob, _older(said), said)
+    elif not isinstance(said, str):
+        fix(made, knob, said)
+    elif (domain := _override(said, knob, folder)) is not None and "value" in domain:
+        fix(made, knob, domain["value"])
     else:
-        made.study["search"][knob] = domain
+        search(made, knob, domain, said)
 
 
 def _older(said: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -82,7 +88,8 @@ def _override(text: str, knob: str, folder: Path, *, log: bool = False, whole: b
     name, inside = call[1], _split(call[2])
     if name in ("tag", "int", "float", "shuffle", "sort", "str"):
         tags = [part for part in inside[:-1] if name == "tag"]
-        given = call[2] if name in ("shuffle", "sort") and _CALL.match(call[2]) is None else inside[-1]
+        inside = [part for part in inside if not part.startswith("reverse=")]
+        given = ",".join(inside) if name in ("shuffle", "sort") else inside[-1]
         return _override(given, knob, folder, log=log or "log" in tags, whole=whole or name == "int")
     if name == "choice":
         return {"choice": [_value(part) for part in inside]}
@@ -97,8 +104,10 @@ def _override(text: str, knob: str, folder: Path, *, log: bool = False, whole: b
         for value in [*numbers[:2], *map(_value, filter(None, map(named.get, ("start", "stop"))))]
         if is_number(value)
     ]
-    if name not in ("interval", "range") or len(ends) < 2:
-        return {"value": text}
+    if name == "range" and len(ends) == 1:  # as Python's, but that the sweeper takes the end too
+        ends = [0, *ends]
+    if name not in ("interval", "range") or len(ends) < 2 or ends[0] > ends[1]:
+        return None
     step = _value(named["step"]) if "step" in named else numbers[2] if len(numbers) > 2 else None
     kind = "int" if whole or (name == "range" and all(isinstance(end, int) for end in (*ends, step or 1))) else "float"
     step = (
@@ -142,8 +151,12 @@ def _sampler(made: Draft, content: Mapping[str, Any], sweeper: Mapping[str, Any]
         made.study["sampler"] = named
     elif said:
         made.left.append(f"hydra.sweeper.sampler {said}: the default sampler takes its place")
-    if isinstance(sampler, Mapping) and isinstance(sampler.get("seed"), int):
-        made.study["seed"] = sampler["seed"]
+    if isinstance(sampler, Mapping):
+        if isinstance(sampler.get("seed"), int):
+            made.study["seed"] = sampler["seed"]
+        leave(
+            made, sampler.keys() - {"_target_", *(["seed"] if "seed" in made.study else [])}, "hydra.sweeper.sampler."
+        )
     made.study["pruner"] = "none"
     made.why["pruner"] = "the sweeper stops no run early; without this line weak trials are stopped"
 
@@ -173,9 +186,9 @@ def _application(made: Draft, given: Given, directions: Any) -> None:
     told = goal_among(metrics)
     metric = told.rpartition(" ")[2] if told is not None else metrics[0] if metrics else "value"
     if len(ways) > 1:
-        made.study["goal"] = [f"{way} last value_{place}" for place, way in enumerate(ways)]
+        made.study["goal"] = [goal(way, f"value_{place}") for place, way in enumerate(ways)]
     else:
-        made.study["goal"] = f"{ways[0]} last {'_'.join(metric.split())}"
+        made.study["goal"] = goal(ways[0], metric)
     if not metrics or len(ways) > 1:
         made.asks.append(
             "Hydra takes what the application returns, and here it is read from what it prints: print the goal's "

@@ -9,12 +9,16 @@ from typing import Any
 from hpo.search.contracts.draft import Draft, Given
 from hpo.search.drafts.common.programs import placeholder, set_program
 from hpo.search.drafts.common.ranges import is_number, number, span
+from hpo.search.drafts.common.taken import goal, leave, search
 
 _ALGORITHMS = {
     "random": "random", "grid": "grid", "tpe": "tpe", "multivariate-tpe": "tpe", "bayesianoptimization": "gp",
     "cmaes": "cmaes", "sobol": "qmc", "hyperband": "tpe",
 }  # fmt: skip
 _STOPPING = {"medianstop": "median"}
+
+
+MARK = "a Katib experiment (apiVersion: kubeflow.org/...)"
 
 
 def takes(given: Given) -> bool:
@@ -33,10 +37,11 @@ def draft(given: Given) -> Draft:
     made.study = {"objective": None, "goal": None, "search": {}}
     for parameter in spec.get("parameters") or []:
         _parameter(made, _mapping(parameter))
-    goal = _mapping(spec.get("objective"))
-    made.study["goal"] = f"{goal.get('type', 'minimize')} last {goal.get('objectiveMetricName', 'val_loss')}"
+    aim = _mapping(spec.get("objective"))
+    made.study["goal"] = goal(aim.get("type", "minimize"), aim.get("objectiveMetricName", "val_loss"))
+    leave(made, aim.keys() - {"type", "objectiveMetricName", "goal"}, "objective.")
     made.why["goal"] = "Katib takes the last value of a trial unless told otherwise"
-    budget = {"trials": spec.get("maxTrialCount"), "target": number(goal.get("goal"))}
+    budget = {"trials": spec.get("maxTrialCount"), "target": number(aim.get("goal"))}
     made.study["budget"] = {key: value for key, value in budget.items() if is_number(value)} or {"trials": 50}
     if isinstance(spec.get("parallelTrialCount"), int) and spec["parallelTrialCount"] > 1:
         made.study["workers"] = spec["parallelTrialCount"]
@@ -45,8 +50,8 @@ def draft(given: Given) -> Draft:
     taken = {
         "parameters", "objective", "algorithm", "maxTrialCount", "parallelTrialCount", "trialTemplate", "earlyStopping",
     }  # fmt: skip
-    for key in sorted(spec.keys() - taken):
-        made.left.append(f"spec.{key}: has no counterpart")
+    leave(made, spec.keys() - taken, "spec.")
+    leave(made, content.keys() - {"apiVersion", "kind", "metadata", "spec"})
     return made
 
 
@@ -59,15 +64,17 @@ def _parameter(made: Draft, parameter: Mapping[str, Any]) -> None:
     space = _mapping(parameter.get("feasibleSpace"))
     low, high, step = (number(space.get(key)) for key in ("min", "max", "step"))
     if isinstance(space.get("list"), list):
-        made.study["search"][name] = {"choice": [number(value) for value in space["list"]]}
+        search(made, name, {"choice": [number(value) for value in space["list"]]}, space)
     elif is_number(low) and is_number(high):
         log = "log" in str(space.get("distribution", "")).lower()
         if not log and is_number(step):
             made.study["search"][name] = span("int" if kind == "int" else "float", low, high, step=step)
         else:
             made.study["search"][name] = span("int" if kind == "int" else "float", low, high, log=log)
+            if space.get("step") is not None:
+                made.left.append(f"{name}: steps of {space['step']}; on this scale it has none")
     else:
-        made.left.append(f"{name}: {dict(space)} says no range")
+        search(made, name, None, dict(space))
 
 
 def _search(made: Draft, spec: Mapping[str, Any]) -> None:

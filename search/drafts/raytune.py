@@ -10,15 +10,21 @@ from typing import Any
 from hpo.search.contracts.draft import Draft, Given
 from hpo.search.drafts.common.programs import set_program
 from hpo.search.drafts.common.ranges import is_number, span
+from hpo.search.drafts.common.taken import fix, goal, leave, search
 
 _CALL = re.compile(r"(?:ray\.)?(?:tune\.)?(q?(?:log)?(?:uniform|randint)|choice|grid_search)\((.*)\)\s*\Z", re.DOTALL)
 _SPACES = ("param_space", "config", "search_space")
 
 
+MARK = "a space of Ray Tune (tune.uniform(0, 1), grid_search)"
+
+
 def takes(given: Given) -> bool:
     """Whether the file holds a search space of Ray Tune."""
     found = _experiment(given.content)
-    return found is not None and any(_domain(value) is not None for _, value in _flat(found[1]))
+    if found is None or (found[1] is given.content and "hydra" in given.content):  # whose texts look alike
+        return False
+    return any(_domain(value) is not None for _, value in _flat(found[1]))
 
 
 def draft(given: Given) -> Draft:
@@ -32,23 +38,33 @@ def draft(given: Given) -> Draft:
     for name, value in _flat(space):
         domain = _domain(value)
         if domain is not None:
-            made.study["search"][name] = domain
+            search(made, name, domain, value)
+            if isinstance(value, str) and "qlog" in value:
+                made.left.append(f"{name}: the steps of {value}; on a log scale there are none")
         elif isinstance(value, (list, dict)):
             made.left.append(f"{name}: {value!r} is neither a range nor one value")
         else:
-            made.study["fixed"][name] = value
+            fix(made, name, value)
     tune = {**whole, **(whole["tune_config"] if isinstance(whole.get("tune_config"), dict) else {})}
     metric, mode = tune.get("metric"), tune.get("mode", "min")
-    made.study["goal"] = f"{'maximize' if mode == 'max' else 'minimize'} last {metric or 'val_loss'}"
+    made.study["goal"] = goal("maximize" if mode == "max" else "minimize", metric or "val_loss")
     if not metric:
         made.asks.append("it names no metric: say what is better under goal")
-    made.study["budget"] = {"trials": tune.get("num_samples", 50)}
+    samples = tune.get("num_samples", 50)
+    endless = not isinstance(samples, int) or samples < 1
+    made.study["budget"] = {"trials": 50 if endless else samples}
+    if endless:
+        made.why["budget"] = f"num_samples {samples} there, which goes on for ever"
     if all("choice" in domain for domain in made.study["search"].values()) and "num_samples" not in tune:
         made.study |= {"sampler": "grid", "budget": {}}
     made.study["pruner"] = "none"
     made.why["pruner"] = "as without a scheduler; without this line weak trials are stopped"
-    for key in sorted(whole.keys() - {*_SPACES, "tune_config", "metric", "mode", "num_samples", "name"}):
-        made.left.append(f"{key}: has no counterpart")
+    taken = {"metric", "mode", "num_samples"}
+    leave(made, (key for key in whole if key not in {*taken, "name", "tune_config"} and whole[key] is not space))
+    if isinstance(whole.get("tune_config"), dict):
+        leave(made, whole["tune_config"].keys() - taken, "tune_config.")
+    if space is not given.content and whole is not given.content:
+        leave(made, (key for key in given.content if given.content[key] is not whole))
     made.asks.append("the trainable is code: name the program that trains once under objective")
     set_program(made, given, source.parent / "train.py", None)
     made.study = {key: value for key, value in made.study.items() if value not in ({}, None)}
@@ -68,7 +84,7 @@ def _experiment(content: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]] | N
 
 def _flat(space: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in space.items():
-        if isinstance(value, dict) and "grid_search" not in value:
+        if isinstance(value, dict) and value and "grid_search" not in value:
             yield from _flat(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value
@@ -87,7 +103,7 @@ def _domain(value: Any) -> dict[str, Any] | None:
     name = call[1]
     if name in ("choice", "grid_search"):
         return {"choice": list(given[0])} if given and isinstance(given[0], (list, tuple)) else None
-    if len(given) < 2 or not all(map(is_number, given)):
+    if len(given) < 2 or not all(map(is_number, given)) or given[0] >= given[1]:
         return None
     step = given[2] if name.startswith("q") and len(given) > 2 and "log" not in name else None
     if "randint" in name:  # the upper end is not among them, unless there is a step

@@ -10,7 +10,8 @@ from typing import Any
 
 from hpo.search.contracts.draft import Draft, Given
 from hpo.search.drafts.common.programs import placeholder, set_program
-from hpo.search.drafts.common.ranges import is_number, number, span, unlike
+from hpo.search.drafts.common.ranges import is_number, number, span
+from hpo.search.drafts.common.taken import goal, leave, search
 
 _METHODS = {"grid": "grid", "random": "random", "bayes": "gp"}
 _DEFAULT = ("${env}", "${interpreter}", "${program}", "${args}")
@@ -18,6 +19,9 @@ _TAKEN = (
     "name", "description", "program", "command", "method", "metric", "parameters", "early_terminate", "run_cap",
 )  # fmt: skip
 _ELSEWHERE = {"project": "studies lie in hpo.db", "entity": "there are no accounts"}
+
+
+MARK = "a W&B sweep (parameters)"
 
 
 def takes(given: Given) -> bool:
@@ -61,25 +65,17 @@ def _parameter(made: Draft, name: str, parameter: Any) -> None:
         return
     said = {key: number(value) if key != "value" else value for key, value in parameter.items()}
     kind = said.get("distribution")
-    if "value" in said or kind == "constant":
-        made.study["fixed"][name] = said.get("value")
+    if "value" in said:
+        made.study["fixed"][name] = said["value"]
         return
     values = parameter.get("values")
     if isinstance(values, list):
-        if unlike(values):
-            made.left.append(f"{name}: its values are lists or mappings, which a choice does not take")
-        else:
-            made.study["search"][name] = {"choice": values}
-            if "probabilities" in said:
-                made.left.append(
-                    f"{name}: its values are drawn alike, not with the probabilities {said['probabilities']}"
-                )
+        search(made, name, {"choice": values}, values)
+        if "probabilities" in said:
+            made.left.append(f"{name}: its values are drawn alike, not with the probabilities {said['probabilities']}")
         return
     domain = _domain(made, name, said, str(kind or ""))
-    if domain is None:
-        made.left.append(f"{name}: {parameter} says no range")
-    else:
-        made.study["search"][name] = domain
+    search(made, name, domain, parameter)
 
 
 def _domain(made: Draft, name: str, said: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
@@ -122,12 +118,11 @@ def _goal(made: Draft, metric: Any) -> None:
         made.asks.append("the sweep names no metric: say what is better, goal: minimize val_loss")
         made.study["goal"] = "minimize val_loss"
         return
-    made.study["goal"] = f"{metric.get('goal', 'minimize')} last {'_'.join(str(name).split())}"
+    made.study["goal"] = goal(metric.get("goal", "minimize"), name)
     made.why["goal"] = "a sweep takes the last value of a run; without the word last it is the best point's"
     if is_number(metric.get("target")):
         made.study["budget"] = {"target": metric["target"]}
-    for key in metric.keys() - {"name", "goal", "target"}:
-        made.left.append(f"metric.{key}: has no counterpart")
+    leave(made, metric.keys() - {"name", "goal", "target"}, "metric.")
 
 
 def _method(made: Draft, content: Mapping[str, Any]) -> None:
@@ -152,6 +147,7 @@ def _method(made: Draft, content: Mapping[str, Any]) -> None:
 
 def _early(made: Draft, early: Any) -> None:
     if not isinstance(early, dict):
+        leave(made, [] if early is None else ["early_terminate"], why=f"{early!r} is no rule")
         made.study["pruner"] = "none"
         made.why["pruner"] = "the sweep stops no run early; without this line weak trials are stopped"
         return
@@ -161,8 +157,7 @@ def _early(made: Draft, early: Any) -> None:
         options["min_resource"] = max(1, int(early["max_iter"] / eta**brackets)) if is_number(eta) else None
     kept = {name: int(value) for name, value in options.items() if is_number(value)}
     made.study["pruner"] = {"successive-halving": kept} if kept else "successive-halving"
-    for key in early.keys() - {"type", "min_iter", "eta", "max_iter", "s"}:
-        made.left.append(f"early_terminate.{key}: has no counterpart")
+    leave(made, early.keys() - {"type", "min_iter", "eta", "max_iter", "s"}, "early_terminate.")
 
 
 def _program(made: Draft, given: Given) -> None:

@@ -109,7 +109,7 @@ class _Reading:
         }
         study = self._text("study") or self.path.stem
         metric, objective = read_metric(self._at("metric"), objective, folder, self.mistakes)
-        goals = read_goals(self.about, self._at("goal"), objective, self.mistakes)
+        goals = read_goals(self.about, self._at("goal"), objective, self.mistakes, {})
         curve = self._curve() if self.pick == 1 else ()
         values = check_recipe(self.about, recipe, objective, self.mistakes) if objective is not None else {}
         written, edited = self._edited()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hpo.search.describe.objective import Objective
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms.errors import Mistake, did_you_mean
@@ -16,8 +18,18 @@ _SCORES = (
 _ENDINGS = ("macro", "micro", "weighted", "mean", "score", "samples", "ovo", "ovr", "untuned")
 
 
-def read_goals(root: Node, node: Node | None, objective: Objective | None, mistakes: list[Mistake]) -> list[Goal]:
-    """Read every goal; those with a mistake are left out."""
+def read_goals(
+    root: Node, node: Node | None, objective: Objective | None, mistakes: list[Mistake], remedies: Mapping[str, str]
+) -> list[Goal]:
+    """Read every goal; those with a mistake are left out.
+
+    Args:
+        root: of the file.
+        node: of the key; None where it is not there.
+        objective: yields the metrics.
+        mistakes: filled in.
+        remedies: what has an objective yield metrics that it lacks, by the metric's name.
+    """
     if node is None:
         mistakes.append(root.mistake("the study names no goal", _EXAMPLE, about="goal"))
         return []
@@ -32,7 +44,7 @@ def read_goals(root: Node, node: Node | None, objective: Objective | None, mista
         if goal.metric in [known.metric for known in goals]:
             mistakes.append(item.mistake(f"{goal.metric} is a goal already"))
             continue
-        _check(item, goal, objective, mistakes)
+        _check(item, goal, objective, mistakes, remedies)
         goals.append(goal)
     if goals and objective is not None and goals[0].metric in objective.measured:
         told = f"{goals[0].metric} is read off a clock, and trials are stopped and compared by their first goal"
@@ -68,10 +80,12 @@ def _goal(item: Node, mistakes: list[Mistake]) -> Goal | None:
     return Goal(words[-1], "minimize" if words[0] == "minimize" else "maximize", aggregate)
 
 
-def _check(item: Node, goal: Goal, objective: Objective | None, mistakes: list[Mistake]) -> None:
+def _check(
+    item: Node, goal: Goal, objective: Objective | None, mistakes: list[Mistake], remedies: Mapping[str, str]
+) -> None:
     if objective is not None and objective.metrics and goal.metric not in (*objective.metrics, *objective.named):
         known = (*objective.metrics, *objective.named)
-        hint = did_you_mean(goal.metric, known)
+        hint = remedies.get(goal.metric) or did_you_mean(goal.metric, known)
         mistakes.append(item.mistake(f"{objective.label} yields no metric {goal.metric!r}", hint))
     elif better(goal.metric, goal.direction) != goal.direction:
         other = "minimize" if goal.maximize else "maximize"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
-from hpo.search.describe.metric import find, name_of
+from hpo.search.describe.metric import file_of, find, name_of
 from hpo.search.describe.objective import Objective
+from hpo.search.describe.trained import METRIC, manifest_of
 from hpo.search.studyfile.yaml12 import Node
 from hpo.search.terms.errors import Mistake, UserError
 
@@ -48,3 +50,24 @@ def read_metric(
         mistakes.append(node.mistake(problem, "give the function another name"))
         return None, unknown
     return reference, replace(objective, named=(*objective.named, name))
+
+
+def of_model(model: Path | None, folder: Path) -> dict[str, str]:
+    """How a study of a trained model comes to the metric that the model was trained with, by the metric's name.
+
+    Args:
+        model: its folder; None for none.
+        folder: of the study file.
+    """
+    try:
+        trained = {} if model is None else manifest_of(model).get("task")
+        reference = trained.get("metric") if isinstance(trained, dict) else None
+    except UserError:  # told where the model is read
+        return {}
+    if model is None or not isinstance(reference, str):
+        return {}
+    file = file_of(reference) if file_of(reference).is_file() else model / METRIC
+    near = Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+    written = near if near.startswith("..") else f"./{near}"
+    name = name_of(reference)
+    return {f"val_{name}": f"the source was trained with that metric, repeat it here: metric: {written}:{name}"}

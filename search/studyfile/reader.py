@@ -22,14 +22,14 @@ from hpo.search.studyfile.checkpoints import read_checkpoints
 from hpo.search.studyfile.devices import MOST_PROCESSES, check_executor, check_processes, read_device, read_devices
 from hpo.search.studyfile.goals import read_goals
 from hpo.search.studyfile.knobs import Knobs, read_data, read_objective
-from hpo.search.studyfile.metric import read_metric
+from hpo.search.studyfile.metric import of_model, read_metric
 from hpo.search.studyfile.optunascript import split_reference, study_of
 from hpo.search.studyfile.overrides import overlay
 from hpo.search.studyfile.plugins import check_requirements, file_kind, options_of, read_plugin, requires
 from hpo.search.studyfile.record import read_record
 from hpo.search.studyfile.script import explain
 from hpo.search.studyfile.scriptstudy import study_of_script
-from hpo.search.studyfile.start import read_source, read_start
+from hpo.search.studyfile.start import read_source, read_start, source_folder
 from hpo.search.studyfile.suggested import drawn, with_suggested
 from hpo.search.studyfile.table import chosen, study_text, table_of, target_of
 from hpo.search.studyfile.warmstart import read_prior, read_warm_start
@@ -162,7 +162,8 @@ class _Reader:
         self.root = with_suggested(self.root, objective)
         metric, objective = read_metric(self._at("metric"), objective, folder, self.mistakes)
         before = len(self.mistakes)
-        goals = read_goals(self.root, self._at("goal"), objective, self.mistakes)
+        remedies = of_model(source_folder(self.root, folder), folder)
+        goals = read_goals(self.root, self._at("goal"), objective, self.mistakes, remedies)
         goals_clean = len(self.mistakes) == before
         before = len(self.mistakes)
         knobs = Knobs(self.root, objective, self.mistakes, metrics=[goal.metric for goal in goals])

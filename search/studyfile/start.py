@@ -83,6 +83,14 @@ def read_source(root: Node, objective: Objective | None, folder: Path, mistakes:
     return None
 
 
+def source_folder(root: Node, folder: Path) -> Path | None:
+    """The folder of the model that ``source`` names; None where it names none that is here."""
+    assert isinstance(root.value, dict)
+    node = root.value.get("source")
+    found = _named(node, folder, "a model", []) if node is not None and isinstance(node.value, str) else None
+    return found if found is not None and found.is_dir() else None
+
+
 def _named(node: Node, folder: Path, what: str, mistakes: list[Mistake]) -> Path | None:
     """A folder, or a safetensors file; None with a mistake where there is none.
 

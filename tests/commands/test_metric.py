@@ -240,3 +240,21 @@ def test_a_metrics_file_is_a_module_like_any_other(here: Path, before: str) -> N
     stored = open_store("hpo.db").read("s")
     assert stored is not None
     assert {trial.value for trial in stored.trials} == {2.5}
+
+
+def test_a_smaller_model_of_one_with_a_metric_repeats_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written(**MLP)
+    for words in (["run", "s.yaml"], ["export", "s", "--output", "best.yaml"], ["train", "best.yaml"]):
+        assert main(words) == 0
+    smaller = (
+        "# s\nobjective: compress\nsource: s\ngoal: [maximize val_gap, minimize kilobytes]\n"
+        "search: {prune: {float: [0, 0.9]}}\nfixed: {epochs: 1}\nbudget: {trials: 1}\nconfirm: none\n"
+    )
+    Path("c.yaml").write_text(smaller)
+    assert main(["check", "c.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert "compress yields no metric 'val_gap'" in told
+    assert "metric: ./mine.py:gap" in told
+    Path("c.yaml").write_text(f"{smaller}metric: ./mine.py:gap\n")
+    assert main(["run", "c.yaml"]) == 0
+    assert "val_gap" in capsys.readouterr().out

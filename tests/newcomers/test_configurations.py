@@ -134,6 +134,118 @@ def test_katib_and_ray_tune_as_far_as_they_are_plain_data(home: Path, capsys: py
         assert f"not taken over: {word}: " in said
 
 
+WANDB = """
+program: mnist.py
+method: random
+run_cap: 3
+metric: {name: val loss, goal: minimize, impute: 1}
+parameters:
+  shapes: {values: [[1], [2]]}
+  sizes: {value: [1, 2]}
+  odd: {distribution: constant}
+  plain: 3
+  gone: {min: 2}
+  lr: {min: 0.1, max: 1.0}
+early_terminate: yes
+controller: {type: local}
+"""
+
+RAY = """
+num_samples: -1
+metric: val loss
+tune_config: {scheduler: asha, max_concurrent_trials: 2}
+stop: {iterations: 3}
+param_space:
+  lr: tune.loguniform(1e-4, 1e-1)
+  noise: tune.randn(0, 1)
+  made: 'tune.sample_from(lambda spec: 3)'
+  also: 'lambda: 3'
+  lists: 'tune.choice([[1], [2]])'
+  empty: {}
+  one: tune.uniform(1)
+  steps: tune.qloguniform(0.1, 1.0, 0.1)
+  depth: 3
+"""
+
+HYDRA = """
+hydra:
+  launcher: {n_jobs: 3}
+  sweeper:
+    n_trials: 3
+    sampler: {_target_: optuna.samplers.TPESampler, seed: 1, n_startup_trials: 3}
+    params:
+      depth: range(10)
+      lr: interval(0.1, 1)
+      odd: interval(3)
+      made: normal(0, 1)
+      held: ${model.lr}
+      lists: choice([1],[2])
+      sorted: sort(3,1,reverse=true)
+      fold: 0
+      nothing: null
+      sizes: [1, 2]
+model: {lr: 0.1}
+"""
+
+KATIB = """
+apiVersion: kubeflow.org/v1beta1
+kind: Experiment
+metadata: {name: e}
+status: {done: true}
+spec:
+  objective: {type: minimize, objectiveMetricName: val loss, additionalMetricNames: [a]}
+  parameters:
+    - {name: lr, parameterType: double, feasibleSpace: {min: "0.1", max: "1.0"}}
+    - {name: gone, parameterType: double, feasibleSpace: {min: "0.1"}}
+    - {name: lists, parameterType: categorical, feasibleSpace: {list: [[1], [2]]}}
+  maxFailedTrialCount: 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "knobs", "fixed", "named"),
+    [
+        (WANDB, "lr", {"sizes": [1, 2]}, "shapes odd plain gone early_terminate controller metric.impute"),
+        (
+            RAY, "lr steps", {"depth": 3},
+            "noise made also lists empty one steps stop tune_config.scheduler tune_config.max_concurrent_trials",
+        ),
+        (
+            HYDRA, "depth lr sorted", {"fold": 0, "nothing": None, "sizes": [1, 2]},
+            "odd made held lists model hydra.launcher hydra.sweeper.sampler.n_startup_trials",
+        ),
+        (KATIB, "lr", {}, "gone lists status objective.additionalMetricNames spec.maxFailedTrialCount"),
+    ],
+    ids=["wandb", "ray", "hydra", "katib"],
+)  # fmt: skip
+def test_every_entry_is_a_knob_or_fixed_plain_data_or_named(
+    home: Path, capsys: pytest.CaptureFixture[str], text: str, knobs: str, fixed: dict[str, Any], named: str
+) -> None:
+    Path("theirs.yaml").write_text(text)
+    made, said = written("theirs.yaml", capsys)
+    assert set(made["search"]) == set(knobs.split())
+    assert made.get("fixed", {}) == fixed
+    for name in named.split():
+        assert f"not taken over: {name}: " in said
+    assert made["goal"].split()[-1] in ("val_loss", "value", "accuracy")
+    assert made.get("budget", {}).get("trials", 1) > 0
+
+
+def test_hydras_range_of_one_number_begins_at_zero(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("theirs.yaml").write_text(HYDRA)
+    assert written("theirs.yaml", capsys)[0]["search"]["depth"] == {"int": [0, 10]}
+
+
+def test_a_file_of_two_kinds_is_read_as_one_and_the_other_is_named(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("theirs.yaml").write_text(f"{HYDRA}\nparameters: {{width: {{values: [1, 2]}}}}\n")
+    made, said = written("theirs.yaml", capsys)
+    assert set(made["search"]) == {"depth", "lr", "sorted"}
+    assert "not taken over: a W&B sweep (parameters): the file is read as Hydra's Optuna sweeper" in said
+    assert "not taken over: parameters: " in said
+
+
 @pytest.mark.parametrize("source", sorted(path.name for path in (HERE / "sweep_scripts").glob("*.yaml")))
 def test_one_kind_of_source_takes_each(home: Path, source: str) -> None:
     given = Given(source=Path(source), content=yaml.safe_load(Path(source).read_text()))
