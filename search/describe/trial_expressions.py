@@ -11,7 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hpo.search.describe.trial_ranges import METHODS
-from hpo.search.describe.trial_values import Function, Instance, Suggested, Trial, When, combined, known, split
+from hpo.search.describe.trial_values import (
+    SUPER,
+    Above,
+    Function,
+    Instance,
+    Suggested,
+    Trial,
+    When,
+    combined,
+    known,
+    split,
+)
 from hpo.search.terms.domain import Choice
 from hpo.search.terms.knobs import UNKNOWN
 
@@ -150,17 +161,36 @@ class Expressions(abc.ABC):
             self._unclear(node, ast.unparse(node), "the method is handed on")
         if isinstance(owner, Instance):
             return self._member(owner, node.attr)
+        if isinstance(owner, Above):
+            return self._above(owner, node.attr)
         return self._global(node) if owner is UNKNOWN else UNKNOWN
 
     def _member(self, owner: Instance, name: str) -> Any:
         """What an object was given, a method, or what the class says of a name."""
         if owner.held is not None and name in owner.held:
             return owner.held[name]
-        for item in owner.node.body:
-            if isinstance(item, ast.FunctionDef) and item.name == name:
-                return Function(item, {}, owner.source, owner)
-            if isinstance(item, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in item.targets):
-                return self._value(item.value, {}, ())
+        return self._of_classes(owner, owner.lineage(), name)
+
+    def _above(self, above: Above, name: str) -> Any:
+        """The same as ``super()`` finds it."""
+        lineage = above.of.lineage()
+        places = [place for place, one in enumerate(lineage, 1) if one.node is above.stands]
+        return self._of_classes(above.of, lineage[places[0] :] if places else [], name)
+
+    def _of_classes(self, owner: Instance, classes: Sequence[Instance], name: str) -> Any:
+        for kind in classes:
+            for item in kind.node.body:
+                if isinstance(item, ast.FunctionDef) and item.name == name:
+                    return Function(item, {SUPER: Above(owner, kind.node)}, kind.source, owner)
+                targets = item.targets if isinstance(item, ast.Assign) else []
+                targets = [item.target] if isinstance(item, ast.AnnAssign) and item.value is not None else targets
+                if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+                    assert isinstance(item, (ast.Assign, ast.AnnAssign))
+                    assert item.value is not None
+                    before, self._source = self._source, kind.source
+                    value = self._value(item.value, {}, ())
+                    self._source = before
+                    return value
         return UNKNOWN
 
     def _dict(self, node: ast.Dict, seen: dict[str, Any], when: When) -> dict[Any, Any]:

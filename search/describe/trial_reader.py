@@ -18,6 +18,8 @@ from hpo.search.describe.trial_made import Made, made
 from hpo.search.describe.trial_ranges import METHODS, Unclear, domain_of
 from hpo.search.describe.trial_values import (
     MOST,
+    SUPER,
+    Above,
     Function,
     Instance,
     Suggested,
@@ -80,8 +82,14 @@ def _made_function(source: Source, one: Made) -> Function | None:
     where, node = found
     inside = [item for item in getattr(node, "body", []) if isinstance(item, ast.FunctionDef)]
     if isinstance(node, ast.ClassDef):
-        method = next((item for item in inside if item.name == "__call__" and _takes_trial(item, skip=1)), None)
-        return None if method is None else Function(method, {}, where, Instance(node, where), one)
+        kind = Instance(node, where)
+        for owner in kind.lineage():
+            calls = [item for item in owner.node.body if isinstance(item, ast.FunctionDef) and item.name == "__call__"]
+            if calls:
+                taken = _takes_trial(calls[0], skip=1)
+                above = {SUPER: Above(kind, owner.node)}
+                return Function(calls[0], above, owner.source, kind, one) if taken else None
+        return None
     if isinstance(node, ast.FunctionDef):
         names = {
             item.value.id for item in node.body if isinstance(item, ast.Return) and isinstance(item.value, ast.Name)
@@ -129,7 +137,8 @@ class _Reader(Expressions):
         self._body(how.before, seen, ())
         found = self._value(how.expression, seen, ())
         if isinstance(found, Instance):
-            return replace(function, owner=found)
+            above = {name: replace(value, of=found) for name, value in function.seen.items() if name == SUPER}
+            return replace(function, owner=found, seen={**function.seen, **above})
         maker = self._value(how.expression.func, seen, ())
         if not isinstance(maker, Function):
             return function
@@ -302,8 +311,11 @@ class _Reader(Expressions):
             return self._suggested(node, node.func.attr, given, named, when)
         if isinstance(node.func, ast.Attribute) and isinstance(owner, str) and known(given) and known(named):
             return self._of_text(owner, node.func.attr, given, named)
-        function = self._value(node.func, seen, when)
-        if isinstance(function, Function) and (handed or any(isinstance(v, Trial) for v in function.seen.values())):
+        function = seen.get(SUPER, UNKNOWN) if _super(node) else self._value(node.func, seen, when)
+        if isinstance(function, Above):
+            return function
+        sees = handed or isinstance(owner, Above)  # an __init__ above tells what the object holds
+        if isinstance(function, Function) and (sees or any(isinstance(v, Trial) for v in function.seen.values())):
             itself = [] if function.owner is None else [function.owner]
             self.follow(function, [*itself, *given], named, when, self._depth + 1)
         elif isinstance(function, Instance) and function.held is None:
@@ -361,6 +373,10 @@ class _Reader(Expressions):
     def _unclear(self, node: ast.expr, name: str, why: str) -> None:
         if (node.lineno, name, why) not in self.found.unclear:
             self.found.unclear.append((node.lineno, name, why))
+
+
+def _super(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == "super"
 
 
 def _foreign(function: ast.expr) -> bool:

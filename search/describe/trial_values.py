@@ -15,6 +15,9 @@ from hpo.search.terms.knobs import UNKNOWN
 MOST = 100
 """Values that a condition on a whole number may list, and turns that a loop may take."""
 
+SUPER = "super()"
+"""What a method's names hold that under, which no name is."""
+
 When: TypeAlias = "tuple[tuple[str, tuple[Scalar, ...]], ...]"
 
 
@@ -51,6 +54,29 @@ class Instance:
     node: ast.ClassDef
     source: Any
     held: dict[str, Any] | None = field(default=None, compare=False)
+
+    def lineage(self) -> list[Instance]:
+        """The class and those of the script that it inherits from, in the order in which Python looks for a name."""
+        found: dict[int, Instance] = {}
+        waiting = [Instance(self.node, self.source)]
+        for _ in range(MOST):
+            if not waiting:
+                break
+            one = waiting.pop(0)
+            found.pop(id(one.node), None)  # what several inherit from comes behind them all
+            found[id(one.node)] = one
+            bases = [base for base in map(one.source.find, one.node.bases) if base is not None]
+            kinds = [Instance(node, where) for where, node in bases if isinstance(node, ast.ClassDef)]
+            waiting[:0] = [kind for kind in kinds if kind.node is not one.node]
+        return list(found.values())
+
+
+@dataclass(frozen=True)
+class Above:
+    """What ``super()`` is in a method: the object, looked at from above the class in which the method stands."""
+
+    of: Instance
+    stands: ast.ClassDef
 
 
 @dataclass(frozen=True)

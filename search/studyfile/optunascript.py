@@ -76,6 +76,11 @@ def _refuse(source: Source, function: str, plan: Planned) -> None:
     if plan.handed is None and not any("optuna" in text for text in imports):
         return
     name = source.path.name
+    if function and plan.function and function_of_trial(source, plan.function) is not None:
+        raise UserError(
+            f"{name}: {function} is no function at the top level of the file that takes a trial alone; what it "
+            f"optimizes is {plan.function}: hpo run {name}, or hpo run {name}:{plan.function}"
+        )
     what = f"{name} hands {plan.handed[1][:60]} to optimize in line {plan.handed[0]}" if plan.handed else name
     raise UserError(
         f"{what}: {function or 'objective'} is no function at the top level of the file that takes a trial alone; "

@@ -9,7 +9,7 @@ import pytest
 
 from hpo.search import studyfile
 from hpo.search.running.training import Trainer
-from hpo.search.terms.domain import Float
+from hpo.search.terms.domain import Float, Int
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Job, Point
 
@@ -99,3 +99,67 @@ def test_what_cannot_be_followed_is_told_with_what_to_write(tmp_path: Path, made
         studyfile.read(str(path))
     path.write_text(path.read_text() + "\n\ndef objective(trial):\n    return Objective([1, 2])(trial)\n")
     assert "x" in studyfile.read(f"{path}:objective").space.names()
+
+
+def test_a_name_that_is_no_function_is_answered_with_the_one_that_is_optimized(tmp_path: Path) -> None:
+    path = tmp_path / "s.py"
+    path.write_text(CLASS + MAIN.replace("DATA", "data = [1, 2]").replace("OBJECTIVE", "Objective(data)"))
+    with pytest.raises(UserError, match=r"hpo run s\.py, or hpo run s\.py:Objective"):
+        studyfile.read(f"{path}:objective")
+    assert studyfile.read(f"{path}:Objective").space.names() == ("x",)
+
+
+LOWEST = "LOWEST = 0.5\n\n\nclass Root"
+
+FAMILY = """
+class Root:
+    low: float = 0.5
+
+    def __init__(self, data, high=3.0):
+        self.data, self.top = data, high
+
+    def pick(self, trial):
+        return trial.suggest_float("x", self.low, self.top)
+
+    def __call__(self, trial):
+        return self.pick(trial) + sum(self.data)
+
+
+class Left(Root):
+    pass
+
+
+class Right(Root):
+    low = 0.75
+
+    def pick(self, trial):
+        return trial.suggest_int("n", 0, 3) + super().pick(trial)
+
+
+class Objective(Left, Right):
+    def __init__(self, data):
+        super().__init__(data, high=2.0)
+
+"""
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "elsewhere"])
+def test_what_is_inherited_is_followed_as_python_finds_it(tmp_path: Path, elsewhere: bool) -> None:
+    if elsewhere:
+        (tmp_path / "family.py").write_text(FAMILY.replace("= 0.5", "= LOWEST").replace("class Root", LOWEST))
+    family = "from family import Objective\n" if elsewhere else FAMILY
+    body = MAIN.replace("DATA", "data = [1, 2]").replace("OBJECTIVE", "Objective(data)")
+    (tmp_path / "s.py").write_text(f"import argparse\nimport optuna\n{family}{body}")
+    space = studyfile.read(str(tmp_path / "s.py")).space
+    assert space["x"].domain == Float(0.75, 2.0)
+    assert space["n"].domain == Int(0, 3)
+
+
+def test_an_inherited_method_is_run_as_it_is_read(tmp_path: Path) -> None:
+    body = MAIN.replace("DATA", "data = [1, 2]").replace("OBJECTIVE", "Objective(data)")
+    (tmp_path / "s.py").write_text(f"import argparse\nimport optuna\n{FAMILY}{body}")
+    study = studyfile.read(str(tmp_path / "s.py"))
+    trainer, job = Trainer(study.task), Job(0, {"x": 1.0, "n": 2})
+    point = trainer.advance(trainer.start(job), job)
+    assert isinstance(point, Point), point
+    assert point.metrics == {"value": 6.0}
