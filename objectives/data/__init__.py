@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo.objectives.data import bundled, texts
 from hpo.objectives.data.bundled import NAMES
+from hpo.objectives.data.class_weights import numbered
 from hpo.objectives.data.dataset import Dataset, Part, Source, Task
 from hpo.objectives.data.fitted import Fitted
 from hpo.objectives.data.options import shares
@@ -64,6 +65,7 @@ __all__ = [
     "is_text",
     "load",
     "notes",
+    "numbered",
     "objectives_of",
     "picture",
     "resolve",

@@ -24,6 +24,7 @@ from hpo.search.describe.objective import Objective, describe, import_module
 from hpo.search.engine import fitting
 from hpo.search.running.training import failure
 from hpo.search.terms import registry
+from hpo.search.terms.domain import Choice
 from hpo.search.terms.errors import DataError, UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.recipe import derive_seed
@@ -91,6 +92,7 @@ def _apart(
         "data": study.data,
         "load": load,
         "table": table,
+        "class_weights": _class_weights(study) if table else [],
         "text": objective.text,
         "split_seed": derive_seed(study.seed, "split"),
     }
@@ -115,6 +117,8 @@ def _apart(
             return None
         told = json.loads(answer.read_text(encoding="utf-8"))
     _refuse(told["problem"])
+    if told["weighed"]:
+        raise UserError(told["weighed"])
     if unfit := fitting.message(study, told["unfit"]):
         raise UserError(f"a part of the search can only fail: {unfit}")
     summary: Mapping[str, Any] | None = told["table"]
@@ -138,7 +142,8 @@ def main(answer: str) -> None:
         recipes = [{**recipe, **filled} for recipe in job["recipes"]]
         objective = describe(job["objective"], Path(job["folder"]))
         problem, unfit = _tried(objective, task, recipes, job["ranges"])
-    told = {"problem": problem, "table": table, "unfit": unfit}
+    weighed = _weighed(job["class_weights"], table)
+    told = {"problem": problem, "table": table, "unfit": unfit, "weighed": weighed}
     Path(answer).write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -195,6 +200,24 @@ def builder(objective: Objective, task: Task | None) -> Build:
 def _recipes(study: Study) -> Iterator[dict[str, Any]]:
     for number, point in enumerate(study.space.spread(LOOKS, study.fixed)):
         yield study.recipe(point, number)
+
+
+def _class_weights(study: Study) -> list[str]:
+    """Every ``class_weight`` that names classes, whether it is fixed or one of several."""
+    searched = study.space["class_weight"].domain if "class_weight" in study.space.names() else None
+    values = searched.values if isinstance(searched, Choice) else (study.fixed.get("class_weight"),)
+    return [value for value in values if isinstance(value, str) and value.startswith("{")]
+
+
+def _weighed(written: Iterable[str], table: Mapping[str, Any] | None) -> str:
+    """What is wrong with weights of the classes of a table that was read; nothing where nothing is, or none was."""
+    classes = [] if table is None else list(table["classes"] or ())
+    try:
+        for weights in written if classes else ():
+            registry.part("data").numbered(weights, classes, len(classes))
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _doubtful_data(study: Study) -> bool:

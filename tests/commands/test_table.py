@@ -162,3 +162,33 @@ def test_new_needs_the_column(churn: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["new", "mlp", "--data", str(churn), "--target", "churned"]) == 2
     assert "mlp and the table churn.csv are two studies" in capsys.readouterr().err
     assert not list(Path().glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("section", "code"),
+    [
+        ("fixed: {class_weight: {no: 1, yess: 5}}", 2),
+        ("search: {class_weight: {choice: [balanced, {maybe: 2}]}}", 2),
+        ("fixed: {class_weight: {no: 1, yes: 5}}", 0),
+        ("fixed: {class_weight: {1: 5}}", 0),
+    ],
+)
+@pytest.mark.parametrize("objective", ["sklearn", "mlp"])
+def test_weights_of_a_class_that_the_table_lacks_are_refused_by_check(
+    churn: Path, capsys: pytest.CaptureFixture[str], objective: str, section: str, code: int
+) -> None:
+    sklearn = objective == "sklearn"
+    knobs = {
+        "search": "C: {float: [0.1, 10]}" if sklearn else "learning_rate: {float: [1e-3, 1e-2]}",
+        "fixed": "estimator: LogisticRegression" if sklearn else "epochs: 2",
+    }
+    where, _, weights = section.partition(": {")
+    knobs[where] += f", {weights[:-1]}"
+    Path("s.yaml").write_text(
+        f"# s\nobjective: {objective}\ndata: {{table: {{path: {churn}, target: churned}}}}\n"
+        f"goal: minimize {'val_log_loss' if sklearn else 'val_loss'}\n"
+        f"search: {{{knobs['search']}}}\nfixed: {{{knobs['fixed']}}}\n"
+    )
+    assert main(["check", "s.yaml"]) == code
+    if code:
+        assert "class_weight: there is no class" in capsys.readouterr().err
