@@ -159,7 +159,7 @@ def convert(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
         if column.kind == "number":
             read[column.name] = _numbers(values, column.form)
         elif column.kind == "category":
-            read[column.name] = _categories(values)
+            read[column.name] = categories(values)
         elif column.kind == "text":
             read[column.name] = _stripped(values.where(values.notna(), "")).astype(object)
         else:
@@ -209,7 +209,8 @@ def _numbers(values: pd.Series[Any], mark: str) -> Any:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def _categories(values: pd.Series[Any]) -> Any:
+def categories(values: pd.Series[Any]) -> Any:
+    """Each value as the text that stands for it, blanks around it left out; ``MISSING`` where there is none."""
     import pandas as pd
 
     def text(value: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpo.objectives.data.columns import Asked, Column, holds_text, reading
+from hpo.objectives.data.columns import Asked, Column, categories, holds_text, reading
 from hpo.objectives.data.frame import read_frame
 from hpo.objectives.data.numerals import MARKS
 from hpo.objectives.data.placeholders import PLACEHOLDERS
@@ -142,10 +142,11 @@ def _why(values: pd.Series[Any], column: Column, asked: Asked, missing: int) -> 
         told = f"{present.nunique()} different texts of {words:.0f} words on average"
         return told, missing, (f"n-grams of {name}",), f"drop: [{name}], or categorical"
     if column.kind == "category":
+        count = categories(present).nunique()
         if name in asked.categorical:
-            return f"categorical says so, {present.nunique()} values", missing, (), ""
-        features = (f"0/1 columns of {present.nunique()} categories",)
-        return f"{present.nunique()} different texts", missing, features, f"text: [{name}], drop: [{name}]"
+            return f"categorical says so, {count} values", missing, (), ""
+        features = (f"0/1 columns of {count} categories",)
+        return f"{count} different texts", missing, features, f"text: [{name}], drop: [{name}]"
     flag = (name, f"whether {name} is missing") if missing else ()
     if column.kind == "number" and column.form:
         marked = column.form[0] in MARKS

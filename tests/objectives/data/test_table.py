@@ -288,3 +288,10 @@ def test_a_quoted_name_may_run_over_two_lines_and_utf_16_is_named(tmp_path: Path
     (tmp_path / "wide.csv").write_bytes(mixed().to_csv().encode("utf-16-le"))
     with pytest.raises(DataError, match=r"zero bytes, as in UTF-16"):
         data.load(table(str(tmp_path / "wide.csv")))
+
+
+def test_a_summary_counts_texts_without_the_blanks_around_them(tmp_path: Path) -> None:
+    frame = mixed()
+    frame["said"] = ["yes", "yes ", " no"] * (len(frame) // 3) + ["no"] * (len(frame) % 3)
+    shown = data.summary(table(write(tmp_path, frame)), 0)
+    assert next(column.why for column in shown.columns if column.name == "said") == "2 different texts"
