@@ -124,7 +124,9 @@ def main(arguments: argparse.Namespace) -> int:
                 seal = sealed(task, objective)
             modelfolder.seal_folder(made, task, objective, _origin(exported, task, seal))
     modelfolder.drop(folder, before)
-    if not saved:
+    if not saved and exported.objective.program is not None:
+        say("a program keeps its model itself: what it wrote lies where it writes it")
+    elif not saved:
         say("the objective returns no model that can be saved: return one with save(folder) from train")
     shown = [folder / path.relative_to(made) if path.is_relative_to(made) else path for path in saved]
     say(f"wrote {', '.join(map(str, [*shown, folder / 'metrics.json']))}")

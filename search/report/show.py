@@ -12,7 +12,7 @@ from hpo.search.report import combined, out, text
 from hpo.search.report.flattery import flattery
 from hpo.search.report.study import StudyReport
 from hpo.search.terms.trial import Trial
-from hpo.search.terms.winner import Candidate
+from hpo.search.terms.winner import Candidate, beaten
 
 
 def escape(text: str) -> str:
@@ -86,6 +86,8 @@ def verdict(found: StudyReport) -> list[str]:
     leaders = found.winner.candidates
     several = len(found.goals) > 1
     title = "Pareto front" if several else "winner"
+    signs = [-1.0 if goal.startswith("maximize") else 1.0 for goal in found.goals]
+    worse = beaten(leaders, signs) if several else {}
     lines = []
     for leader in leaders if several else leaders[:1]:
         lines.append(f"[bold green]{title}[/bold green] trial {leader.trial}: {escape(text.recipe(leader.point))}")
@@ -94,6 +96,8 @@ def verdict(found: StudyReport) -> list[str]:
             how = _how(len(leader.runs), half, leader.pooled[i] if leader.pooled else 1)
             searched = f"; {text.short(leader.searched[i])} in the search" if leader.runs else ""
             lines.append(f"  {escape(metric)} [bold]{text.interval(leader.mean[i], half)}[/bold] {how}{searched}")
+        if leader.trial in worse:
+            lines.append(f"  [dim]by their fresh runs no better than trial {worse[leader.trial]} at any goal[/dim]")
         title = " " * len(title)
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,29 @@ class Candidate:
     def halves(self) -> tuple[float | None, ...]:
         """Half the width of each goal's interval, None where it is not known."""
         return self.half or (None,) * len(self.mean)
+
+
+def beaten(candidates: Sequence[Candidate], signs: Sequence[float]) -> dict[int, int]:
+    """Candidates that another is no worse than at any goal, and better at one, by the means of their fresh runs.
+
+    Fresh runs move the points of a Pareto front, so some of them no longer lie on it.
+
+    Args:
+        candidates: those of a front.
+        signs: of each goal, -1 where it is maximized.
+
+    Returns:
+        Trial of each such candidate, and of the first that beats it.
+    """
+    costs = {c.trial: [sign * value for sign, value in zip(signs, c.mean, strict=True)] for c in candidates}
+    found = {}
+    for trial, cost in costs.items():
+        better = (
+            o for o, other in costs.items() if other != cost and all(a <= b for a, b in zip(other, cost, strict=True))
+        )
+        if (by := next(better, None)) is not None:
+            found[trial] = by
+    return found
 
 
 @dataclass(frozen=True)
