@@ -22,7 +22,7 @@ from hpo.search.terms.trial import Aggregate, State
 from hpo.search.terms.winner import Candidate
 
 ENOUGH = 2
-"""Seeds under which every finalist must have the same curve for further ones to be left out."""
+"""Fresh seeds under which every finalist must do as in the search for further ones to be left out."""
 
 
 def finalists(ledger: Ledger, top: int) -> list[Entry]:
@@ -112,15 +112,19 @@ class FreshRuns(Policy):
         return len(self._finals) * len(self.seeds)
 
     def _indifferent(self, finalist: Entry) -> bool:
-        """Whether the first seeds gave a finalist one curve, to the last digit."""
+        """Whether the first seeds gave a finalist the curve that it had in the search, and the same last metrics.
+
+        A metric of few values comes out equal by chance too, so all that is recorded has to be equal to the last digit.
+        """
         assert self._ledger is not None, "place comes first"
-        curves = {
-            run.recipe["seed"]: list(run.curve)
+        told = {
+            run.recipe["seed"]: (list(run.curve), run.metrics)
             for run in self._ledger.entries
             if run.key == finalist.key and run.state == "complete"
         }
-        found = [curves.get(seed) for seed in self._seeds[:ENOUGH]]
-        return bool(found[0]) and all(curve == found[0] for curve in found)
+        first, *others = (told.get(seed) for seed in self._seeds[:ENOUGH])
+        searched = list(finalist.curve)
+        return first is not None and first[0][: len(searched)] == searched and all(one == first for one in others)
 
     @property
     def done(self) -> int:

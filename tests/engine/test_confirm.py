@@ -236,3 +236,21 @@ def test_further_seeds_are_left_out_where_two_changed_nothing(
     again = open_store("hpo.db").read("s (confirm)")
     assert again is not None
     assert len(again.trials) == runs
+
+
+def test_a_metric_of_few_values_that_two_seeds_agree_in_by_chance_is_not_taken_for_one_without_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("o.py").write_text(
+        "import random\n\ndef train(*, x: float = 0.0, seed: int = 0):\n"
+        "    yield {'accuracy': 0.9, 'loss': random.Random(seed).random()}\n"
+    )
+    Path("s.yaml").write_text(
+        "# s\nobjective: ./o.py\ngoal: maximize accuracy\nsearch: {x: {float: [0, 1]}}\nbudget: {trials: 3}\n"
+        "confirm: {top: 1, seeds: 4}\n"
+    )
+    assert main(["run", "s.yaml", "--quiet"]) == 0
+    stored = open_store("hpo.db").read("s (confirm)")
+    assert stored is not None
+    assert len(stored.trials) == 4
