@@ -46,7 +46,8 @@ def importance(found: StudyReport) -> Importance:
     names = [name for name in names if len({repr(trial.point[name]) for trial in complete}) > 1]
     if len(complete) < FEWEST or not names:
         few = len(complete) < FEWEST
-        why = f"{len(complete)} complete trials are too few, {FEWEST} are needed" if few else "no knob varies in all"
+        number = "1 complete trial is" if len(complete) == 1 else f"{len(complete)} complete trials are"
+        why = f"{number} too few, {FEWEST} are needed" if few else "no knob varies in all"
         return Importance({}, f"not identified: {why}")
     looked = [complete[place * len(complete) // MOST] for place in range(MOST)] if len(complete) > MOST else complete
     shares = _fanova(found, {name: to_distribution(space[name]) for name in names}, looked)
