@@ -3,7 +3,8 @@
 Every rank draws the same samples, masks and noise, runs its own rows of each kernel call forward and backward, and the
 gradients are added up: the sum is the one that a single process would have, but for the order of its terms. The step
 that follows is the same everywhere, so the weights stay equal to the bit. Rank 0 scores the model; what it measures is
-handed to the others, so that whatever hangs on a measurement is decided alike.
+handed to the others, so that whatever hangs on a measurement is decided alike. It hands out its first weights too: a
+model that somebody's code draws without a seed would be another one in each process.
 """
 
 from __future__ import annotations
@@ -98,6 +99,11 @@ class Ranks:
         """Replace a tensor by the sum of all ranks' ones, in place."""
         if self.size > 1:
             dist.all_reduce(tensor)
+
+    def lead(self, tensor: Tensor) -> None:
+        """Replace a tensor by rank 0's, in place."""
+        if self.size > 1:
+            dist.broadcast(tensor, 0)
 
     def mean(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """The mean of what each rank's network holds beside its weights; whole numbers are everyone's own."""

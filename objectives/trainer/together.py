@@ -38,6 +38,9 @@ class Cohort:
         """Train each lane for an epoch and score it; the outcome is in its ``metrics`` or ``failure``."""
         lanes = sorted(lanes, key=lambda lane: -lane.layout().ticks)
         self._gather(lanes)
+        for lane in lanes:
+            if not lane.step:
+                lane.setup.ranks.lead(lane.rows["weights"])
         epoch = Epoch(lanes, self._weights, self._gradient)
         with _no_denormals():
             trained = epoch.train()

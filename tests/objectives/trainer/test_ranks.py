@@ -30,6 +30,14 @@ def normalized() -> torch.nn.Module:
     return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
 
 
+def unseeded() -> torch.nn.Module:
+    """A model whose first weights follow from no seed, as where somebody's code draws them by itself."""
+    model = torch.nn.Linear(6, 3)
+    fresh = np.random.default_rng().normal(size=(3, 6)).astype("float32")
+    model.weight.data = torch.from_numpy(fresh)
+    return model
+
+
 def data(*, rows: int = 75) -> Splits:
     random = np.random.default_rng(0)
     x = random.normal(size=(rows + 30, 6)).astype("float32")
@@ -58,6 +66,11 @@ class Threads(Ranks):
         total = sum(other.clone() for other in self.each(tensor))
         self._meeting.wait()
         tensor.copy_(total)
+
+    def lead(self, tensor: torch.Tensor) -> None:
+        leading = self.each(tensor)[0].clone()
+        self._meeting.wait()
+        tensor.copy_(leading)
 
     def same(self, value: Any) -> Any:
         return self.each(value)[0]
@@ -168,6 +181,12 @@ def test_statistics_of_a_share_are_averaged_and_warned_about() -> None:
     problem = Problem(SimpleNamespace(__name__="toy", build=normalized, data=data), Task("toy"))
     problem.ranks = Ranks(0, 2)
     assert any("not equivalent to one with BatchNorm" in note for note in problem.setup(recipe).notes)
+
+
+def test_a_model_that_is_drawn_without_a_seed_is_the_same_in_every_rank() -> None:
+    (first, one), (second, other) = together(2, {"epochs": 1, "batch_size": 16}, make=unseeded)
+    assert first == second
+    assert torch.equal(one[0], other[0])
 
 
 @given(st.integers(1, 9), st.integers(0, 200), st.integers(1, 3))
