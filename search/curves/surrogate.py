@@ -245,6 +245,12 @@ class Posterior:
         half = solve_triangular(self._factor, data.values, lower=True, check_finite=False)
         self._alpha = solve_triangular(self._factor, half, lower=True, trans=1, check_finite=False)
 
+    @property
+    def fitted(self) -> Array:
+        """Mean of the noiseless curves at the observed points."""
+        mean: Array = self.data.values - (self._values.noise + _JITTER) * self._alpha
+        return mean
+
     def predict(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array]:
         """Mean and variance of the noiseless curves at one step each.
 

@@ -124,6 +124,7 @@ class Model:
         else:
             self.theta = np.asarray(theta)
         self._posterior = Posterior(self._kernel, self.theta, self._data)
+        self._incumbent = float(self._posterior.fitted.max())  # the lowest point seen is partly luck
 
     def suppose(self, pending: Options) -> None:
         """Take the next step of what is being trained now as done, with the value expected of it."""
@@ -150,13 +151,13 @@ class Model:
         steps = np.minimum(options.done + ahead, options.limits)
         rows, trial = self._marked(options.rows, 0.0), self._place(options.trial)
         mean, variance = self._posterior.predict(rows, trial, steps)
-        return log_expected_improvement(mean, variance, 1.0 - self._centre)
+        return log_expected_improvement(mean, variance, self._incumbent)
 
     def chance(self, options: Options) -> Array:
         """Probability that each curve ends above the best value so far."""
         rows, trial = self._marked(options.rows, 0.0), self._place(options.trial)
         mean, variance = self._posterior.predict(rows, trial, options.limits)
-        chance: Array = ndtr((mean - (1.0 - self._centre)) / np.sqrt(variance))
+        chance: Array = ndtr((mean - self._incumbent) / np.sqrt(variance))
         return chance
 
     def smoothed(self, rows: Array, known: Array, values: Array) -> Array:

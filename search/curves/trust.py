@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo.search.curves.single import LIBRARY, Forecast, Library, forecast
+
 Array = NDArray[np.float64]
 
 _STEPS = (1, 3, 9)
+_KEPT = 4096  # scores that are remembered
 _ORDERED, _CHANCE = 0.8, 0.5  # share of the pairs ordered alike where early points can be trusted, and where not
-_PRIOR = (3.0, 4.0)  # pairs ordered alike, of pairs, that are taken as seen before any
 
 
 def evidence(complete: Sequence[Array]) -> float:
@@ -29,13 +31,62 @@ def evidence(complete: Sequence[Array]) -> float:
     return float((len(complete) - 1) * odds.mean())
 
 
-def trust(complete: Sequence[Array], share: float) -> float:
-    """How far values so far, after a share of the training, order complete curves as their ends do: 0 to 1.
+class Calibration:
+    """A study's forecasts held against how its complete curves ended, each forecast from those complete before it.
 
-    The share of the pairs that are ordered alike, with four more pairs of which three are.
+    Reference: conformal prediction, with how far below its forecast a curve ended as the score (Vovk, Gammerman and
+    Shafer, Algorithmic Learning in a Random World, 2005).
     """
-    alike = _alike(complete, share)
-    return float((alike.sum() + _PRIOR[0]) / (alike.size + _PRIOR[1]))
+
+    def __init__(self, weight: float, doubt: float) -> None:
+        """Take what is believed before any curve is complete.
+
+        Args:
+            weight: complete curves that a forecast's own probability counts as.
+            doubt: curves that count as having ended below whatever was forecast of them.
+        """
+        self._weight, self._doubt = weight, doubt
+        self._scores: dict[tuple[int, int, tuple[int, ...]], float] = {}
+
+    def chance(self, seen: Forecast, value: float, complete: Mapping[int, Array], share: float) -> float:
+        """Probability that a curve will end below a value, as far as the study's forecasts have been right.
+
+        That is the share of the complete curves that ended as far below their forecasts as this one would have to.
+
+        Args:
+            seen: the curve's forecast.
+            value: smaller is better.
+            complete: finite curves by trial, of trials that were not chosen by their early points, oldest first.
+            share: of its training that the curve has done.
+        """
+        numbers, wanted = list(complete), _score(seen, value)
+        latest = range(max(0, len(numbers) - LIBRARY), len(numbers))
+        if len(self._scores) > _KEPT:
+            self._scores.clear()
+        surprised = sum(self._surprise(numbers[max(0, i - LIBRARY) : i + 1], complete, share) >= wanted for i in latest)
+        believed = self._weight * seen.beats(value) + self._doubt
+        return float((believed + surprised) / (self._weight + self._doubt + len(latest)))
+
+    def _surprise(self, numbers: Sequence[int], complete: Mapping[int, Array], share: float) -> float:
+        """Score of the last of these curves, forecast at a share of its training from the others."""
+        *before, number = numbers
+        curve = complete[number]
+        horizon = int(curve[-1, 0])
+        step = max(round(share * horizon), int(curve[0, 0]))
+        if step >= horizon:
+            return -np.inf
+        key = number, step, tuple(before)
+        if key not in self._scores:
+            library = Library.of([complete[n] for n in before], horizon)
+            seen = forecast(curve[curve[:, 0] <= step], horizon, library, number)
+            self._scores[key] = _score(seen, float(curve[:, 1].min()))
+        return self._scores[key]
+
+
+def _score(seen: Forecast, value: float) -> float:
+    """How far a value is below the median that is forecast, in distances from there to the tenth quantile."""
+    middle, low = seen.final(0.5), seen.final(0.1)
+    return (middle - value) / max(middle - low, 1e-12 * max(abs(middle), 1.0))
 
 
 def _alike(complete: Sequence[Array], share: float) -> Array:

@@ -36,7 +36,7 @@ def half_width(own: Sequence[float], others: Sequence[Sequence[float]]) -> tuple
         The half width, and of how many recipes the spread was estimated; None where no spread can be told, or where it
         is beyond what a number holds.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mine = _Spread.of(own)
     rivals = [_Spread.of(group) for group in others] if len(own) < ENOUGH else []
@@ -46,7 +46,7 @@ def half_width(own: Sequence[float], others: Sequence[Sequence[float]]) -> tuple
         return None
     largest = max(spread.deviation for spread in alike) or 1.0
     shares = sum(spread.dof * (spread.deviation / largest) ** 2 for spread in alike)
-    width = float(t.ppf(1 - _LEVEL / 2, dof)) * math.sqrt(shares / dof / len(own)) * largest
+    width = float(stdtrit(dof, 1 - _LEVEL / 2)) * math.sqrt(shares / dof / len(own)) * largest
     return (width, sum(spread.dof > 0 for spread in alike)) if math.isfinite(width) else None
 
 
@@ -73,11 +73,11 @@ class _Spread:
         Runs that came out equal may do so by chance where a metric has few values: then the other's deviation must not
         be larger than what they measured.
         """
-        from scipy.stats import f
+        from scipy.special import fdtri
 
         if not self.dof:
             return True
         small, large = sorted([(self.deviation, self.dof), (other.deviation, other.dof)])
         if not small[0]:
             return large[0] <= min(self.size, other.size)
-        return bool(large[0] / small[0] <= math.sqrt(f.ppf(1 - _LEVEL / 2, large[1], small[1])))
+        return bool(large[0] / small[0] <= math.sqrt(fdtri(large[1], small[1], 1 - _LEVEL / 2)))

@@ -1,11 +1,13 @@
-"""Freeze and thaw, hedged by trials that only a forecast may stop.
+"""Freeze and thaw, hedged by trials that only a calibrated forecast may stop.
 
 What it does: decides as ``freeze-thaw`` does, but for a share of the decisions in which it trains on a trial that it
 holds: a recipe that no early rank chose, which goes on until it is complete or has a chance below 5 % to become the
-best by its end; one in five goes on regardless. What held trials come to is seen by both, and says whom to trust: their
-share grows where one of them is the best of the study or where early values order them otherwise than their ends, and
-shrinks where not, from three quarters of the decisions at first to between 0.3 and 0.9. New recipes to hold are drawn
-from all of the space at first, then mostly by a surrogate that has seen held trials only.
+best by its end. The chance is what the study's forecasts have been worth so far, so about five held trials are complete
+before the first is stopped, and where curves end lower than forecast none is; one in five goes on regardless. What held
+trials come to is seen by both, and says whom to trust: their share grows where one of them becomes the best of the
+study or where early values order them otherwise than their ends, and shrinks where not, from three quarters of the
+decisions at first to between 0.3 and 0.9. New recipes to hold are drawn from all of the space at first, then mostly by
+a surrogate that has seen held trials only.
 When to use it: where nobody knows whether early points say much; it is close to ``freeze-thaw`` where they do, and
 trains on what looks bad where they mislead. Needs trials that can be paused, and one goal.
 Options: none.
@@ -15,7 +17,7 @@ Reference: docs/search.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -29,7 +31,7 @@ from hpo.search.curves.known import Known, curves_of, key_of
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.curves.thaw import Model, Options, Settings
-from hpo.search.curves.trust import evidence, trust
+from hpo.search.curves.trust import Calibration, evidence
 from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
@@ -50,14 +52,15 @@ class Hedging:
         share: of the decisions that held trials have before anything is known.
         least: they always have.
         most: they ever have.
-        won: gained by the log odds of the share each time a held trial ends while a held one is the best.
-        lost: lost where another one is.
+        won: gained by the log odds of the share each time a held trial ends as the best of the study.
+        lost: lost each time one ends while the best was never held.
         sure: what is won and lost adds up to at most so much.
         ranks: weight of what the ranks of complete held trials say, in log odds.
         hopeless: chance to become the best by its end below which a trial is held no longer.
-        trust: share of the pairs of complete trials that a step has to order as their ends do, for a forecast to stop
-            a held trial there.
         immune: share of the held trials that no forecast stops, which show whether those that are stopped should be.
+        weight: complete held trials that a forecast's own probability counts as.
+        doubt: held trials that count as having ended better than whatever was forecast, so that about five are complete
+            before the first is stopped.
         scattered: share of the recipes to hold that are drawn from all of the space whatever was seen.
         known: held trials that a surrogate needs.
         uniform: recipes considered by it that are drawn from all of the space.
@@ -73,8 +76,9 @@ class Hedging:
     sure: float = 2.5
     ranks: float = 1.0
     hopeless: float = 0.05
-    trust: float = 0.6
     immune: float = 0.2
+    weight: float = 1.0
+    doubt: float = 0.3
     scattered: float = 0.25
     known: int = 3
     uniform: int = 60
@@ -117,6 +121,7 @@ class Hedge(Policy):
 
     def __init__(self, settings: Settings, hedging: Hedging) -> None:
         self._thaw, self._settings, self._hedging = FreezeThaw(settings), settings, hedging
+        self._calibration = Calibration(hedging.weight, hedging.doubt)
         self._weighed: tuple[list[int], float] = [], 0.0  # complete held trials, and what their ranks say
 
     def next(self, view: View) -> Turn:
@@ -131,7 +136,7 @@ class Hedge(Policy):
         if view.trials[number].curve[-1][0] not in milestones(horizon):
             return Continue()
         held = self._settled(view, Held.of(view))
-        if number in held.open and not self._immune(view, number) and self._hopeless(view, number, horizon):
+        if number in held.open and not self._immune(view, number) and self._hopeless(view, number, set(held.drawn)):
             held = self._ended(view, held, number)
         turn = self._of_held(view, held, number)
         if turn is None:
@@ -192,27 +197,28 @@ class Hedge(Policy):
         known = self._thaw.look(view)
         best = min(known, key=lambda k: k.best).trial.number
         own = self._hedging
-        odds = float(np.clip(held.odds + (own.won if best in held.drawn else -own.lost), -own.sure, own.sure))
+        moved = own.won if best == number else 0.0 if best in held.drawn else -own.lost
+        odds = float(np.clip(held.odds + moved, -own.sure, own.sure))
         return replace(held, open=tuple(n for n in held.open if n != number), odds=odds)
 
     def _immune(self, view: View, number: int) -> bool:
         """Whether a held trial is one that no forecast stops."""
         return bool(np.random.default_rng(derive_seed(view.seed, "immune", number)).random() < self._hedging.immune)
 
-    def _hopeless(self, view: View, number: int, horizon: int) -> bool:
-        """Whether a forecast leaves a trial no chance to become the best."""
+    def _hopeless(self, view: View, number: int, drawn: Set[int]) -> bool:
+        """Whether a forecast, as far as forecasts have been right here, leaves a trial no chance to become the best."""
         known = self._thaw.look(view)
         own = known[number]
         best = min((k.best for k in known if k is not own), default=np.inf)
-        complete = [k.curve for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()][-LIBRARY:]
         if own.steps >= own.limit or not np.isfinite(own.curve).all():
             return False
-        if not complete or trust(complete, own.steps / own.limit) < self._hedging.trust:
+        whole = [k for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()]
+        if not whole:
             return False
-        seen = forecast(
-            own.curve, own.limit, Library.of(complete, own.limit), derive_seed(view.seed, number, own.steps)
-        )
-        return seen.beats(best) < self._hedging.hopeless
+        library = Library.of([k.curve for k in whole], own.limit)
+        seen = forecast(own.curve, own.limit, library, derive_seed(view.seed, number, own.steps))
+        held = {k.trial.number: k.curve for k in whole if k.trial.number in drawn}
+        return self._calibration.chance(seen, best, held, own.steps / own.limit) < self._hedging.hopeless
 
     def _drawn(self, view: View, held: Held) -> dict[str, Scalar] | None:
         """A recipe to hold; None where the space holds no other that can be found."""

@@ -241,11 +241,11 @@ def _slope(points: Iterable[tuple[float, float, Hashable]]) -> Estimate | None:
     freedom = len(centred) - len(groups) - 1
     if freedom < 1 or spread < 1e-12:
         return None
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     slope = math.fsum(x * y for x, y in centred) / spread
     left = math.fsum((y - slope * x) ** 2 for x, y in centred) / freedom
-    half = float(t.ppf(0.975, freedom)) * math.sqrt(left / spread)
+    half = float(stdtrit(freedom, 0.975)) * math.sqrt(left / spread)
     return Estimate(slope, slope - half, slope + half)
 
 

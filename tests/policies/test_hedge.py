@@ -1,13 +1,16 @@
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hpo.search.contracts.policy import Start, View
+from hpo.search.curves.single import Library, forecast
 from hpo.search.curves.thaw import Settings
-from hpo.search.curves.trust import evidence, trust
+from hpo.search.curves.trust import Calibration, evidence
 from hpo.search.policies.hedge import Hedge, Hedging, Held
 from hpo.search.terms.domain import Float
 from hpo.search.terms.space import Parameter, Space
@@ -77,9 +80,43 @@ def test_ranks_speak_for_early_points_where_ends_keep_them(curves: list[np.ndarr
     assert np.sign(evidence(curves)) == sign
 
 
-def test_an_early_step_is_trusted_less_the_more_pairs_it_orders_wrongly() -> None:
-    crossing = [curve(3.0 - k, 3.0 - k, 0.1 * k) for k in range(3)]
-    assert trust(crossing, 0.5) < 0.6 < trust(crossing, 1.0)
+LEVELS = {
+    n: curve(*(level + 0.5 * 0.8 ** np.arange(1, 21))) for n, level in enumerate((0.4, 0.5, 0.3, 0.6, 0.45, 0.55))
+}
+LATE = {n: np.where(c > 17, c, c - (c[:, :1] > 15) * [[0.0, 1.0 - 0.1 * n]]) for n, c in LEVELS.items()}
+"""Curves that go on as they began, and such that fall late, the more the earlier they were begun."""
+
+
+def hopes(complete: Mapping[int, np.ndarray], steps: int = 6) -> float:
+    """Chance of a curve above all others to end below them, after so many steps."""
+    whole = list(complete.values())
+    seen = forecast(curve(*([2.0] * steps)), 20, Library.of(whole, 20), 0)
+    best = min(float(each[:, 1].min()) for each in whole)
+    return Calibration(1.0, 0.3).chance(seen, best, complete, steps / 20)
+
+
+def test_a_forecast_is_believed_after_some_complete_curves_that_ended_as_forecast() -> None:
+    chances = [hopes(dict(list(LEVELS.items())[:n])) for n in range(1, len(LEVELS) + 1)]
+    assert chances == sorted(chances, reverse=True)
+    assert chances[0] > 0.1
+    assert chances[-1] < 0.05
+
+
+def test_where_curves_end_lower_than_forecast_no_forecast_is_believed() -> None:
+    assert hopes(LATE) > 0.15
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(0.01, 100.0), st.floats(-10.0, 10.0))
+def test_a_chance_does_not_depend_on_the_scale_of_the_values(factor: float, offset: float) -> None:
+    moved = {n: np.column_stack([c[:, 0], factor * c[:, 1] + offset]) for n, c in LEVELS.items()}
+    seen = [forecast(c[5][:4], 20, Library.of([c[0], c[1]], 20), 0) for c in (LEVELS, moved)]
+    values = 0.3, factor * 0.3 + offset
+    first, second = (
+        Calibration(1.0, 0.3).chance(*given, 0.2)
+        for given in ((seen[0], values[0], LEVELS), (seen[1], values[1], moved))
+    )
+    assert first == pytest.approx(second, abs=0.01)
 
 
 def test_the_directions_are_mirrors() -> None:

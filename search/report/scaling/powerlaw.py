@@ -178,10 +178,10 @@ def power_law(places: Sequence[At], logs: Sequence[float], draws: Sequence[Array
 
 def _widening(scatter: float, freedom: int) -> float:
     """Factor on intervals: by the scatter about the law as far as so few sizes tell it, and for how few they are."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     joint = freedom + _TRUST
-    return max(1.0, math.sqrt((_TRUST + freedom * scatter**2) / joint)) * float(t.ppf(1 - _TAIL, joint)) / 1.96
+    return max(1.0, math.sqrt((_TRUST + freedom * scatter**2) / joint)) * float(stdtrit(joint, 1 - _TAIL)) / 1.96
 
 
 def _weighted(matrix: Array, measured: Array) -> tuple[Array, float]:
