@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import describe
+from hpo.search.engine.lanes import filled
 from hpo.search.engine.plugins import check_devices
 from hpo.search.engine.rehearsal import PATIENCE, rehearse_apart
 from hpo.search.report import tabletext, text
@@ -122,6 +123,8 @@ def summary(study: Study) -> str:
     size = study.space.size(study.fixed, limit=100_000)
     if size is not None:
         lines.append(f"  space    {size} recipes")
+    if lanes := str(filled(study, objective)):
+        lines.append(f"  lanes    {lanes}")
     lines.append(f"  sampler  {study.sampler or 'tpe'}, pruner {study.pruner or 'the default'}, seed {study.seed}")
     lines += [f"  note     {note}" for note in study.notes]
     return "\n".join(lines)

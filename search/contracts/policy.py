@@ -39,7 +39,7 @@ class View:
         seed: the study's seed.
         horizon: steps of a complete trial, None when unknown.
         trials: by number, every trial that was started.
-        lanes: how many trials the executor trains at a time.
+        lanes: how many trials train at a time, of as many as the executor can.
         steps_left: steps left in the budget, None when it is not counted in steps.
         trials_left: trials that may still be started, None for any number.
         memo: what the policy last asked to be kept; empty at first.

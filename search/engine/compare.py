@@ -8,23 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hpo.search.describe.horizon import horizon_of
-from hpo.search.describe.objective import describe, import_module
+from hpo.search.describe.objective import describe
 from hpo.search.engine import run as engine
-from hpo.search.engine.plugins import executor_of
+from hpo.search.engine.lanes import filled
 from hpo.search.engine.watch import GRACE
-from hpo.search.executors.common.spread import lanes_of
 from hpo.search.report import out
 from hpo.search.report.study import StudyReport, report
 from hpo.search.store import Store
 from hpo.search.studyfile.budget import TRIALS
-from hpo.search.studyfile.plugins import options_of
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.study import Plugin, Study
 from hpo.search.terms.value import course
-
-_SHARE = 4
-"""A comparison has at most one of so many trials in training at a time."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +64,15 @@ def compare(
 
     All get the same number of training steps: the study's own, or what its trials would take without pruning. Runs are
     kept in ``store`` and taken up again like any study; those of ``warm_start`` are read from ``earlier``. Nothing is
-    confirmed: the search itself is what is compared. Few trials are trained few at a time, else all would have begun
-    before any could learn from another.
+    confirmed: the search itself is what is compared.
 
     Raises:
         UserError: trials have more points than the objective says, so that their number is no number of steps.
     """
-    steps = study.budget.steps or _steps(study)
-    study = _narrowed(study, steps, say)
+    budget = Budget(steps=study.budget.steps or _steps(study), minutes=study.budget.minutes)
+    fill = filled(replace(study, budget=budget), describe(study.objective, study.folder))
+    if fill.limit is not None:
+        say(f"lanes: {fill}")
     found = []
     for sampler, pruner in plugins:
         title = f"{sampler or study.sampler or 'tpe'} + {pruner or study.pruner or 'default pruner'}"
@@ -90,7 +86,7 @@ def compare(
                 pruner=pruner or study.pruner,
                 seed=seed,
                 confirm=None,
-                budget=Budget(steps=steps, minutes=study.budget.minutes),
+                budget=budget,
             )
             engine.run(one, store=store, earlier=earlier, fresh=fresh, grace=grace)
             reports.append(report(store, one.name))
@@ -119,29 +115,6 @@ def best_so_far(found: StudyReport) -> tuple[float, ...]:
                 best = value
             curve.append(best)
     return tuple(curve)
-
-
-def _narrowed(study: Study, steps: int, say: Callable[[str], Any]) -> Study:
-    """The same study with at most a quarter of its trials in training at a time."""
-    objective = describe(study.objective, study.folder)
-    plugin = executor_of(study, trained_by_suite=objective.trained_by_suite)
-    known = options_of("executor", plugin.name).knobs
-    if not {"lanes", "workers"} & set(known):
-        return study
-    workers = int(plugin.options.get("workers", study.workers)) if "workers" in known else 1
-    given = plugin.options.get("lanes", "auto") if "lanes" in known and objective.trained_by_suite else 1
-    lanes = lanes_of(import_module(objective)) if given == "auto" else int(given)
-    most = max(1, (study.budget.trials or steps // _horizon(study)) // _SHARE)
-    fit_workers = min(workers, most)
-    fit_lanes = min(lanes, most // fit_workers)
-    if (fit_workers, fit_lanes) == (workers, lanes):
-        return study
-    say(f"training {fit_workers * fit_lanes} trials at a time instead of {workers * lanes}, for there are few of them")
-    fitting = {
-        **({"lanes": fit_lanes} if "lanes" in known else {}),
-        **({"workers": fit_workers} if "workers" in known else {}),
-    }
-    return replace(study, executor=Plugin(plugin.name, {**plugin.options, **fitting}), workers=fit_workers)
 
 
 def _steps(study: Study) -> int:

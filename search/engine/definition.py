@@ -34,10 +34,13 @@ from hpo.search.terms.study import Study
 _PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")
 
 
-def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> dict[str, Any]:
+def definition(
+    study: Study, objective: Objective, taken: Mapping[str, int], lanes: int | None = None
+) -> dict[str, Any]:
     """Everything about a study that its trials depend on, as plain data.
 
-    ``taken`` says how many trials of each earlier study it was given as evidence.
+    ``taken`` says how many trials of each earlier study it was given as evidence, ``lanes`` how many of the executor's
+    are filled where that is not all of them.
     """
     sampler, policy = sampler_and_policy(study)
     return {
@@ -54,6 +57,7 @@ def definition(study: Study, objective: Objective, taken: Mapping[str, int]) -> 
         "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
         "judged": study.goals[judged_of(study)].metric,
+        "lanes": lanes,
         "processes_per_trial": study.processes_per_trial,
         **code_of(objective, study.folder),
         "versions": versions(),

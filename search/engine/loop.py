@@ -72,6 +72,12 @@ class Loop:
         self._memo: Mapping[str, Any] = ledger.facts().get(attributes.MEMO, {})
 
     @property
+    def lanes(self) -> int:
+        """How many trials are in training at a time: as many as the executor has lanes, or as its rules fill."""
+        most = self.executor.lanes
+        return most if self.rules.lanes is None else min(most, self.rules.lanes)
+
+    @property
     def elapsed(self) -> float:
         """Seconds that count for this loop."""
         return time.monotonic() - self._began
@@ -114,13 +120,13 @@ class Loop:
     def _take_up(self) -> None:
         """Go on with the trials an earlier run was killed or stopped under; those without a lane wait for one."""
         for entry in [entry for _, entry in sorted(self.ledger.open.items()) if entry.state == "running"]:
-            if len(self._running) < self.executor.lanes:
+            if len(self._running) < self.lanes:
                 self._admit(entry)  # the search's death says nothing about the trial
             else:
                 self.ledger.move(entry, "paused")
 
     def _fill(self) -> None:
-        while len(self._running) < self.executor.lanes and not self.stop:
+        while len(self._running) < self.lanes and not self.stop:
             spent = self._spent()
             if not self.study.budget.may_go_on(spent) or self._target_reached():
                 return
@@ -270,7 +276,7 @@ class Loop:
     def _again(self, entry: Entry) -> None:
         """Take a trial up once more; it waits where its lane went with its worker."""
         del self._running[entry.number]
-        if len(self._running) < self.executor.lanes:
+        if len(self._running) < self.lanes:
             self._admit(entry)
         else:
             self.ledger.move(entry, "paused")
@@ -374,7 +380,7 @@ class Loop:
             horizon=self.rules.horizon(self.study.fixed),
             trials=self.ledger.views,
             log=self.ledger.log,
-            lanes=self.executor.lanes,
+            lanes=self.lanes,
             steps_left=self.study.budget.steps_left(spent),
             trials_left=self._trials_left(spent),
             memo=self._memo,

@@ -91,7 +91,7 @@ def build_executor(
     What the objective prints when it is imported goes to ``log``, what trials print to their own; ``devices`` are given
     out to the workers.
     """
-    options = _with_workers(plugin, workers)
+    options = with_workers(plugin, workers)
     task = replace(task, places=_places(options, devices, task.processes))
     with captured(log):
         return Logged(registry.load("executor", plugin.name).make(task, **options))
@@ -103,7 +103,7 @@ def check_devices(study: Study, *, trained_by_suite: bool) -> None:
     Raises:
         UserError: one is not, or there are too few.
     """
-    options = _with_workers(executor_of(study, trained_by_suite=trained_by_suite), study.workers)
+    options = with_workers(executor_of(study, trained_by_suite=trained_by_suite), study.workers)
     _places(options, study.devices, study.processes_per_trial)
 
 
@@ -123,7 +123,7 @@ def sent(study: Study, objective: Objective) -> tuple[Task, str]:
     return replace(study.task, packed=packed), f"{objective.function} is sent to the worker processes{what}{size}"
 
 
-def _with_workers(plugin: Plugin, workers: int) -> dict[str, Any]:
+def with_workers(plugin: Plugin, workers: int) -> dict[str, Any]:
     """An executor's options, the study's workers among them where it takes some."""
     options = dict(plugin.options)
     if "workers" in options_of("executor", plugin.name).knobs:

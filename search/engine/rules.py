@@ -28,6 +28,7 @@ class Rules:
         folders: where trials keep their checkpoints.
         reserve: seconds of the budget's minutes that are kept for what comes after the search.
         log: file for what a trial prints, None where there is none.
+        lanes: of the executor that are filled, from 1 on; None for all.
         judged: by what trials are judged while they train, where their trainer is to say where they are heading.
         predictions: where those of trials' models are kept, if they are.
     """
@@ -39,6 +40,7 @@ class Rules:
     folders: Folders = field(default_factory=lambda: Folders(None))
     reserve: Callable[[], float] = field(default=lambda: 0.0)
     log: Callable[[int], str | None] = field(default=lambda number: None)
+    lanes: int | None = None
     judged: Judged | None = None
     predictions: Predictions = field(default_factory=Predictions)
 

@@ -24,6 +24,7 @@ from hpo.search.engine.asked import listening
 from hpo.search.engine.checkpoints import Folders, drop_folders, drop_kept, log_of, require_place
 from hpo.search.engine.context import Context, Progress
 from hpo.search.engine.costs import Costs
+from hpo.search.engine.lanes import Filled, filled
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import (
@@ -142,10 +143,10 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                     drop_folders(store, stored.system_attrs)
         with store.session(study.name, study.directions) as session, listening(store, study.name, watch):
             watch.writes(session)
-            _open(study, objective, earlier, session, progress)
+            fill = _open(study, objective, earlier, session, progress)
             try:
                 context = Context(study, objective, store, executor, progress, watch)
-                decide(context, *_search(context, session))
+                decide(context, *_search(context, session, fill))
             except StoreError:
                 raise
             except HpoError:  # interrupted or failed: what stands is described all the same
@@ -174,13 +175,15 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     return notes
 
 
-def _open(study: Study, objective: Objective, earlier: Store, session: Session, progress: Progress) -> None:
-    """Store what the study is, or check that it still is what the stored trials belong to."""
+def _open(study: Study, objective: Objective, earlier: Store, session: Session, progress: Progress) -> Filled:
+    """Store what the study is, or check that it still is what the stored trials belong to; how its lanes are filled."""
     taken = warmstart.settle(study, objective, earlier, session.study, progress.say)
-    new = defining.definition(study, objective, taken)
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get(attributes.DEFINITION)
     trials = trials_of(session.study)
+    begun = old is not None and bool(trials)
+    fill = filled(study, objective, old.get("lanes") if begun else None, begun=begun)
+    new = defining.definition(study, objective, taken, fill.limit)
     if old is not None and trials:
         breaks, notes = defining.compare(old, new, trials)
         if breaks:
@@ -215,6 +218,7 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             session.study.set_metric_names(names)
     _annotate(study, session)
+    return fill
 
 
 @contextmanager
@@ -253,7 +257,7 @@ def _judged(policy: Policy, pruner: Pruner, goal: Goal, horizon: int | None) -> 
     return Judged(goal.metric, frozenset(steps)) if steps else None
 
 
-def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
+def _search(context: Context, session: Session, fill: Filled) -> tuple[Ledger, Costs]:
     study, objective = context.study, context.objective
     sampler, policy = sampler_and_policy(study)
     pruner = pruner_of(study)
@@ -282,6 +286,7 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
         folders=folders,
         reserve=context.reserve(ledger, horizon),
         log=log_of(context.store, study.name),
+        lanes=fill.limit,
         judged=_judged(decides, stops, study.goals[judged], horizon(study.fixed))
         if "outlook" in study.record
         else None,
@@ -289,6 +294,8 @@ def _search(context: Context, session: Session) -> tuple[Ledger, Costs]:
     costs = Costs(ledger, context.store, context.watch.began)
     loop = Loop(ledger, context.executor, rules, context.progress, watch=context.watch, began=context.watch.began)
     context.progress.opened(loop, "search")
+    if fill.limit is not None and not ledger.entries:
+        context.progress.say(f"lanes: {fill}")
     context.watch.drive(loop)
     left, kept = costs.left(), rules.reserve()
     if left is not None and loop.worked and 0.0 < left <= kept:

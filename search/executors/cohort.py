@@ -4,10 +4,11 @@ What it does: lanes whose networks and micro-batches have the same shape share t
 their own. A freed lane takes the next trial at the next epoch. Curves are the same as from training each trial alone.
 When to use it: for small models, where a step costs mostly overhead; it is what studies of ``mlp`` and ``cnn`` use.
 Options: ``lanes`` = ``auto``, trials that a process trains at a time, which is 16, or 1 where the objective says that
-company gains nothing; ``workers`` = the study's, processes of one core each; ``paused_memory`` = 512, MiB of paused
-trials that a process keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back
-to the last bit; what the disk cannot hold trains again up to where it was. ``rounds`` = ``auto``, processes move
-``together``, so that the study does not depend on which was faster, or each goes on when it can, ``free``, above 8.
+company gains nothing; of them a search with a small budget fills some, so that later trials learn from earlier ones;
+``workers`` = the study's, processes of one core each; ``paused_memory`` = 512, MiB of paused trials that a process
+keeps in memory. Beyond that the longest paused go to an unnamed file in ``.hpo``, and come back to the last bit; what
+the disk cannot hold trains again up to where it was. ``rounds`` = ``auto``, processes move ``together``, so that the
+study does not depend on which was faster, or each goes on when it can, ``free``, above 8.
 Cost: one thread per process on the CPU; memory grows with the lanes, by four rows of weights each.
 """
 
@@ -16,8 +17,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.describe.lanes import LANES, lanes_of
 from hpo.search.executors.common.rounds import are_free, note_of
-from hpo.search.executors.common.spread import LANES, Spread, lanes_of
+from hpo.search.executors.common.spread import Spread
 from hpo.search.executors.common.worker import Pipes
 from hpo.search.running import ranks
 from hpo.search.running.training import Trainer
@@ -42,7 +44,8 @@ def make(
 
     Args:
         task: objective, data and device.
-        lanes: trials that a process trains at a time; ``auto`` is what the objective says, else 16.
+        lanes: trials that a process trains at a time; ``auto`` is what the objective says, else 16, of which a search
+            fills as many as its budget has use for.
         workers: processes; with one, training is done in this, unless it is given GPUs or trains with others.
         paused_memory: MiB of paused trials that a process keeps in memory rather than on disk.
         rounds: whether processes move ``together`` or each at its own pace, ``free``; ``auto`` is free above 8.
@@ -53,7 +56,7 @@ def make(
     trainer = Trainer(task)
     if not trainer.objective.trained_by_suite:
         raise UserError(f"{task.objective} trains by itself, so its trials cannot form a cohort: use executor: inline")
-    count = lanes_of(trainer.module) if lanes == "auto" else lanes
+    count = lanes_of(trainer.objective) if lanes == "auto" else lanes
     if count < 1:
         raise UserError(f"a cohort needs at least one lane, not {count}")
     if workers < 1:

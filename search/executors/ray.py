@@ -28,14 +28,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hpo.search.contracts.executor import Executor
+from hpo.search.describe.lanes import lanes_of
 from hpo.search.describe.objective import describe
-from hpo.search.describe.source import Source
 from hpo.search.executors.common import localray, shipped
 from hpo.search.executors.common.actors import Actors
 from hpo.search.executors.common.apart import Apart
 from hpo.search.executors.common.outpost import Start
 from hpo.search.executors.common.rounds import are_free, note_of
-from hpo.search.executors.common.spread import LANES, Spread
+from hpo.search.executors.common.spread import Spread
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.job import Task
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1
@@ -67,7 +67,7 @@ def make(
         gpus: of each worker, which sees no others; a fraction shares one.
         resources: more of each worker, by Ray's names.
         address: host:port of the cluster's head, ``auto`` for the one that runs here, ``local`` to start one.
-        lanes: trials that a worker trains at a time where the suite trains; ``auto`` is what the objective says.
+        lanes: trials that a worker trains at a time where the suite trains; ``auto`` as of ``cohort``.
         ship: send the study's folder to the nodes.
         rounds: whether cohorts move ``together`` or each at its own pace, ``free``; ``auto`` is free above 8 workers.
 
@@ -85,8 +85,7 @@ def make(
         stack.callback(leave)
         name, options, each = "inline", dict[str, Any](), 1
         if told.trained_by_suite:
-            own = Source(told.path).constant("LANES") if told.path is not None else None
-            each = lanes if lanes != "auto" else own if isinstance(own, int) else LANES
+            each = lanes if lanes != "auto" else lanes_of(told)
             name, options = "cohort", {"lanes": each}
         start = Start(task, name, options, home, os.getcwd())
         crew = Actors(ray, workers, start, packed, wants, leave)

@@ -151,8 +151,17 @@ def _option_node(node: Node, name: str, option: str) -> Node:
 
 def requires(kind: str, name: str) -> tuple[str, ...]:
     """What a plug-in needs, as its file says in ``REQUIRES``."""
-    needs = Source(registry.path(file_kind(kind, name), name)).constant("REQUIRES")
-    return needs if isinstance(needs, tuple) else ()
+    return _literal(kind, name, "REQUIRES")
+
+
+def disclaims(kind: str, name: str) -> tuple[str, ...]:
+    """What a plug-in does not promise, as its file says in ``DISCLAIMS``."""
+    return _literal(kind, name, "DISCLAIMS")
+
+
+def _literal(kind: str, name: str, constant: str) -> tuple[str, ...]:
+    found = Source(registry.path(file_kind(kind, name), name)).constant(constant)
+    return found if isinstance(found, tuple) else ()
 
 
 def _needs(kind: str, plugin: Plugin) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -298,7 +298,7 @@ def test_compare_trains_few_trials_few_at_a_time_so_that_searches_differ(place, 
     )
     words = ["compare", "small.yaml", "--with-pruner", "none", "--with-pruner", "successive-halving", "--seeds", "1"]
     assert main([*words, "--output", "out.json"]) == 0
-    assert "training 2 trials at a time instead of 16, for there are few of them" in capsys.readouterr().out
+    assert "lanes: 2 of 16: 32 steps are 8 complete trials" in capsys.readouterr().out
     one, two = json.loads(Path("out.json").read_text())["variants"]
     assert one["curves"] != two["curves"]
     assert one["trials"] != two["trials"], "pruning pays for further trials"

@@ -24,18 +24,6 @@ from hpo.search.terms.job import Event, Job, Lost, Point
 
 T = TypeVar("T")
 
-LANES = 16
-"""Trials that a process trains at a time where nothing else is asked for: more gain little once the overhead is shared,
-and crowd the cache."""
-
-
-def lanes_of(module: object) -> int:
-    """The same for an objective: ``LANES`` of its file, where multiplications cost so much that company gains nothing.
-
-    Workers gain there what lanes do elsewhere.
-    """
-    return int(getattr(module, "LANES", LANES))
-
 
 @dataclass(eq=False)
 class _Place:
