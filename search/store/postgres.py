@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hpo.search.store import sql, sqlwrite
+from hpo.search.store import sql, sqlwrite, tables
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import busy
@@ -169,9 +169,9 @@ class Postgres(Backend):
         if connection.query("SELECT to_regclass('alembic_version')")[0][0] is None:
             return False
         revision = connection.query("SELECT version_num FROM alembic_version")
-        if revision and revision[0][0] != sql.SCHEMA:
+        if revision and revision[0][0] != tables.SCHEMA:
             raise UserError(
-                f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {sql.SCHEMA});"
+                f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {tables.SCHEMA});"
                 " bring it up to date with: optuna storage upgrade"
             )
         return bool(revision)

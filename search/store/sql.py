@@ -1,8 +1,8 @@
 """Studies in Optuna's relational tables, for SQLite and PostgreSQL alike.
 
 Plain DB-API with few, large statements: through Optuna's own object mapping a trial costs a hundred statements and
-twenty transactions, and importing it costs more than reading a thousand trials. The tables themselves are made by
-Optuna (see ``make_tables`` of the two kinds). SQL is written with ``?``; the connection translates.
+twenty transactions, and importing it costs more than reading a thousand trials. The tables are Optuna's
+(see ``make_tables`` of the two kinds). SQL is written with ``?``; the connection translates.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ Row = Sequence[Any]
 
 _PART = 2_000
 """Trials that are read at a time."""
-
-SCHEMA = "v3.2.0.a"
-"""Revision of Optuna's tables (its schema version 12) that is read and written here."""
 
 
 class Connection(Protocol):

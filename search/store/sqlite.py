@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from hpo.search.store import sql, sqlwrite
+from hpo.search.store import sql, sqlwrite, tables
 from hpo.search.store.backend import Backend, Sink
 from hpo.search.store.changes import Snapshot
 from hpo.search.store.lease import Lease, holder, lease_path, open_side_file, refused
@@ -144,10 +144,23 @@ class SQLite(Backend):
             wait_for(lambda: _locked(lock), self.display, [side])
             if not self._ready(path):
                 with _explained(self.display):
-                    self._plain(path, keep_connections=False)
+                    self._make(path)
         finally:
             close_private(lock)
         return path
+
+    def _make(self, path: Path) -> None:
+        """Make the tables in one transaction; those that Optuna has begun with, Optuna completes."""
+        import optuna
+
+        with closing(sqlite3.connect(path, timeout=_TIMEOUT, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            begun = connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            for statement in [] if begun else tables.statements(optuna.__version__):
+                connection.execute(statement)
+            connection.execute("COMMIT")
+        if begun:
+            self._plain(path, keep_connections=False)
 
     def _plain(self, path: Path, *, keep_connections: bool = True) -> Any:
         from optuna.storages import RDBStorage
@@ -160,25 +173,23 @@ class SQLite(Backend):
         return RDBStorage("sqlite://", {"creator": connect, "poolclass": QueuePool if keep_connections else NullPool})
 
     def _ready(self, path: Path) -> bool:
-        """Whether the tables are complete: Optuna writes the revision last."""
+        """Whether the tables are complete: the revision is written last."""
         if not path.exists():
             return False
         connection = _Connection(path, self.display)
         try:
-            tables = {name for (name,) in connection.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if tables and not tables & {"studies", "version_info"}:
+            found = {name for (name,) in connection.query("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if found and not found & {"studies", "version_info"}:
                 raise UserError(
-                    f"{self.display}: a database of another program (tables {', '.join(sorted(tables)[:3])});"
+                    f"{self.display}: a database of another program (tables {', '.join(sorted(found)[:3])});"
                     " name another file"
                 )
-            revision = (
-                connection.query("SELECT version_num FROM alembic_version") if "alembic_version" in tables else []
-            )
+            revision = connection.query("SELECT version_num FROM alembic_version") if "alembic_version" in found else []
         finally:
             connection.close()
-        if revision and revision[0][0] != sql.SCHEMA:
+        if revision and revision[0][0] != tables.SCHEMA:
             raise UserError(
-                f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {sql.SCHEMA});"
+                f"{self.display}: made by another version of Optuna (tables {revision[0][0]}, needed {tables.SCHEMA});"
                 f" bring it up to date with: optuna storage upgrade --storage sqlite:///{path}"
             )
         return bool(revision)

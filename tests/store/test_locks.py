@@ -114,7 +114,7 @@ def stop_in(place, name):
 location, lock = sys.argv[1:]
 if lock == "opening":
     stop_in(JournalFile, "repair")
-    stop_in(SQLite, "_plain")
+    stop_in(SQLite, "_make")
 session = open_store(location).session("stopped", ["minimize"])
 session.commit()
 session.study.ask()

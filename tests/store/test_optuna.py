@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import uuid
 import wsgiref.util
+from contextlib import closing
+from pathlib import Path
 
 import hypothesis.strategies as st
 import optuna
 import pytest
+import sqlalchemy
 from hypothesis import given
+from optuna.storages._rdb import models
 from optuna.trial import TrialState, create_trial
 from stores import add, attrs, plain, quick, shown, trials
 
@@ -17,6 +22,29 @@ from hpo.search.store import open_store
 from hpo.search.terms.errors import StoreError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def tables(path: Path) -> tuple[dict[tuple[str, str], str], list[object]]:
+    """What an SQLite file is made of, white space aside, and the rows that say of which version it is."""
+    with closing(sqlite3.connect(path)) as connection:
+        made = connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+        rows = [connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("version_info", "alembic_version")]
+    return {(kind, name): " ".join((sql or "").split()) for kind, name, sql in made}, rows
+
+
+def test_a_new_file_has_the_tables_that_optuna_makes(tmp_path):
+    optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'theirs.db'}").engine.dispose()
+    open_store(tmp_path / "ours.db").session("a", ["minimize"]).close()
+    assert tables(tmp_path / "ours.db") == tables(tmp_path / "theirs.db")
+
+
+def test_tables_that_optuna_has_begun_with_are_completed(tmp_path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 's.db'}")
+    models.StudyModel.__table__.create(engine)
+    engine.dispose()
+    add(open_store(tmp_path / "s.db"), "a", 2)
+    with plain(open_store(tmp_path / "s.db")) as storage:
+        assert len(optuna.load_study(study_name="a", storage=storage).trials) == 2
 
 
 @quick

@@ -113,7 +113,7 @@ def work(location: str, say: int, name: str = "study") -> None:
 
 def kill(location: str, times: str) -> None:
     """Kill a working process again and again, and look at what it left."""
-    import alembic.command  # noqa: F401 - half of the time it takes to make the tables
+    import alembic.command  # noqa: F401 - half of the time it takes to make PostgreSQL's tables
 
     store, confirmed, rounds, patience = open_store(location), -1, 0, 1
     while rounds < int(times):
