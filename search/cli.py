@@ -115,11 +115,11 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def commands() -> dict[str, str]:
-    """Summary of each command, in the order of a first session with the tool."""
+def commands() -> list[str]:
+    """Name of each command, in the order of a first session with the tool."""
     known = registry.names("command")
     ordered = [name for name in _ORDER if name in known]
-    return {name: registry.summary("command", name) for name in (*ordered, *sorted(set(known) - set(ordered)))}
+    return [*ordered, *sorted(set(known) - set(ordered))]
 
 
 def _dispatch(words: list[str]) -> int:
@@ -154,9 +154,9 @@ class _Parser(argparse.ArgumentParser):
         super().error(without_secrets(message) + (f"; {hint}" if hint else ""))
 
 
-def _help(known: dict[str, str]) -> str:
+def _help(known: Sequence[str]) -> str:
     width = max(map(len, known))
-    lines = [f"  {name:{width}}  {summary}" for name, summary in known.items()]
+    lines = [f"  {name:{width}}  {registry.summary('command', name)}" for name in known]
     return "\n".join(
         [
             "usage: hpo COMMAND [options]        hpo COMMAND --help",

@@ -57,6 +57,7 @@ def path(kind: str, name: str) -> Path:
     return _folder(kind) / (f"{name}.yaml" if kind == "study" else f"{name.replace('-', '_')}.py")
 
 
+@cache
 def summary(kind: str, name: str) -> str:
     """First line of a plug-in's docstring, or of a study file's opening comment."""
     text = path(kind, name).read_text(encoding="utf-8")
