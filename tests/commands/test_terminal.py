@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forked import Forked
 
 from hpo.search.report import text
 
@@ -45,9 +46,8 @@ def place(tmp_path):
 def on_a_terminal(place: Path, *, interrupt_after: str | None = None) -> tuple[str, int]:
     """Run the study on a pseudo-terminal; what it drew, without control sequences, and its exit code."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "30"}
-    command = [sys.executable, "-m", "hpo", "run", "--study", "slow.yaml"]
-    process = subprocess.Popen(command, cwd=place, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    environment = {"TERM": "xterm", "COLUMNS": "120", "LINES": "30"}
+    process = Forked(["run", "--study", "slow.yaml"], place, Path(os.ttyname(theirs)), environment)
     os.close(theirs)
     drawn, deadline, sent = b"", time.monotonic() + 120, False
     while time.monotonic() < deadline:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Forked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from taken_up import points
@@ -133,13 +130,13 @@ def killed(folder: Path, file: str, storage: str, steps: int) -> None:
     """Run a study until it has trained so many steps in all, then kill it."""
     log = folder / "steps.log"
     before = len(log.read_text().splitlines()) if log.exists() else 0
-    command = [sys.executable, "-m", "hpo", "run", file, "--storage", storage, "--quiet"]
-    last = str(before + steps + 5)
-    with subprocess.Popen(command, cwd=folder, env={**os.environ, "PAUSE": "0.05", "LAST": last}) as process:
-        while not log.exists() or len(log.read_text().splitlines()) < before + steps:
-            assert process.poll() is None, "it ended before it could be killed"
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+    environment = {"PAUSE": "0.05", "LAST": str(before + steps + 5)}
+    process = Forked(["run", file, "--storage", storage, "--quiet"], folder, folder / "said", environment)
+    while not log.exists() or len(log.read_text().splitlines()) < before + steps:
+        assert process.poll() is None, (folder / "said").read_text()
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
 
 
 def trials(store: str) -> list[tuple[Any, ...]]:
