@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,11 @@ def rows(count: int, seed: int) -> pd.DataFrame:
     )
 
 
-@pytest.fixture(params=["mlp", "forest", "ridge"])
-def model(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A trained model's folder in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    rows(900, 1).to_csv("rows.csv", index=False)
+@pytest.fixture(scope="module", params=["mlp", "forest", "ridge"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with rows and a trained model of this name."""
+    folder = tmp_path_factory.mktemp(request.param)
+    rows(900, 1).to_csv(folder / "rows.csv", index=False)
     target, drop = ("value", "target") if request.param == "ridge" else ("target", "value")
     recipe = {
         "mlp": {"epochs": 6, "width": 16, "learning_rate": 0.01},
@@ -44,13 +45,21 @@ def model(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         "ridge": {"estimator": "Ridge", "folds": 2},
     }[request.param]
     about = {
-        "study": request.param, "objective": "mlp" if request.param == "mlp" else "sklearn", "folder": str(tmp_path),
+        "study": request.param, "objective": "mlp" if request.param == "mlp" else "sklearn", "folder": str(folder),
         "data": {"table": {"path": "rows.csv", "target": target, "drop": drop}},
         "goal": "minimize val_rmse" if request.param == "ridge" else "maximize val_accuracy",
     }  # fmt: skip
-    Path("r.yaml").write_text(json.dumps({"recipe": {**recipe, "seed": 0}, "about": about}))
-    assert main(["train", "r.yaml", "--output", "model"]) == 0
-    return str(request.param)
+    (folder / "r.yaml").write_text(json.dumps({"recipe": {**recipe, "seed": 0}, "about": about}))
+    assert main(["train", str(folder / "r.yaml"), "--output", str(folder / "model")]) == 0
+    return folder
+
+
+@pytest.fixture
+def model(trained: Path, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A copy of such a model's folder in the working directory; returns its kind."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return str(request.node.callspec.params["trained"])
 
 
 def test_columns_that_matter_do_and_noise_has_an_interval_around_zero(
