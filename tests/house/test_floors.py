@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -274,16 +275,33 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
-def test_looking_at_studies_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
-    code = (
-        "import sys; from hpo.search.cli import main\n"
-        "try: main(sys.argv[1:])\n"
-        "except SystemExit: pass\n"
-        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert done.stderr.splitlines()[-1] == "[]"
-    assert not list(tmp_path.iterdir())
+IN_TURN = f"""
+import contextlib, io, json, sys
+from hpo.search.cli import main
+
+imported, seen = {{}}, set()
+for name, words in json.load(sys.stdin).items():
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.suppress(SystemExit):
+            main(words)
+    imported[name] = sorted(set({HEAVY!r}) & set(sys.modules) - seen)
+    seen.update(imported[name])
+print(json.dumps(imported))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Heavy packages that each command is the first to import, of all of them in one process: none is ever unloaded."""
+    folder = tmp_path_factory.mktemp("looking")
+    command = [sys.executable, "-c", IN_TURN]
+    done = subprocess.run(command, cwd=folder, input=json.dumps(COMMANDS), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.iterdir())
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_looking_at_studies_imports_nothing_heavy(name: str, imported: dict[str, list[str]]) -> None:
+    assert imported[name] == []
