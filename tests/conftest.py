@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import signal
@@ -23,6 +24,12 @@ from hpo.search.terms.study import Study
 from hpo.search.terms.threads import REPRODUCIBLE, set_environment
 
 set_environment(REPRODUCIBLE)
+
+if sys.dont_write_bytecode and "PYTEST_XDIST_WORKER" not in os.environ:
+    # Hundreds of processes are started, each of which would compile all that it imports. What tests write themselves
+    # stays uncompiled: bytecode is told from a file's second and size, which two versions of it may share.
+    for room in ("search", "objectives"):
+        compileall.compile_dir(Path(__file__).parents[1] / room, quiet=2)
 
 # Tests started under nohup or in the background would hand ignored signals on to the commands that they try.
 signal.signal(signal.SIGINT, signal.default_int_handler)
