@@ -1,230 +1,161 @@
-"""Search on live training: this suite against a plain Optuna script at equal numbers of epochs, in epochs and seconds.
+"""Search on live training, scored by fresh runs: this suite against plain Optuna scripts at equal budgets.
 
-    python benchmarks/live.py --cache live-cache --output benchmarks/results/live.json
+    python benchmarks/live.py run --study lr-batch --budget epochs trials --cache live-cache      # minutes a study
+    python benchmarks/live.py run --study fashion8 --data DATASETS --seeds 4 --cache live-cache
+    python benchmarks/live.py report --cache live-cache --output benchmarks/results/live.json
 
-Two studies: ``lr-batch`` as shipped, and gradient boosting on generated data, five trees a step. The suite trains as
-``hpo run`` does (the network in cohorts of 16 lanes, boosting inline); the Optuna scripts train the same model on the
-same split with a plain loop, one trial after another, in memory, where Optuna is fastest. All on one thread.
+The best value that a search saw is no score: who looks more often at noise sees lower. So each search is asked whom it
+would hand over after 1/6, 1/3, 1/2 and all of its budget, by its own rule (see live_search.py), and each such recipe is
+trained again with eight seeds that no search used, on the same split (live_worth.py). Its worth is the mean of these
+runs, on the validation part, by which nothing was chosen any more, and on the test part.
 
-Every search trains the same number of epochs; what counts is the lowest validation loss seen so far. Printed per
-method, as mean and standard error over the seeds: regret (see live_summary.py) at fractions of the epochs, averaged
-over them, and averaged over the processor seconds that Optuna's TPE with Hyperband takes for them; epochs and seconds
-until the mean regret which that has at its end.
+A budget counts ``epochs`` (16 complete trials), ``cpu`` seconds or ``trials``. Searches of one study seed share split
+and fresh seeds, and are compared in pairs; all run in one thread. The cache keeps each search and each recipe's runs
+by themselves, so that a stopped benchmark goes on; to measure a method again, delete its files there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import platform
 import subprocess
-import tempfile
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import optuna
-import plain_boosting
-import plain_mlp
 import torch
-from live_summary import Comparison, Run
+from live_cases import NAMES, Case, case
+from live_search import KINDS, METHODS, NONE, Search, is_script, search
+from live_summary import FRACTIONS, Scores, over_studies
+from live_worth import Worths, key_of, read, worth
 from rows import markdown
 from threadpoolctl import threadpool_limits
 
-import hpo
-from hpo.search import studyfile
-from hpo.search.engine.context import Progress
-from hpo.search.engine.entry import Entry
-from hpo.search.store.distributions import to_distribution
-from hpo.search.studyfile.yaml12 import parse
-from hpo.search.terms import registry
 
-Method: TypeAlias = "Callable[[Problem, int, int, Watch], None]"
-
-ANCHOR = "optuna tpe, hyperband"
-RANDOM = "hpo random, none"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is searched.
-
-    Attributes:
-        study: the study file without budget, sampler and pruner.
-        steps: points of a complete trial.
-        parts: gives the arrays to train on by hand for a seed.
-        train: trains a recipe by hand: (parts, seed, knobs) to the loss after each step.
+def run(found: Case, methods: Sequence[str], budgets: Mapping[str, float], seeds: int, cache: Path) -> None:
+    """All searches of a study and the fresh runs of their winners, seed by seed, so that what slows the machine meets
+    every method.
     """
-
-    study: Mapping[str, Any]
-    steps: int
-    parts: Callable[[int], Any]
-    train: Callable[..., Iterator[float]]
-
-
-class Watch(Progress):
-    """Notes every point of a search: its trial and value, and the seconds since the search began."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[float, float, float, float]] = []
-        self._began = time.process_time(), time.perf_counter()
-
-    def moved(self, entry: Entry) -> None:
-        """Note a point of this suite."""
-        self.note(entry.number, entry.curve[-1][1])
-
-    def note(self, trial: int, value: float) -> None:
-        """Note a point."""
-        cpu, wall = self._began
-        self.rows.append((trial, value, time.process_time() - cpu, time.perf_counter() - wall))
-
-
-def suite(**settings: Any) -> Method:
-    """A study of this suite; the settings are its sampler and pruner."""
-
-    def run(problem: Problem, seed: int, epochs: int, watch: Watch) -> None:
-        hpo.run(
-            {**problem.study, "budget": {"steps": epochs}, "seed": seed, "confirm": "none", "storage": ":memory:"},
-            progress=watch, **settings,
-        )  # fmt: skip
-
-    return run
-
-
-def script(pruner: Callable[[int], optuna.pruners.BasePruner]) -> Method:
-    """A plain Optuna script: TPE, a pruner, a loop over epochs."""
-
-    def run(problem: Problem, seed: int, epochs: int, watch: Watch) -> None:
-        space = {knob.name: to_distribution(knob.domain) for knob in studyfile.read(problem.study).space}
-        parts = problem.parts(seed)
-        sampler = optuna.samplers.TPESampler(seed=seed)
-        study = optuna.create_study(sampler=sampler, pruner=pruner(problem.steps), study_name=f"seed {seed}")
-        while len(watch.rows) < epochs:
-            trial = study.ask(space)
-            best = math.inf
-            for step, value in enumerate(problem.train(parts, seed=1000 * seed + trial.number, **trial.params), 1):
-                watch.note(trial.number, value)
-                best = min(best, value)
-                trial.report(value, step)
-                if len(watch.rows) >= epochs:
-                    return
-                if trial.should_prune():
-                    study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-                    break
-            else:
-                study.tell(trial, best)
-
-    return run
-
-
-METHODS: Mapping[str, Method] = {
-    "hpo freeze-thaw": suite(sampler="freeze-thaw"),
-    "hpo default": suite(),
-    "hpo tpe, learning-curve": suite(sampler="tpe", pruner="learning-curve"),
-    RANDOM: suite(sampler="random", pruner="none"),
-    "optuna tpe, halving": script(lambda steps: optuna.pruners.SuccessiveHalvingPruner(1, 3)),
-    "optuna tpe, median": script(lambda steps: optuna.pruners.MedianPruner()),
-    ANCHOR: script(lambda steps: optuna.pruners.HyperbandPruner(1, steps, 3)),
-}
-
-
-def problems(folder: Path) -> dict[str, Problem]:
-    """The studies; generated data goes into the folder."""
-    shipped = parse(registry.path("study", "lr-batch").read_text(encoding="utf-8")).plain()
-    rows = folder / "clusters.npz"
-    plain_boosting.write(rows)
-    boosting = {
-        "objective": "sklearn",
-        "data": {"npz": {"path": str(rows)}},
-        "goal": "minimize val_log_loss",
-        "search": {
-            "learning_rate": {"float": [0.01, 1.0], "log": True},
-            "max_leaf_nodes": {"int": [4, 31], "log": True},
-            "min_samples_leaf": {"int": [2, 60], "log": True},
-            "l2_regularization": {"float": [1e-3, 30.0], "log": True},
-            "max_features": {"float": [0.2, 1.0]},
-        },
-        "fixed": {
-            "estimator": "HistGradientBoostingClassifier",
-            "max_iter": plain_boosting.TREES,
-            "epochs": plain_boosting.EPOCHS,
-        },
-    }
-    kept = {key: value for key, value in shipped.items() if key not in ("budget", "sampler", "pruner")}
-    return {
-        "lr-batch": Problem(kept, plain_mlp.EPOCHS, plain_mlp.tensors, plain_mlp.train),
-        "boosting": Problem(
-            boosting, plain_boosting.EPOCHS, lambda seed: plain_boosting.arrays(rows, seed), plain_boosting.train
-        ),
-    }
-
-
-def measure(problem: Problem, method: str, seed: int, epochs: int, path: Path) -> Run:
-    """One search; from its file if that is there."""
-    if not path.exists():
-        problem.parts(seed)  # the split is loaded once for all methods of a seed, before any clock runs
-        watch = Watch()
-        METHODS[method](problem, seed, epochs, watch)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, rows=np.array(watch.rows[:epochs]))
-        partial.replace(path)
-    with np.load(path) as file:
-        return Run(*file["rows"].T)
-
-
-def compare(study: str, problem: Problem, seeds: int, epochs: int, cache: Path) -> Comparison:
-    """All searches of a study, seed by seed, so that what slows the machine meets every method."""
-    with tempfile.TemporaryDirectory() as folder:  # what the first search of a process costs is no method's
-        for method in METHODS:
-            measure(problem, method, 0, problem.steps, Path(folder, f"{method}.npz"))
-    runs: dict[str, list[Run]] = {method: [] for method in METHODS}
+    warm = False
     for seed in range(seeds):
-        for method, found in runs.items():
-            run = measure(problem, method, seed, epochs, cache / f"{study}-{method}-{seed}-{epochs}.npz")
-            found.append(run)
-            print(f"{study} seed {seed} {method:28} {run.best[-1]:.4f} {run.cpu[-1]:6.1f} cpu s", flush=True)
-    return Comparison(runs, ANCHOR, RANDOM, problem.steps, epochs)
+        wanted = []
+        for kind, amount in budgets.items():
+            for method in methods:
+                path = _file(cache / found.name / f"{kind}-{amount:g}", method, seed)
+                if not path.exists() and not warm:  # what the first search of a process costs is no method's
+                    for each in methods:
+                        search(found, each, "epochs", found.steps, 0, None)
+                    warm = True
+                done = search(found, method, kind, amount, seed, path)
+                places = [_winner(done, method, share)[1] for share in FRACTIONS.values()]
+                wanted += [done.points[place] for place in places if place is not None]
+        worths = Worths(found, seed, cache / found.name / f"worth-{seed}.json")
+        worths.train(wanted)
+        print(f"{found.name}, seed {seed}: {len(worths.runs)} recipes", flush=True)
+
+
+def scores(folder: Path) -> Scores | None:
+    """What the cache holds of a study under a budget, of the seeds whose winners were trained; None without any."""
+    kind, amount = folder.name.split("-")
+    runs = {int(path.stem.rpartition("-")[2]): read(path) for path in sorted(folder.parent.glob("worth-*.json"))}
+    methods = [method for method in METHODS if any(_file(folder, method, seed).exists() for seed in runs)]
+    if NONE not in methods:
+        return None
+    shape = len(runs), len(FRACTIONS)
+    validation, test, seen = ({method: np.full(shape, np.nan) for method in methods} for _ in range(3))
+    used = {method: {what: np.full(shape, np.nan) for what in KINDS} for method in methods}
+    for row, (seed, known) in enumerate(sorted(runs.items())):
+        for method in methods:
+            if not _file(folder, method, seed).exists():
+                continue
+            done = Search.read(_file(folder, method, seed))
+            winners = [_winner(done, method, share) for share in FRACTIONS.values()]
+            if not all(trial is None or key_of(done.points[trial]) in known for _, trial in winners):
+                continue  # it was stopped before their fresh runs
+            for at, (count, trial) in enumerate(winners):
+                for what, number in done.used(count).items():
+                    used[method][what][row, at] = number
+                validation[method][row, at], test[method][row, at] = (
+                    (np.inf, np.inf) if trial is None else worth(known[key_of(done.points[trial])])
+                )
+                seen[method][row, at] = min((v for own, v, _ in done.rows[:count] if own == trial), default=np.nan)
+    return Scores(folder.parent.name, kind, float(amount), validation, test, seen, used)
+
+
+def report(cache: Path) -> dict[str, Any]:
+    """Print and return the tables of all that the cache holds."""
+    found = [known for folder in sorted(cache.glob("*/*-*")) if folder.is_dir() and (known := scores(folder))]
+    content: dict[str, Any] = {"logarithms of ratios to": f"{NONE}, at the end"}
+    for kind in KINDS:
+        known = [each for each in found if each.kind == kind]
+        for each in known:
+            print(f"\n{each.study}, {each.amount:g} {kind}\n\n{markdown(each.rows())}", flush=True)
+            content.setdefault(kind, {})[each.study] = {
+                "amount": each.amount, "rows": each.rows(),
+                "worth at the end": {method: _digits(worths[:, -1]) for method, worths in each.validation.items()},
+                "on the test part": {method: _digits(worths[:, -1]) for method, worths in each.test.items()},
+            }  # fmt: skip
+        if len(known) > 1:
+            rows = over_studies(known)
+            print(f"\nall {len(known)} studies, {kind}; ± over studies\n\n{markdown(rows)}", flush=True)
+            content[kind]["all"] = rows
+    return content
 
 
 def main() -> None:
-    """Run what is not in the cache; print the tables, write them as JSON."""
+    """Run what is not in the cache, or report what is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=320, help="of every search (default: 320, at least)")
-    parser.add_argument("--studies", nargs="+", choices=("lr-batch", "boosting"), default=["lr-batch", "boosting"])
-    parser.add_argument("--cache", type=Path, help="keeps every finished search, so that a stopped benchmark goes on")
+    parser.add_argument("what", choices=["run", "report"])
+    parser.add_argument("--study", nargs="+", choices=NAMES, default=["lr-batch"])
+    parser.add_argument("--budget", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--amount", type=float, help="of the budget, in place of each study's own; with one --budget")
+    parser.add_argument("--method", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--seeds", type=int, default=10, help="study seeds, from 0 on (default: 10)")
+    parser.add_argument("--data", type=Path, help="folder with the data sets of the harder studies")
+    parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    if options.epochs < 320:
-        parser.error("--epochs is at least 320: random search in sixteen lanes must complete its trials")
+    if options.amount is not None and len(options.budget) != 1:
+        parser.error("--amount is of one kind of budget: name it with --budget")
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     torch.set_num_threads(1)
     threadpool_limits(1)
-    result: dict[str, Any] = {
-        "command": f"python benchmarks/live.py --seeds {options.seeds} --epochs {options.epochs} "
-        f"--studies {' '.join(options.studies)}",
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("hpo-suite", "optuna", "scikit-learn", "torch")},
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        known = problems(Path(folder))
-        for study in options.studies:
-            found = compare(study, known[study], options.seeds, options.epochs, options.cache or Path(folder))
-            tables = {"in epochs": found.in_epochs(), "in seconds": found.in_seconds()}
-            for kind, rows in tables.items():
-                print(f"\n{study}, {kind}\n\n{markdown(rows)}\n", flush=True)
-            result[study] = {**tables, "mean regret, every 10 epochs": found.curves()}
+    if options.what == "run":
+        for name in options.study:
+            found = case(name, options.data)
+            budgets = {kind: options.amount or found.budgets[kind] for kind in options.budget}
+            run(found, options.method, budgets, options.seeds, options.cache)
+        return
+    content = report(options.cache)
     if options.output:
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        about = {
+            "command": "python benchmarks/live.py run, report",
+            "commit": _commit(),
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in ("hpo-suite", "optuna", "scikit-learn", "torch")},
+        }
+        options.output.write_text(json.dumps({**about, **content}, indent=1) + "\n")
+
+
+def _file(folder: Path, method: str, seed: int) -> Path:
+    return folder / f"{method}-{seed}.json"
+
+
+def _winner(found: Search, method: str, share: float) -> tuple[int, int | None]:
+    """Points up to a share of the budget, and the trial that would be handed over then."""
+    count = found.until(share)
+    return count, found.incumbent(count, complete_only=is_script(method))
+
+
+def _digits(values: Any) -> list[float | None]:
+    """Seed by seed; None where there is none."""
+    return [float(f"{value:.5g}") if np.isfinite(value) else None for value in values]
 
 
 def _commit() -> str:

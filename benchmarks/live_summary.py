@@ -1,7 +1,7 @@
-"""What the searches of live.py say: lowest losses and regrets over epochs and over seconds, as rows of tables.
+"""Tables of live.py: what each method's winners are worth, against the search without pruning and the best script.
 
-Regret is where the lowest loss so far lies between the best that any run of the same seed found (0) and the best of the
-median complete trial of random search (1, cut off there).
+All comparisons are logarithms of ratios, in pairs of one study seed, of which the mean and its standard error over the
+seeds are given; over studies, the mean of their means and its error over studies.
 """
 
 from __future__ import annotations
@@ -11,139 +11,115 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from live_search import KINDS, NONE, is_script
 from numpy.typing import NDArray
 from rows import mean_and_error
 
 Array: TypeAlias = "NDArray[np.float64]"
 
-FRACTIONS = (0.125, 0.25, 0.5, 1.0)
-CLOCKS = ("cpu", "wall")
+FRACTIONS = {"1/6": 1 / 6, "1/3": 1 / 3, "1/2": 1 / 2, "1": 1.0}
+"""Shares of the budget after which a search is asked for its winner."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One search: for each point, in order, its trial, its value, and the seconds when it was seen; each [points]."""
-
-    trial: Array
-    value: Array
-    cpu: Array
-    wall: Array
-
-    @property
-    def best(self) -> Array:
-        """Lowest value so far."""
-        return np.minimum.accumulate(np.where(np.isfinite(self.value), self.value, np.inf))
-
-    @property
-    def trials(self) -> int:
-        """Number of trials."""
-        return int(np.unique(self.trial).size)
-
-    def at_epochs(self, epochs: int) -> Array:
-        """Lowest value after each epoch."""
-        return np.concatenate([self.best, np.full(max(0, epochs - self.best.size), self.best[-1])])[:epochs]
-
-    def at_seconds(self, clock: str, grid: Array) -> Array:
-        """Lowest value at each of these times; infinite before the first point, held after the last."""
-        seen = np.searchsorted(getattr(self, clock), grid, side="right")
-        return np.concatenate([[np.inf], self.best])[seen]
-
-    def complete(self, steps: int) -> Array:
-        """Lowest value of each trial that was trained to its end."""
-        curves = [self.value[self.trial == trial] for trial in np.unique(self.trial)]
-        return np.array([curve.min() for curve in curves if curve.size == steps])
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All searches of a study.
+class Scores:
+    """One study under one kind of budget.
 
     Attributes:
-        runs: per method a search for each seed.
-        anchor: the method whose last mean regret the others are timed to.
-        random: the method whose median complete trial has regret 1.
-        steps: points of a complete trial.
-        epochs: that every search may train.
+        study: its name.
+        kind: of the budget.
+        amount: of the budget.
+        validation: for each method, what its winners are worth, [seeds, fractions]; infinite where there was none yet,
+            NaN where a search or its fresh runs are missing.
+        test: the same on the test part.
+        seen: for each method, the best value that its winner had in the search, [seeds, fractions].
+        used: for each method and kind of budget, what was used by then, [seeds, fractions].
     """
 
-    runs: Mapping[str, Sequence[Run]]
-    anchor: str
-    random: str
-    steps: int
-    epochs: int
+    study: str
+    kind: str
+    amount: float
+    validation: Mapping[str, Array]
+    test: Mapping[str, Array]
+    seen: Mapping[str, Array]
+    used: Mapping[str, Mapping[str, Array]]
 
-    def regrets(self, lowest: Array) -> Array:
-        """Regret of lowest values [seeds, places]."""
-        best = np.array([min(run.best[-1] for run in runs) for runs in zip(*self.runs.values(), strict=True)])
-        usual = np.array([np.median(run.complete(self.steps)) for run in self.runs[self.random]])
-        return np.minimum((lowest - best[:, None]) / (usual - best)[:, None], 1.0)
+    def worse(self, method: str, than: str, part: str = "validation") -> Array:
+        """Log of a method's worth over another's at the end, [seeds that both have, fractions]; above 0 is worse."""
+        worth: Mapping[str, Array] = getattr(self, part)
+        ratio: Array = np.log(worth[method] / worth[than][:, -1:])
+        return ratio[~np.isnan(ratio).any(axis=1)]
 
-    def over_epochs(self, method: str) -> Array:
-        """Regret after each epoch [seeds, epochs]."""
-        return self.regrets(np.stack([run.at_epochs(self.epochs) for run in self.runs[method]]))
+    @property
+    def best_script(self) -> str | None:
+        """The Optuna script whose winners are worth most at the end; None where there is none."""
+        means = {m: float(self.worse(m, NONE)[:, -1].mean()) for m in self.methods if is_script(m)}
+        return min(means, key=lambda method: means[method]) if means else None
 
-    def over_seconds(self, method: str, clock: str) -> Array:
-        """Regret at each time of the grid [seeds, times]."""
-        grid = self.grid(clock)
-        return self.regrets(np.stack([run.at_seconds(clock, grid) for run in self.runs[method]]))
+    @property
+    def methods(self) -> list[str]:
+        """Those that share a seed with the search without pruning."""
+        return [method for method in self.validation if len(self.worse(method, NONE))]
 
-    def grid(self, clock: str) -> Array:
-        """Times up to the end of the longest search."""
-        longest = max(getattr(run, clock)[-1] for runs in self.runs.values() for run in runs)
-        return np.linspace(0, longest, 2001)[1:]
+    def needed(self, method: str, goal: str) -> dict[str, float] | None:
+        """What a method had used when its mean worth was first that of another at its end; None where it never was.
 
-    def in_epochs(self) -> list[dict[str, Any]]:
-        """A row per method, best first: regret averaged and at fractions of the epochs, loss at the end."""
-        anchor = self._epochs_to_target(self.anchor)
-        rows = []
-        for method, runs in self.runs.items():
-            regret = self.over_epochs(method)
-            reached = self._epochs_to_target(method)
-            counts = [max(1, round(fraction * self.epochs)) for fraction in FRACTIONS]
-            rows.append(
-                {
-                    "method": method,
-                    "averaged": mean_and_error(regret.mean(axis=1)),
-                    **{f"at {count}": mean_and_error(regret[:, count - 1]) for count in counts},
-                    "loss at the end": mean_and_error(np.array([run.at_epochs(self.epochs)[-1] for run in runs])),
-                    f"epochs to {self.anchor}'s last": reached,
-                    "times fewer": _ratio(anchor, reached),
-                    "trials": round(float(np.mean([run.trials for run in runs])), 1),
-                }
+        Looked at after the fractions of the budget, so it may have been so before.
+        """
+        ratios = self.worse(method, goal)
+        reached = np.flatnonzero(ratios.mean(axis=0) <= 1e-12) if len(ratios) else np.array([])
+        return self.spent(method, int(reached[0])) if reached.size else None
+
+    def spent(self, method: str, at: int) -> dict[str, float]:
+        """What a method had used, on average, at a fraction of the budget."""
+        return {kind: float(np.nanmean(self.used[method][kind][:, at])) for kind in KINDS}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each method, best first."""
+        script = self.best_script
+        found = []
+        for method in self.methods:
+            logs = self.worse(method, NONE)
+            row: dict[str, Any] = {"method": method, "seeds": len(logs)}
+            row |= {f"at {name}": _cell(logs[:, at]) for at, name in enumerate(FRACTIONS)}
+            row["test, at 1"] = _cell(self.worse(method, NONE, "test")[:, -1])
+            row["worth"] = float(f"{np.nanmean(self.validation[method][:, -1]):.4g}")
+            row["value seen / worth"] = round(
+                float(np.nanmean((self.seen[method] / self.validation[method])[:, -1])), 2
             )
-        return sorted(rows, key=lambda row: row["averaged"][0])
-
-    def in_seconds(self) -> list[dict[str, Any]]:
-        """A row per method, best first: regret averaged over the processor seconds the anchor takes, and times."""
-        anchors = {clock: self._seconds_to_target(self.anchor, clock) for clock in CLOCKS}
-        until = float(np.mean([run.cpu[-1] for run in self.runs[self.anchor]]))
-        rows = []
-        for method, runs in self.runs.items():
-            within = self.over_seconds(method, "cpu")[:, self.grid("cpu") <= until]
-            row = {"method": method, f"averaged over {until:.1f} cpu s": mean_and_error(within.mean(axis=1))}
-            for clock in CLOCKS:
-                reached = self._seconds_to_target(method, clock)
-                row[f"{clock} s to {self.anchor}'s last"] = reached
-                row[f"times less {clock}"] = _ratio(anchors[clock], reached)
-                row[f"{clock} s for all epochs"] = mean_and_error(np.array([getattr(run, clock)[-1] for run in runs]))
-            rows.append(row)
-        return sorted(rows, key=lambda row: row[f"averaged over {until:.1f} cpu s"][0])
-
-    def curves(self) -> dict[str, list[float]]:
-        """Mean regret of each method, every ten epochs."""
-        return {m: [round(float(v), 4) for v in self.over_epochs(m).mean(axis=0)[9::10]] for m in self.runs}
-
-    def _target(self) -> float:
-        return float(self.over_epochs(self.anchor)[:, -1].mean()) + 1e-9
-
-    def _epochs_to_target(self, method: str) -> int | None:
-        reached = np.flatnonzero(self.over_epochs(method).mean(axis=0) <= self._target())
-        return int(reached[0]) + 1 if reached.size else None
-
-    def _seconds_to_target(self, method: str, clock: str) -> float | None:
-        reached = np.flatnonzero(self.over_seconds(method, clock).mean(axis=0) <= self._target())
-        return round(float(self.grid(clock)[reached[0]]), 2) if reached.size else None
+            row["to none's end"] = _told(self.needed(method, NONE))
+            if script is not None:
+                row[f"to the end of {script}"] = _told(self.needed(method, script))
+            row["in all"] = _told(self.spent(method, -1))
+            found.append(row)
+        return _ranked(found)
 
 
-def _ratio(anchor: float | None, own: float | None) -> float | None:
-    return round(anchor / own, 2) if anchor and own else None
+def over_studies(scores: Sequence[Scores]) -> list[dict[str, Any]]:
+    """A row for each method that all of them have, with its means over studies of one kind of budget, best first."""
+    methods = [m for m in scores[0].methods if all(m in score.methods for score in scores)]
+
+    found = []
+    for method in methods:
+        row: dict[str, Any] = {"method": method}
+        for at, name in enumerate(FRACTIONS):
+            row[f"at {name}"] = _cell(np.array([score.worse(method, NONE)[:, at].mean() for score in scores]))
+        row["test, at 1"] = _cell(np.array([score.worse(method, NONE, "test")[:, -1].mean() for score in scores]))
+        for kind in ("epochs", "cpu"):
+            shares = [score.spent(method, -1)[kind] / score.spent(NONE, -1)[kind] for score in scores]
+            row[f"{kind}, share of none's"] = _cell(np.array(shares))
+        found.append(row)
+    return _ranked(found)
+
+
+def _ranked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: np.inf if row["at 1"] is None else row["at 1"][0])
+
+
+def _cell(values: Array) -> list[float] | None:
+    """Mean and error; None where a search had nothing to hand over yet, or a winner cannot be trained."""
+    return mean_and_error(values) if np.isfinite(values).all() else None
+
+
+def _told(used: Mapping[str, float] | None) -> str | None:
+    return None if used is None else f"{used['epochs']:.0f} / {used['cpu']:.1f} s / {used['trials']:.0f}"

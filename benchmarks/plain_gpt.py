@@ -1,13 +1,23 @@
-"""A small GPT as people write it by hand: torch.nn modules and nanoGPT's loop, what language.py compares costs with."""
+"""A small GPT as people write it by hand: torch.nn modules and nanoGPT's loop.
+
+What language.py compares costs with, and what live.py gives to Optuna.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
 import torch
+from plain_mlp import rate
 from torch import Tensor, nn
 from torch.nn import functional
+
+from hpo.objectives.trainer.problem import Problem
+from hpo.search.terms import registry
+from hpo.search.terms.job import Task
 
 
 class Block(nn.Module):
@@ -74,3 +84,60 @@ def update(model: nn.Module, rule: torch.optim.Optimizer, inputs: Tensor, target
     loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     rule.step()
+
+
+def parts(path: str, seed: int) -> tuple[Tensor, Tensor, int]:
+    """Characters of a text as numbers, of training and of validation, and how many there are.
+
+    A text of one piece is cut along its length, whatever the seed.
+    """
+    problem = Problem(registry.load("objective", "gpt"), Task("gpt", data={"text": {"path": path}}, split_seed=seed))
+    found = problem.setup({"tokenizer": "char", "seed": 0}).data.splits.tokenized
+    train, validation = (
+        torch.from_numpy(np.array(part.ids, dtype=np.int64)) for part in (found.train, found.validation)
+    )
+    return train, validation, found.symbols
+
+
+def train(
+    data: tuple[Tensor, Tensor, int],
+    *,
+    seed: int,
+    learning_rate: float,
+    weight_decay: float,
+    context: int,
+    batch_size: int,
+    width: int,
+    depth: int,
+    heads: int,
+    max_steps: int,
+    eval_every: int,
+    score_bytes: int,
+    tokenizer: str = "char",
+    **course: Any,
+) -> Iterator[float]:
+    """Validation loss, nats of a character, each time so many steps are done: windows side by side, as nanoGPT does.
+
+    AdamW with the objective's defaults and decay of matrices alone; the knobs are the objective's, ``course`` as
+    ``plain_mlp.rate`` takes it. The first ``score_bytes`` characters of validation are scored.
+    """
+    ids, held_out, symbols = data
+    torch.manual_seed(seed)
+    model = GPT(symbols, context, width, depth, heads)
+    decayed = {id(m.weight) for m in model.modules() if isinstance(m, nn.Linear)}
+    groups = [
+        {"params": [p for p in model.parameters() if id(p) in decayed], "weight_decay": weight_decay},
+        {"params": [p for p in model.parameters() if id(p) not in decayed], "weight_decay": 0.0},
+    ]
+    rule = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(rule, lambda step: rate(course, step, max_steps))
+    windows = (min(score_bytes, len(held_out)) - 1) // context
+    inputs, targets = (held_out[at : at + windows * context].view(windows, context) for at in (0, 1))
+    for step in range(1, max_steps + 1):
+        starts = torch.randint(len(ids) - context - 1, (batch_size,)).tolist()
+        rows = [torch.stack([ids[start + at : start + at + context] for start in starts]) for at in (0, 1)]
+        update(model, rule, *rows)
+        schedule.step()
+        if step % eval_every == 0:
+            with torch.no_grad():
+                yield float(functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()))
