@@ -36,6 +36,8 @@ from live_worth import Worths, key_of, read, worth
 from rows import markdown
 from threadpoolctl import threadpool_limits
 
+from hpo.search.terms.errors import Interrupted
+
 
 def run(found: Case, methods: Sequence[str], budgets: Mapping[str, float], seeds: int, cache: Path) -> None:
     """All searches of a study and the fresh runs of their winners, seed by seed, so that what slows the machine meets
@@ -130,7 +132,10 @@ def main() -> None:
         for name in options.study:
             found = case(name, options.data)
             budgets = {kind: options.amount or found.budgets[kind] for kind in options.budget}
-            run(found, options.method, budgets, options.seeds, options.cache)
+            try:
+                run(found, options.method, budgets, options.seeds, options.cache)
+            except Interrupted as error:
+                raise SystemExit(str(error)) from None
         return
     content = report(options.cache)
     if options.output:

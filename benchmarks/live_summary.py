@@ -84,9 +84,8 @@ class Scores:
             row |= {f"at {name}": _cell(logs[:, at]) for at, name in enumerate(FRACTIONS)}
             row["test, at 1"] = _cell(self.worse(method, NONE, "test")[:, -1])
             row["worth"] = float(f"{np.nanmean(self.validation[method][:, -1]):.4g}")
-            row["value seen / worth"] = round(
-                float(np.nanmean((self.seen[method] / self.validation[method])[:, -1])), 2
-            )
+            flattering = self.seen[method][:, -1] / self.validation[method][:, -1]
+            row["value seen / worth"] = round(float(np.nanmean(flattering)), 2)
             row["to none's end"] = _told(self.needed(method, NONE))
             if script is not None:
                 row[f"to the end of {script}"] = _told(self.needed(method, script))
