@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import optuna
@@ -39,3 +40,42 @@ class AsOptunas(BasePruner):
 
     def prune(self, study: optuna.Study, trial: Any) -> bool:
         return prunes(self._pruner, study, trial)
+
+
+HORIZON = 30
+
+
+def curve(level: float, fall: float = 1.0, horizon: int = HORIZON) -> list[float]:
+    return [level + fall * math.exp(-0.2 * t) for t in range(horizon)]
+
+
+class Search:
+    """Trials one after the other; ``stops`` says at which step each was stopped, None where it was not."""
+
+    def __init__(self, pruner: Pruner, direction: str = "minimize") -> None:
+        self.pruner = pruner
+        self.study = optuna.create_study(direction=direction)
+        self.said = Prune("")
+
+    def train(self, values: list[float], **params: int) -> int | None:
+        fixed = {name: optuna.distributions.IntDistribution(1, 1000) for name in params}
+        self.study.enqueue_trial(params)
+        trial = self.study.ask(fixed)
+        for step, value in enumerate(values, 1):
+            trial.report(value, step)
+            said = answer(self.pruner, self.study, trial.number)
+            if isinstance(said, Prune):
+                self.said = said
+                self.study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                return step
+        self.study.tell(trial, values[-1] if math.isfinite(values[-1]) else 1e9)
+        return None
+
+    def complete(self, values: list[float]) -> None:
+        """Add a trial that nothing could stop."""
+        points = dict(enumerate(values, 1))
+        self.study.add_trial(optuna.create_trial(value=values[-1], intermediate_values=points))
+
+    def train_several(self, levels: list[float]) -> None:
+        for level in levels:
+            self.train(curve(level))

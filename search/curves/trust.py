@@ -96,5 +96,11 @@ def _alike(complete: Sequence[Array], share: float) -> Array:
         early[i] = curve[curve[:, 0] <= max(share * curve[-1, 0], 1.0), 1].min(initial=np.inf)
         late[i] = curve[:, 1].min()
     first, second = np.triu_indices(len(complete), 1)
-    alike: Array = (1.0 + np.sign(early[first] - early[second]) * np.sign(late[first] - late[second])) / 2.0
+    alike: Array = (1.0 + _order(early[first], early[second]) * _order(late[first], late[second])) / 2.0
     return alike
+
+
+def _order(first: Array, second: Array) -> Array:
+    """1 where the first is larger, -1 where it is smaller; two that are infinite are equal."""
+    order: Array = (first > second) * 1.0 - (first < second)
+    return order

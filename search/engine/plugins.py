@@ -21,8 +21,16 @@ from hpo.search.terms.study import Plugin, Study
 
 DEFAULT_SAMPLER = Plugin("tpe")
 _FOLDS = Plugin("wilcoxon")
-DEFAULT_PRUNER = Plugin("by-points", {"curves": Plugin("successive-halving"), "folds": _FOLDS})
-BOLD_PRUNER = Plugin("by-points", {"curves": Plugin("successive-halving", {"bootstrap_count": 2}), "folds": _FOLDS})
+
+
+def _hedged(**options: Any) -> Plugin:
+    """Halving with these options where points are a curve, hedged by trials that it does not judge."""
+    halving = Plugin("hedged", {"of": Plugin("successive-halving", options)})
+    return Plugin("by-points", {"curves": halving, "folds": _FOLDS})
+
+
+DEFAULT_PRUNER = _hedged()
+BOLD_PRUNER = _hedged(bootstrap_count=2)
 """The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
 _LARGE = 1_000_000
 """Bytes of a function with all that it uses from which on its size is told."""

@@ -27,7 +27,7 @@ from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
-from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, curve_of, headed_of
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, forecast_from, worth_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, INSIDE_1
 from hpo.search.terms.recipe import derive_seed
@@ -88,7 +88,7 @@ class _LearningCurve(Stopper):
         if step <= self._warmup or step >= horizon or step not in milestones(horizon):
             return None
         bests = heapq.nsmallest(self._top, [*complete.bests, *complete.rivals(trial.number, self._top)])
-        points = _forecast_from(trial, view)
+        points = forecast_from(trial, view)
         if len(bests) < self._top or not all(math.isfinite(value) for _, value in points):
             return None
         seen = forecast(
@@ -123,7 +123,7 @@ class _LearningCurve(Stopper):
         return epochs if isinstance(epochs, int) else self._horizon
 
     def _add(self, complete: _Complete, trial: Trial, view: View) -> None:
-        best = _worth(trial, view)
+        best = worth_of(trial, view)
         if (before := complete.worth.pop(trial.number, None)) is not None:
             del complete.open[bisect.bisect_left(complete.open, (before, trial.number))]
         if best is None:
@@ -132,16 +132,7 @@ class _LearningCurve(Stopper):
             complete.worth[trial.number] = best
             bisect.insort(complete.open, (best, trial.number))
         elif trial.state == "complete":
-            curve = _forecast_from(trial, view)
+            curve = forecast_from(trial, view)
             complete.curves = [*complete.curves[1 - LIBRARY :], curve]
             complete.bests = heapq.nsmallest(self._top, [*complete.bests, best])
             complete.longest = max(complete.longest, curve[-1][0])
-
-
-def _forecast_from(trial: Trial, view: View) -> Curve:
-    """The curve whose end is the trial's value: its points, whose best counts, or their running mean."""
-    return curve_of(trial, view) if trial.aggregate == "mean" else headed_of(trial, view)
-
-
-def _worth(trial: Trial, view: View) -> float | None:
-    return next((value for _, value in reversed(curve_of(trial, view)) if math.isfinite(value)), None)

@@ -97,7 +97,10 @@ def test_show_tells_why_trials_ended_and_one_trial_in_full(place, capsys):
     assert main(["show", "bowl"]) == 0
     printed = capsys.readouterr().out
     assert "pruned:" in printed
-    assert "sampler tpe, pruner {by-points: {curves: successive-halving, folds: wilcoxon}}, seed 0" in printed
+    assert (
+        "sampler tpe, pruner {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}, seed 0"
+        in printed
+    )
     assert main(["show", "bowl", "--trial", "0"]) == 0
     assert "curve of val_loss" in capsys.readouterr().out
     assert main(["show", "bowl", "--json"]) == 0

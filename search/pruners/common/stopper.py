@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
@@ -46,6 +47,16 @@ def curve_of(trial: Trial, view: View) -> Curve:
 def headed_of(trial: Trial, view: View) -> Curve:
     """The points that tell how the curve goes on, turned so that smaller is better: where it is heading, if known."""
     return _turned(headed(trial, maximize=view.sign < 0), view)
+
+
+def forecast_from(trial: Trial, view: View) -> Curve:
+    """The curve whose end is the trial's value: its points, whose best counts, or their running mean."""
+    return curve_of(trial, view) if trial.aggregate == "mean" else headed_of(trial, view)
+
+
+def worth_of(trial: Trial, view: View) -> float | None:
+    """What the trial is worth so far, smaller is better; None before a finite value."""
+    return next((value for _, value in reversed(curve_of(trial, view)) if math.isfinite(value)), None)
 
 
 def points_of(trial: Trial, view: View) -> Curve:

@@ -1,0 +1,185 @@
+"""Let another pruner stop most trials, and hold some on that only a calibrated forecast may stop.
+
+What it does: asks the pruner ``of`` for most trials. A few are held: whatever early points say, they go on until they
+are complete or a forecast leaves them a chance below 5 % to become the best by their end, and one in five goes on
+regardless. The chance is what the study's own forecasts have been worth, so about five held trials are complete before
+the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: half at
+first, more where one of them is the best or where early values order them otherwise than their ends do, less where not;
+from 0.25 to 0.75. As they are long, that is about one trial in ten.
+When to use it: the default, of successive halving. Nobody knows beforehand how far early points can be trusted, and a
+pruner that trusts them never sees what it has stopped.
+Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.5, of the steps for held trials at first.
+Cost: that of ``of``, and 2 ms for a forecast at some ten steps of a held trial.
+Reference: docs/search.md.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo.search.contracts.policy import Continue, Prune, View
+from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
+from hpo.search.curves.shapes import milestones
+from hpo.search.curves.single import LIBRARY, Library, forecast
+from hpo.search.curves.trust import Calibration, evidence
+from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, forecast_from, worth_of
+from hpo.search.terms.errors import UserError
+from hpo.search.terms.knobs import INSIDE_1
+from hpo.search.terms.recipe import derive_seed
+from hpo.search.terms.trial import Trial
+
+Array = NDArray[np.float64]
+
+REQUIRES = ("one goal",)
+
+# Chosen on the even halves of benchmarks/groups.py, as those of search/policies/hedge.py.
+_LEAST, _MOST = 0.25, 0.75  # share of the steps that held trials ever have
+_WON, _LOST = 1.5, 0.2  # log odds of the share: gained where a held trial is the best, lost for each where none is
+_RANKS = 0.7  # weight of what the ranks of complete held trials say, in log odds
+_SURE = 2.0  # all that moves the share adds up to at most so much
+_HOPELESS = 0.05  # chance to become the best below which a trial is held no longer
+_IMMUNE = 0.2  # share of the held trials that no forecast stops, which show whether those that are should be
+_WEIGHT, _DOUBT = 1.0, 0.3  # see ``Calibration``
+_SHORT, _GUESSED = 2.5, 4  # steps that a trial which is not held has, taken as seen in so many trials
+_CHECKS = 3.0  # forecasts for each doubling of the steps
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+
+def make(context: PrunerContext, *, of: Pruner | None = None, share: Annotated[float, INSIDE_1] = 0.5) -> Pruner:
+    """Make the pruner.
+
+    Raises:
+        UserError: the share is out of range.
+    """
+    if not 0 < share < 1:
+        raise UserError(f"share is between 0 and 1, got {share:g}")
+    return _Hedged(context, of, share)
+
+
+@dataclass
+class _Seen:
+    """What is known of a study.
+
+    Attributes:
+        whole: complete curves of finite values by trial.
+        numbers: of these trials, ascending.
+        best: what the best complete trial is worth, and its number.
+        stopped: how many trials were stopped, and after how many steps in all.
+        longest: last step of any trial.
+    """
+
+    whole: dict[int, Array] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    best: tuple[float, int] = (math.inf, -1)
+    stopped: tuple[int, int] = (0, 0)
+    longest: int = 0
+
+
+class _Hedged(Stopper):
+    def __init__(self, context: PrunerContext, of: Pruner | None, share: float) -> None:
+        super().__init__(context.horizon)
+        self._of, self._share, self._seed = of, share, context.seed
+        self._seen: Watched[_Seen] = Watched(_Seen, _add)
+        self._calibration = Calibration(_WEIGHT, _DOUBT)
+        self._weighed: tuple[list[int], float] = [], 0.0  # complete held trials, and what their ranks say
+
+    def judge(self, view: View, number: int) -> Answer:
+        """Ask the other pruner, and overrule it for a held trial; what has diverged is not held."""
+        answer = self._of.judge(view, number) if self._of is not None else Continue()
+        curve = forecast_from(view.trials[number], view)
+        if not curve or not math.isfinite(curve[-1][1]):
+            return answer
+        share = self._share_now(view)
+        if _lot(number) >= self._part(view, share):
+            return _told(answer, share)
+        return super().judge(view, number)
+
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
+        """Stop a held trial where a forecast that has been right so far leaves it no chance."""
+        seen, step = self._seen.look(view), curve[-1][0]
+        horizon, held = self._horizon or seen.longest, self._held(view)
+        if step >= horizon or step not in milestones(horizon, _CHECKS) or self._immune(trial.number):
+            return None
+        if _DOUBT / (_WEIGHT + _DOUBT + len(held)) >= _HOPELESS:  # no forecast could stop it
+            return None
+        points, (best, owner) = forecast_from(trial, view), seen.best
+        if owner == trial.number or not all(math.isfinite(value) for _, value in points):
+            return None
+        library = Library.of([seen.whole[n] for n in seen.numbers[-LIBRARY:]], horizon)
+        foreseen = forecast(points, horizon, library, derive_seed(self._seed, trial.number, step))
+        chance = self._calibration.chance(foreseen, best, {n: seen.whole[n] for n in held}, step / horizon)
+        if chance >= _HOPELESS:
+            return None
+        share = self._share_now(view)
+        return Prune(
+            f"held on until step {step} of {horizon} whatever early points said; its chance to beat "
+            f"{view.sign * best:.4g} is {chance:.1%}, as far as forecasts were right for {len(held)} complete trials",
+            {"probability": chance, "incumbent": view.sign * best, "held": share},
+        )
+
+    def checks(self, horizon: int) -> Iterable[int]:
+        """Those of the other pruner, and the steps at which held trials are forecast."""
+        steps: list[int] = milestones(horizon, _CHECKS)[:-1].tolist()
+        return sorted({*steps, *(self._of.checks(horizon) if self._of is not None else ())})
+
+    def _share_now(self, view: View) -> float:
+        """The share of the steps that held trials have."""
+        seen, held = self._seen.look(view), self._held(view)
+        if held != self._weighed[0]:
+            self._weighed = held, evidence([seen.whole[n] for n in held])
+        moved = _WON if seen.best[1] in held else -_LOST * len(held)
+        odds = min(max(moved - _RANKS * self._weighed[1], -_SURE), _SURE)
+        share = 1.0 / (1.0 + (1.0 / self._share - 1.0) * math.exp(-odds))
+        return min(max(share, min(_LEAST, self._share)), max(_MOST, self._share))
+
+    def _part(self, view: View, share: float) -> float:
+        """The part of the trials that has this share of the steps."""
+        seen = self._seen.look(view)
+        trials, steps = seen.stopped
+        short = (steps + _GUESSED * _SHORT) / (trials + _GUESSED)
+        long = max(self._horizon or seen.longest, 1)
+        return share * short / (share * short + (1.0 - share) * long)
+
+    def _held(self, view: View) -> list[int]:
+        """The latest complete trials that were not chosen by early points, ascending."""
+        part, numbers = self._part(view, self._share), self._seen.look(view).numbers
+        return [number for number in numbers if _lot(number) < part][-LIBRARY:]
+
+    def _immune(self, number: int) -> bool:
+        """Whether a held trial is one that no forecast stops."""
+        return bool(np.random.default_rng(derive_seed(self._seed, "immune", number)).random() < _IMMUNE)
+
+
+def _lot(number: int) -> float:
+    """A trial's place in 0 to 1, evenly spread over any trials in a row; the first trial's is 0, so it is held."""
+    return number * _GOLDEN % 1.0
+
+
+def _told(answer: Answer, share: float) -> Answer:
+    """The other pruner's answer, with how far the study goes by such answers."""
+    if isinstance(answer, Continue):
+        return answer
+    reason = f"{answer.reason}; early points decide over {1.0 - share:.0%} of the steps"
+    return Prune(reason, {**answer.evidence, "held": share}, answer.memo)
+
+
+def _add(seen: _Seen, trial: Trial, view: View) -> None:
+    """Take in a trial that is new or has changed."""
+    if not trial.curve:
+        return
+    last = trial.curve[-1][0]
+    seen.longest = max(seen.longest, last)
+    if trial.state == "pruned":
+        seen.stopped = seen.stopped[0] + 1, seen.stopped[1] + last
+    curve, worth = forecast_from(trial, view), worth_of(trial, view)
+    if trial.state == "complete" and worth is not None and all(math.isfinite(value) for _, value in curve):
+        seen.whole[trial.number] = np.array(curve, dtype=np.float64)
+        bisect.insort(seen.numbers, trial.number)
+        seen.best = min(seen.best, (worth, trial.number))

@@ -1,0 +1,110 @@
+"""Trials that are held are stopped by a calibrated forecast alone; of the others another pruner decides."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pruning import HORIZON, Search, curve
+
+from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.pruners import hedged, successive_halving
+from hpo.search.terms.errors import UserError
+
+
+def search(share: float = 0.5) -> Search:
+    context = PrunerContext(HORIZON, seed=1)
+    return Search(hedged.make(context, of=successive_halving.make(context), share=share))
+
+
+def crossing(rate: float) -> list[float]:
+    """What falls fast ends high."""
+    return [1.0 - rate * (1 - 0.5**t) - (1 - rate) * 2.0 * (t / HORIZON) ** 4 for t in range(HORIZON)]
+
+
+def test_some_trials_go_on_whatever_early_points_say_and_most_are_stopped() -> None:
+    found = search()
+    rates = np.random.default_rng(0).random(60).tolist()
+    stops = [found.train(crossing(rate)) for rate in rates]
+    complete = [rate for rate, stop in zip(rates, stops, strict=True) if stop is None]
+    assert sum(stop in (1, 3) for stop in stops) > 20
+    assert min(complete) < 0.2  # which halving stops at its first rung
+    alone = Search(successive_halving.make(PrunerContext(HORIZON)))
+    left = [rate for rate in rates if alone.train(crossing(rate)) is None]
+    assert min(left) > 0.2
+
+
+def test_the_first_trial_is_held() -> None:
+    context = PrunerContext(HORIZON)
+    found = Search(hedged.make(context, of=successive_halving.make(context, bootstrap_count=2)))
+    assert found.train(curve(5.0)) is None
+
+
+def trained(make: object, trials: int = 150) -> tuple[Search, int]:
+    """A search over curves of one kind, and how many of its later trials came to their ends."""
+    found = search()
+    rng = np.random.default_rng(2)
+    stops = [found.train(make(float(rng.random()))) for _ in range(trials)]  # type: ignore[operator]
+    return found, sum(stop is None for stop in stops[trials // 2 :])
+
+
+def test_fewer_trials_are_held_where_early_points_are_right() -> None:
+    _, right = trained(lambda level: curve(level))
+    _, wrong = trained(crossing)
+    assert right < wrong
+
+
+def test_a_held_trial_is_stopped_once_forecasts_have_been_right_and_is_told_why() -> None:
+    found = search(share=0.95)
+    rng = np.random.default_rng(3)
+    said = []
+    for _ in range(60):
+        if found.train(curve(float(0.2 + rng.random()))) is not None:
+            said.append(found.said)
+    held = [each for each in said if each.reason.startswith("held on until")]
+    assert held
+    for each in held:
+        assert each.evidence["probability"] < 0.05
+        assert 0 < each.evidence["held"] < 1
+
+
+def test_what_halving_stops_says_how_far_early_points_decide() -> None:
+    found = search()
+    for level in (0.5, 0.4, 0.3, 0.9):
+        found.train(curve(level))
+    assert "; early points decide over " in found.said.reason
+    assert found.said.evidence["place"] > 0
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10), st.sampled_from(["minimize", "maximize"]))
+def test_what_it_says_follows_from_the_curves_alone(seed: int, direction: str) -> None:
+    """Also after a restart: another pruner that sees the same trials says the same."""
+    rng = np.random.default_rng(seed)
+    sign = 1.0 if direction == "minimize" else -1.0
+    context = PrunerContext(HORIZON, seed=1)
+
+    def fresh() -> object:
+        return hedged.make(context, of=successive_halving.make(context))
+
+    lasting, forgetful = Search(fresh(), direction), Search(fresh(), direction)  # type: ignore[arg-type]
+    for _ in range(25):
+        values = [sign * value for value in crossing(float(rng.random()))]
+        forgetful.pruner = fresh()  # type: ignore[assignment]
+        assert lasting.train(values) == forgetful.train(values)
+        assert lasting.said == forgetful.said
+
+
+def test_what_has_diverged_is_not_held() -> None:
+    found = search()
+    assert found.train([1.0, float("nan"), float("nan"), float("nan")]) == 3
+
+
+def test_without_another_pruner_only_forecasts_stop() -> None:
+    found = Search(hedged.make(PrunerContext(HORIZON)))
+    assert [found.train(curve(level)) for level in (0.5, 0.4, 9.0)] == [None] * 3
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_a_share_is_between_0_and_1(share: float) -> None:
+    with pytest.raises(UserError, match="share is between 0 and 1"):
+        hedged.make(PrunerContext(), share=share)
