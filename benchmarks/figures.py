@@ -3,6 +3,7 @@
 python benchmarks/figures.py tokenizers benchmarks/results/language.json docs/tokenizers.svg
 python benchmarks/figures.py regret benchmarks/results/recorded_lcbench.json docs/recorded-lcbench.svg
 python benchmarks/figures.py study lcbench.npz docs/freeze-thaw-study.svg
+python benchmarks/figures.py hedged flat crossing docs/hedged-study.svg
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+import kinds
 from replay import Replay
 from tables import load
 
@@ -118,6 +120,19 @@ def study(data: Path, index: int = 9, steps: int = 300) -> str:
     return plot.svg([t for t in (1, 2, 5, 10, 20, 50) if t <= table.horizon], ticks)
 
 
+def hedged(names: Sequence[str], instance: int = 1, trials: int = 40) -> str:
+    """Of default studies of made curves, the share of the steps that held trials have as the study goes on."""
+    plot = Plot("trial", "share of the steps for trials that no early point stops", (1, 300), (0.2, 0.9))
+    colours = dict(zip(names, (_COLOURS[2], _COLOURS[0]), strict=False))
+    for kind, colour in colours.items():
+        table = kinds.table(kind, instance)
+        result = hpo.run(**Replay(table).study(), steps=trials * table.horizon, seed=0)
+        told = [(trial.number, trial.evidence) for trial in result.report.trials if "held" in trial.evidence]
+        plot.line([(number, facts["held"]) for number, facts in told if number], colour)
+    plot.legend(colours)
+    return plot.svg((1, 3, 10, 30, 100, 300), (0.25, 0.5, 0.75))
+
+
 def tokenizers(results: Path) -> str:
     """Bits per byte against the bytes of a token: at equal tokens, equal time and equal bytes."""
     rows = json.loads(results.read_text())["tokenizers"]["result"]["bits_per_byte"]
@@ -142,12 +157,13 @@ def tokenizers(results: Path) -> str:
 def main() -> None:
     """Draw one figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("figure", choices=("regret", "study", "tokenizers"))
-    parser.add_argument("source", type=Path)
+    parser.add_argument("figure", choices=("regret", "study", "hedged", "tokenizers"))
+    parser.add_argument("source", nargs="+", help="a file, or kinds of benchmarks/kinds.py")
     parser.add_argument("target", type=Path)
     options = parser.parse_args()
+    drawn = {"regret": regret, "study": study, "tokenizers": tokenizers}
     options.target.write_text(
-        {"regret": regret, "study": study, "tokenizers": tokenizers}[options.figure](options.source)
+        hedged(options.source) if options.figure == "hedged" else drawn[options.figure](Path(options.source[0]))
     )
 
 

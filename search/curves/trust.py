@@ -102,5 +102,5 @@ def _alike(complete: Sequence[Array], share: float) -> Array:
 
 def _order(first: Array, second: Array) -> Array:
     """1 where the first is larger, -1 where it is smaller; two that are infinite are equal."""
-    order: Array = (first > second) * 1.0 - (first < second)
+    order: Array = np.where(first > second, 1.0, 0.0) - np.where(first < second, 1.0, 0.0)
     return order

@@ -181,8 +181,8 @@ def _open(study: Study, objective: Objective, earlier: Store, session: Session, 
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get(attributes.DEFINITION)
     trials = trials_of(session.study)
-    begun = old is not None and bool(trials)
-    fill = filled(study, objective, old.get("lanes") if begun else None, begun=begun)
+    stored = old.get("lanes") if old is not None and trials else None
+    fill = filled(study, objective, stored, begun=old is not None and bool(trials))
     new = defining.definition(study, objective, taken, fill.limit)
     if old is not None and trials:
         breaks, notes = defining.compare(old, new, trials)
