@@ -32,6 +32,9 @@ def _hedged(**options: Any) -> Plugin:
 DEFAULT_PRUNER = _hedged()
 BOLD_PRUNER = _hedged(bootstrap_count=2)
 """The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
+_HALVING = [Plugin("successive-halving"), Plugin("successive-halving", {"bootstrap_count": 2})]
+_FORMER = [*_HALVING, *(Plugin("by-points", {"curves": halving, "folds": _FOLDS}) for halving in _HALVING)]
+"""The defaults of earlier versions."""
 _LARGE = 1_000_000
 """Bytes of a function with all that it uses from which on its size is told."""
 
@@ -64,6 +67,17 @@ def pruner_of(study: Study) -> Plugin:
     if several or replaced:
         return Plugin("none")
     return BOLD_PRUNER if study.budget.trials is None else DEFAULT_PRUNER
+
+
+def as_begun(study: Study, pruner: str | None) -> Study:
+    """The study with the default pruner that its first trials had, so that it goes on as it began.
+
+    Args:
+        study: to go on.
+        pruner: that it is stored with; None where there is no such study.
+    """
+    former = next((plugin for plugin in _FORMER if str(plugin) == pruner), None)
+    return study if study.pruner is not None or former is None else replace(study, pruner=former)
 
 
 def judged_of(study: Study) -> int:

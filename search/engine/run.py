@@ -28,6 +28,7 @@ from hpo.search.engine.lanes import Filled, filled
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import (
+    as_begun,
     build,
     build_executor,
     build_policy,
@@ -143,6 +144,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                     drop_folders(store, stored.system_attrs)
         with store.session(study.name, study.directions) as session, listening(store, study.name, watch):
             watch.writes(session)
+            study = as_begun(study, session.study.user_attrs.get(attributes.DEFINITION, {}).get("pruner"))
             fill = _open(study, objective, earlier, session, progress)
             try:
                 context = Context(study, objective, store, executor, progress, watch)

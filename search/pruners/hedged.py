@@ -4,8 +4,8 @@ What it does: asks the pruner ``of`` for most trials. A few are held: whatever e
 are complete or a forecast leaves them a chance below 5 % to become the best by their end, and one in five goes on
 regardless. The chance is what the study's own forecasts have been worth, so about five held trials are complete before
 the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: half at
-first, more where one of them is ahead of all others or where early values order them otherwise than their ends do, less
-where not; from 0.25 to 0.75. As they are long, that is about one trial in ten.
+first, more where the best complete trial is one of them or where early values order them otherwise than their ends do,
+less where not; from 0.25 to 0.75. As they are long, that is about one trial in ten.
 When to use it: the default, of successive halving. Nobody knows beforehand how far early points can be trusted, and a
 pruner that trusts them never sees what it has stopped.
 Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.5, of the steps for held trials at first.
@@ -41,8 +41,8 @@ REQUIRES = ("one goal",)
 
 # Chosen on the even halves of benchmarks/groups.py, as those of search/policies/hedge.py.
 _LEAST, _MOST = 0.25, 0.75  # share of the steps that held trials ever have
-_WON = 1.5  # log odds of the share that are gained where a held trial is ahead of all others
-_LOST, _TOLD = 0.2, 5  # lost for each of so many complete held trials where it is not
+_WON = 1.5  # log odds of the share that are gained where the best complete trial is a held one
+_LOST = 0.2  # lost for each complete held trial where it is not
 _RANKS = 0.7  # weight of what the ranks of complete held trials say, in log odds
 _SURE = 2.0  # all that moves the share adds up to at most so much
 _HOPELESS = 0.05  # chance to become the best below which a trial is held no longer
@@ -135,8 +135,7 @@ class _Hedged(Stopper):
         seen, held = self._seen.look(view), self._held(view)
         if held != self._weighed[0]:
             self._weighed = held, evidence([seen.whole[n] for n in held])
-        rivals = len(seen.numbers) > len(held)
-        moved = -_LOST * min(len(held), _TOLD) if seen.best[1] not in held else _WON if rivals else 0.0
+        moved = _WON if seen.best[1] in held else -_LOST * len(held)
         odds = min(max(moved - _RANKS * self._weighed[1], -_SURE), _SURE)
         share = 1.0 / (1.0 + (1.0 / self._share - 1.0) * math.exp(-odds))
         return min(max(share, min(_LEAST, self._share)), max(_MOST, self._share))

@@ -112,6 +112,6 @@ def test_a_study_asks_for_it(record: Any, asked: bool) -> None:
     trials = found.report.trials
     assert asked or not any(trial.outlook for trial in trials)
     assert (
-        all([step for step, _ in trial.outlook] == [s for s in (1, 3) if s <= len(trial.curve)] for trial in trials)
+        all([step for step, _ in trial.outlook] == [s for s in (1, 2, 3) if s <= len(trial.curve)] for trial in trials)
         is asked
     )
