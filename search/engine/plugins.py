@@ -21,17 +21,10 @@ from hpo.search.terms.study import Plugin, Study
 
 DEFAULT_SAMPLER = Plugin("tpe")
 _FOLDS = Plugin("wilcoxon")
-
-
-def _hedged(**options: Any) -> Plugin:
-    """Halving with these options where points are a curve, hedged by trials that it does not judge."""
-    halving = Plugin("hedged", {"of": Plugin("successive-halving", options)})
-    return Plugin("by-points", {"curves": halving, "folds": _FOLDS})
-
-
-DEFAULT_PRUNER = _hedged()
-BOLD_PRUNER = _hedged(bootstrap_count=2)
-"""The default where no number of trials is set, so that whatever is saved is spent on others: see decision 2."""
+DEFAULT_PRUNER = Plugin(
+    "by-points", {"curves": Plugin("hedged", {"of": Plugin("successive-halving")}), "folds": _FOLDS}
+)
+"""See decision 2."""
 _HALVING = [Plugin("successive-halving"), Plugin("successive-halving", {"bootstrap_count": 2})]
 _FORMER = [*_HALVING, *(Plugin("by-points", {"curves": halving, "folds": _FOLDS}) for halving in _HALVING)]
 """The defaults of earlier versions."""
@@ -66,7 +59,7 @@ def pruner_of(study: Study) -> Plugin:
     replaced = study.sampler is not None and file_kind("sampler", study.sampler.name) == "policy"
     if several or replaced:
         return Plugin("none")
-    return BOLD_PRUNER if study.budget.trials is None else DEFAULT_PRUNER
+    return DEFAULT_PRUNER
 
 
 def as_begun(study: Study, pruner: str | None) -> Study:
