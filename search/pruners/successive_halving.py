@@ -3,14 +3,14 @@
 What it does: at each rung a trial goes on if it is among the best ``1 / reduction_factor`` of those that have reached
 the rung so far, and is stopped otherwise; the first ones, too few for that, go on if they are the best. NaN at a rung
 stops the trial. With ``slack`` those just behind go on too.
-When to use it: under ``hedged`` it is the default; alone, small budgets and curves whose early order says something about the final one. Where slow
-starters win, raise ``min_resource`` or use hyperband.
+When to use it: small budgets and curves whose early order says something about the final one; the default hedges it.
+Where slow starters win, raise ``min_resource`` or use hyperband.
 Options: ``min_resource`` = 1, step of the first rung, or below 1 the share of a complete trial's steps;
 ``reduction_factor`` = 3; ``slack`` = 0.0, a trial that is not among the best goes on too where it is behind the last of
 them by at most this share of the distance from the best to the median at the rung: for recipes drawn at random, of
-which the best of a given number is wanted, 0.3 with a first rung at 0.1 (docs/search.md); ``bootstrap_count`` = 0,
-the first so many trials at each rung are stopped there whatever they are worth; 2 spends less on the first trials
-where the budget is one of steps or minutes and early points are right.
+which the best of a given number is wanted, 0.3 with a first rung at 0.1 (docs/default-search.md);
+``bootstrap_count`` = 0, the first so many trials at each rung are stopped there whatever they are worth; 2 spends less
+on the first trials where the budget is one of steps or minutes and early points are right.
 Cost: microseconds a point, whatever the number of trials.
 Reference: Li et al., A system for massively parallel hyperparameter tuning (ASHA), MLSys 2020; Optuna's
 SuccessiveHalvingPruner, whose defaults (first rung guessed from the first trial, factor 4) prune later.

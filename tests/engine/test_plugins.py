@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hpo.search.contracts.pruner import Pruner, PrunerContext
-from hpo.search.engine.plugins import build, executor_of, pruner_of, sampler_and_policy
+from hpo.search.engine.plugins import as_begun, build, executor_of, pruner_of, sampler_and_policy
 from hpo.search.terms.budget import Budget
 from hpo.search.terms.domain import Float
 from hpo.search.terms.space import Parameter, Space
@@ -32,11 +32,20 @@ def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
     assert pruner_of(study(LOSS)) != Plugin("none")
 
 
-def test_halving_is_bold_where_no_number_of_trials_is_set() -> None:
+def test_the_default_pruner_is_the_same_for_every_budget() -> None:
     by_steps = replace(study(), budget=Budget(steps=100))
     by_trials = replace(study(), budget=Budget(trials=20, steps=100))
-    assert pruner_of(by_steps).options["curves"] == Plugin("successive-halving", {"bootstrap_count": 2})
-    assert pruner_of(by_trials).options["curves"] == Plugin("successive-halving")
+    assert pruner_of(by_steps) == pruner_of(by_trials)
+    assert pruner_of(by_steps).options["curves"] == Plugin("hedged", {"of": Plugin("successive-halving")})
+
+
+def test_a_stored_study_keeps_the_default_pruner_that_it_began_with() -> None:
+    plain = "{by-points: {curves: successive-halving, folds: wilcoxon}}"
+    assert str(pruner_of(as_begun(study(), plain))) == plain
+    for other in (None, "median", str(pruner_of(study()))):
+        assert pruner_of(as_begun(study(), other)) == pruner_of(study())
+    named = replace(study(), pruner=Plugin("none"))
+    assert as_begun(named, plain) == named
 
 
 @pytest.mark.parametrize(
