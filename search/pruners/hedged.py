@@ -19,6 +19,7 @@ import bisect
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Annotated
 
 import numpy as np
@@ -151,7 +152,8 @@ class _Hedged(Stopper):
     def _held(self, view: View) -> list[int]:
         """The latest complete trials that were not chosen by early points, ascending."""
         part, numbers = self._part(view, self._share), self._seen.look(view).numbers
-        return [number for number in numbers if _lot(number) < part][-LIBRARY:]
+        latest = islice((number for number in reversed(numbers) if _lot(number) < part), LIBRARY)
+        return list(latest)[::-1]
 
     def _immune(self, number: int) -> bool:
         """Whether a held trial is one that no forecast stops."""
