@@ -144,19 +144,26 @@ def test_no_location_shows_its_password(url_and_secret):
     assert secret not in told
 
 
+def said_of(url: str) -> str:
+    """What is told of two wrong studies that have this store, one of them by the command line."""
+    told = []
+    for study, overrides in (
+        ({"objective": "mlp", "goal": "minimise", "storage": url}, []),
+        ({"goal": 5}, [("storage", url)]),
+    ):
+        with pytest.raises(StudyFileError) as caught:
+            read(study, overrides)
+        told.append(str(caught.value))
+    return "\n".join(told)
+
+
 @settings(max_examples=300)
 @given(urls())
 def test_no_mistake_of_a_study_file_shows_a_password(url_and_secret):
     url, secret = url_and_secret
     assume(secret not in SAID)
-    overrides = [("storage", url)]
-    for study, given_overrides in (
-        ({"objective": "mlp", "goal": "minimise", "storage": url}, []),
-        ({"goal": 5}, overrides),
-    ):
-        with pytest.raises(StudyFileError) as caught:
-            read(study, given_overrides)
-        assert secret not in str(caught.value)
+    assume(secret not in said_of("hpo.db"))  # a word such as true, which stands there anyway
+    assert secret not in said_of(url)
 
 
 @pytest.mark.parametrize(
