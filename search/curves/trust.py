@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.curves.single import LIBRARY, Forecast, Library, forecast
+from hpo.search.terms.recipe import derive_seed
 
 Array = NDArray[np.float64]
 
 _STEPS = (1, 3, 9)
+HOPELESS = 0.05
+"""Chance to become the best by its end below which a trial is held on no longer."""
+
+_WEIGHT, _DOUBT = 1.0, 0.3  # of ``Calibration``; by the doubt about five held trials are complete before one is stopped
+_IMMUNE = 0.2  # of the held trials, which show whether those that are stopped should be
 _KEPT = 4096  # scores that are remembered
 _ORDERED, _CHANCE = 0.8, 0.5  # share of the pairs ordered alike where early points can be trusted, and where not
 
@@ -31,22 +38,32 @@ def evidence(complete: Sequence[Array]) -> float:
     return float((len(complete) - 1) * odds.mean())
 
 
+def tilted(share: float, odds: float, least: float, most: float) -> float:
+    """A share moved by log odds, and kept between two bounds."""
+    return min(max(1.0 / (1.0 + (1.0 / share - 1.0) * math.exp(-odds)), least), most)
+
+
+def immune(seed: int, number: int) -> bool:
+    """Whether a held trial is one of the fifth that no forecast stops."""
+    return bool(np.random.default_rng(derive_seed(seed, "immune", number)).random() < _IMMUNE)
+
+
 class Calibration:
     """A study's forecasts held against how its complete curves ended, each forecast from those complete before it.
+
+    Before any is complete a forecast counts as one complete curve, and 0.3 curves as having ended below whatever was
+    forecast of them.
 
     Reference: conformal prediction, with how far below its forecast a curve ended as the score (Vovk, Gammerman and
     Shafer, Algorithmic Learning in a Random World, 2005).
     """
 
-    def __init__(self, weight: float, doubt: float) -> None:
-        """Take what is believed before any curve is complete.
-
-        Args:
-            weight: complete curves that a forecast's own probability counts as.
-            doubt: curves that count as having ended below whatever was forecast of them.
-        """
-        self._weight, self._doubt = weight, doubt
+    def __init__(self) -> None:
         self._scores: dict[tuple[int, int, tuple[int, ...]], float] = {}
+
+    def may_stop(self, complete: int) -> bool:
+        """Whether any forecast could leave a trial no chance, given so many complete curves."""
+        return _DOUBT / (_WEIGHT + _DOUBT + min(complete, LIBRARY)) < HOPELESS
 
     def chance(self, seen: Forecast, value: float, complete: Mapping[int, Array], share: float) -> float:
         """Probability that a curve will end below a value, as far as the study's forecasts have been right.
@@ -64,8 +81,8 @@ class Calibration:
         if len(self._scores) > _KEPT:
             self._scores.clear()
         surprised = sum(self._surprise(numbers[max(0, i - LIBRARY) : i + 1], complete, share) >= wanted for i in latest)
-        believed = self._weight * seen.beats(value) + self._doubt
-        return float((believed + surprised) / (self._weight + self._doubt + len(latest)))
+        believed = _WEIGHT * seen.beats(value) + _DOUBT
+        return float((believed + surprised) / (_WEIGHT + _DOUBT + len(latest)))
 
     def _surprise(self, numbers: Sequence[int], complete: Mapping[int, Array], share: float) -> float:
         """Score of the last of these curves, forecast at a share of its training from the others."""

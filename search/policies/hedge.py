@@ -31,7 +31,7 @@ from hpo.search.curves.known import Known, curves_of, key_of
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.curves.thaw import Model, Options, Settings
-from hpo.search.curves.trust import Calibration, evidence
+from hpo.search.curves.trust import HOPELESS, Calibration, evidence, immune, tilted
 from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
@@ -56,11 +56,6 @@ class Hedging:
         lost: lost each time one ends while the best was never held.
         sure: what is won and lost adds up to at most so much.
         ranks: weight of what the ranks of complete held trials say, in log odds.
-        hopeless: chance to become the best by its end below which a trial is held no longer.
-        immune: share of the held trials that no forecast stops, which show whether those that are stopped should be.
-        weight: complete held trials that a forecast's own probability counts as.
-        doubt: held trials that count as having ended better than whatever was forecast, so that about five are complete
-            before the first is stopped.
         scattered: share of the recipes to hold that are drawn from all of the space whatever was seen.
         known: held trials that a surrogate needs.
         uniform: recipes considered by it that are drawn from all of the space.
@@ -75,10 +70,6 @@ class Hedging:
     lost: float = 0.3
     sure: float = 2.5
     ranks: float = 1.0
-    hopeless: float = 0.05
-    immune: float = 0.2
-    weight: float = 1.0
-    doubt: float = 0.3
     scattered: float = 0.25
     known: int = 3
     uniform: int = 60
@@ -121,7 +112,7 @@ class Hedge(Policy):
 
     def __init__(self, settings: Settings, hedging: Hedging) -> None:
         self._thaw, self._settings, self._hedging = FreezeThaw(settings), settings, hedging
-        self._calibration = Calibration(hedging.weight, hedging.doubt)
+        self._calibration = Calibration()
         self._weighed: tuple[list[int], float] = [], 0.0  # complete held trials, and what their ranks say
 
     def next(self, view: View) -> Turn:
@@ -136,7 +127,7 @@ class Hedge(Policy):
         if view.trials[number].curve[-1][0] not in milestones(horizon):
             return Continue()
         held = self._settled(view, Held.of(view))
-        if number in held.open and not self._immune(view, number) and self._hopeless(view, number, set(held.drawn)):
+        if number in held.open and not immune(view.seed, number) and self._hopeless(view, number, set(held.drawn)):
             held = self._ended(view, held, number)
         turn = self._of_held(view, held, number)
         if turn is None:
@@ -159,9 +150,7 @@ class Hedge(Policy):
         whole = [n for n in held.drawn if known[n].trial.state == "complete"][-LIBRARY:]
         if whole != self._weighed[0]:
             self._weighed = whole, evidence([known[n].curve for n in whole])
-        odds = held.odds - own.ranks * self._weighed[1]
-        share = 1.0 / (1.0 + (1.0 / own.share - 1.0) * np.exp(-odds))
-        return float(np.clip(share, own.least, own.most))
+        return tilted(own.share, held.odds - own.ranks * self._weighed[1], own.least, own.most)
 
     def _of_held(self, view: View, held: Held, judged: int | None) -> tuple[Turn, Held] | None:
         """What held trials do with a free lane; None where it is not their turn."""
@@ -201,10 +190,6 @@ class Hedge(Policy):
         odds = float(np.clip(held.odds + moved, -own.sure, own.sure))
         return replace(held, open=tuple(n for n in held.open if n != number), odds=odds)
 
-    def _immune(self, view: View, number: int) -> bool:
-        """Whether a held trial is one that no forecast stops."""
-        return bool(np.random.default_rng(derive_seed(view.seed, "immune", number)).random() < self._hedging.immune)
-
     def _hopeless(self, view: View, number: int, drawn: Set[int]) -> bool:
         """Whether a forecast, as far as forecasts have been right here, leaves a trial no chance to become the best."""
         known = self._thaw.look(view)
@@ -213,12 +198,12 @@ class Hedge(Policy):
         if own.steps >= own.limit or not np.isfinite(own.curve).all():
             return False
         whole = [k for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()]
-        if not whole:
+        held = {k.trial.number: k.curve for k in whole if k.trial.number in drawn}
+        if not self._calibration.may_stop(len(held)):
             return False
         library = Library.of([k.curve for k in whole], own.limit)
         seen = forecast(own.curve, own.limit, library, derive_seed(view.seed, number, own.steps))
-        held = {k.trial.number: k.curve for k in whole if k.trial.number in drawn}
-        return self._calibration.chance(seen, best, held, own.steps / own.limit) < self._hedging.hopeless
+        return self._calibration.chance(seen, best, held, own.steps / own.limit) < HOPELESS
 
     def _drawn(self, view: View, held: Held) -> dict[str, Scalar] | None:
         """A recipe to hold; None where the space holds no other that can be found."""

@@ -29,7 +29,7 @@ from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
-from hpo.search.curves.trust import Calibration, evidence
+from hpo.search.curves.trust import HOPELESS, Calibration, evidence, immune, tilted
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, forecast_from, worth_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import INSIDE_1
@@ -46,9 +46,6 @@ _WON = 1.5  # log odds of the share that are gained where the best complete tria
 _LOST = 0.2  # lost for each complete held trial where it is not
 _RANKS = 0.7  # weight of what the ranks of complete held trials say, in log odds
 _SURE = 2.0  # all that moves the share adds up to at most so much
-_HOPELESS = 0.05  # chance to become the best below which a trial is held no longer
-_IMMUNE = 0.2  # share of the held trials that no forecast stops, which show whether those that are should be
-_WEIGHT, _DOUBT = 1.0, 0.3  # see ``Calibration``
 _SHORT, _GUESSED = 2.5, 4  # steps that a trial which is not held has, taken as seen in so many trials
 _CHECKS = 3.0  # forecasts for each doubling of the steps
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
@@ -89,7 +86,7 @@ class _Hedged(Stopper):
         super().__init__(context.horizon)
         self._of, self._share, self._seed = of, share, context.seed
         self._seen: Watched[_Seen] = Watched(_Seen, _add)
-        self._calibration = Calibration(_WEIGHT, _DOUBT)
+        self._calibration = Calibration()
         self._weighed: tuple[list[int], float] = [], 0.0  # complete held trials, and what their ranks say
 
     def judge(self, view: View, number: int) -> Answer:
@@ -107,9 +104,9 @@ class _Hedged(Stopper):
         """Stop a held trial where a forecast that has been right so far leaves it no chance."""
         seen, step = self._seen.look(view), curve[-1][0]
         horizon, held = self._horizon or seen.longest, self._held(view)
-        if step >= horizon or step not in milestones(horizon, _CHECKS) or self._immune(trial.number):
+        if step >= horizon or step not in milestones(horizon, _CHECKS) or immune(self._seed, trial.number):
             return None
-        if _DOUBT / (_WEIGHT + _DOUBT + len(held)) >= _HOPELESS:  # no forecast could stop it
+        if not self._calibration.may_stop(len(held)):
             return None
         points, (best, owner) = forecast_from(trial, view), seen.best
         if owner == trial.number or not all(math.isfinite(value) for _, value in points):
@@ -117,7 +114,7 @@ class _Hedged(Stopper):
         library = Library.of([seen.whole[n] for n in seen.numbers[-LIBRARY:]], horizon)
         foreseen = forecast(points, horizon, library, derive_seed(self._seed, trial.number, step))
         chance = self._calibration.chance(foreseen, best, {n: seen.whole[n] for n in held}, step / horizon)
-        if chance >= _HOPELESS:
+        if chance >= HOPELESS:
             return None
         share = self._share_now(view)
         return Prune(
@@ -138,8 +135,7 @@ class _Hedged(Stopper):
             self._weighed = held, evidence([seen.whole[n] for n in held])
         moved = _WON if seen.best[1] in held else -_LOST * len(held)
         odds = min(max(moved - _RANKS * self._weighed[1], -_SURE), _SURE)
-        share = 1.0 / (1.0 + (1.0 / self._share - 1.0) * math.exp(-odds))
-        return min(max(share, min(_LEAST, self._share)), max(_MOST, self._share))
+        return tilted(self._share, odds, min(_LEAST, self._share), max(_MOST, self._share))
 
     def _part(self, view: View, share: float) -> float:
         """The part of the trials that has this share of the steps."""
@@ -154,10 +150,6 @@ class _Hedged(Stopper):
         part, numbers = self._part(view, self._share), self._seen.look(view).numbers
         latest = islice((number for number in reversed(numbers) if _lot(number) < part), LIBRARY)
         return list(latest)[::-1]
-
-    def _immune(self, number: int) -> bool:
-        """Whether a held trial is one that no forecast stops."""
-        return bool(np.random.default_rng(derive_seed(self._seed, "immune", number)).random() < _IMMUNE)
 
 
 def _lot(number: int) -> float:

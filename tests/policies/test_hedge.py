@@ -92,7 +92,7 @@ def hopes(complete: Mapping[int, np.ndarray], steps: int = 6) -> float:
     whole = list(complete.values())
     seen = forecast(curve(*([2.0] * steps)), 20, Library.of(whole, 20), 0)
     best = min(float(each[:, 1].min()) for each in whole)
-    return Calibration(1.0, 0.3).chance(seen, best, complete, steps / 20)
+    return Calibration().chance(seen, best, complete, steps / 20)
 
 
 def test_a_forecast_is_believed_after_some_complete_curves_that_ended_as_forecast() -> None:
@@ -113,8 +113,7 @@ def test_a_chance_does_not_depend_on_the_scale_of_the_values(factor: float, offs
     seen = [forecast(c[5][:4], 20, Library.of([c[0], c[1]], 20), 0) for c in (LEVELS, moved)]
     values = 0.3, factor * 0.3 + offset
     first, second = (
-        Calibration(1.0, 0.3).chance(*given, 0.2)
-        for given in ((seen[0], values[0], LEVELS), (seen[1], values[1], moved))
+        Calibration().chance(*given, 0.2) for given in ((seen[0], values[0], LEVELS), (seen[1], values[1], moved))
     )
     assert first == pytest.approx(second, abs=0.01)
 
