@@ -56,7 +56,7 @@ def end(process: Forked) -> tuple[int | None, str, str]:
 
 
 def test_a_search_without_a_winner_says_why_and_recommends_no_export(tmp_path: Path) -> None:
-    write(tmp_path, budget={"minutes": 0.001})
+    write(tmp_path, budget={"minutes": 1e-6})
     code, out, errors = end(start(tmp_path))
     assert code == 0, errors
     assert "no winner: no trial " in out

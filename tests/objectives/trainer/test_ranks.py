@@ -26,8 +26,17 @@ def build(*, dropout: float = 0.0) -> Sequential:
     return Sequential((Linear(12), Activation("relu"), Dropout(dropout), Linear(12), Activation("gelu"), Linear()))
 
 
+def drawn(model: torch.nn.Module) -> torch.nn.Module:
+    """The model with weights from a generator of its own: ranks that are threads race for the one of the process."""
+    generator = torch.Generator().manual_seed(0)
+    for weight in model.parameters():
+        weight.data = 0.3 * torch.randn(weight.shape, generator=generator)
+    return model
+
+
 def normalized() -> torch.nn.Module:
-    return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    layers = torch.nn.Linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 3)
+    return drawn(torch.nn.Sequential(*layers))
 
 
 def unseeded() -> torch.nn.Module:
@@ -52,7 +61,7 @@ def words() -> Splits:
 
 
 def read(*, width: int = 8) -> torch.nn.Module:
-    return torch.nn.Sequential(torch.nn.Embedding(9, width), torch.nn.Linear(width, 3))
+    return drawn(torch.nn.Sequential(torch.nn.Embedding(9, width), torch.nn.Linear(width, 3)))
 
 
 class Threads(Ranks):
