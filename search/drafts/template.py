@@ -24,7 +24,6 @@ def draft(given: Given) -> Draft:
         },
         "fixed": {"epochs": 20},
         "budget": {"trials": 40},
-        "sampler": "tpe",
         "seed": 0,
     }
     made.why = {

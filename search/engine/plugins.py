@@ -15,19 +15,26 @@ from hpo.search.executors.common.places import places_of
 from hpo.search.running.log import captured
 from hpo.search.studyfile.plugins import file_kind, options_of, requires
 from hpo.search.terms import registry
+from hpo.search.terms.budget import Budget
 from hpo.search.terms.devices import Devices
 from hpo.search.terms.job import Task
 from hpo.search.terms.study import Plugin, Study
 
-DEFAULT_SAMPLER = Plugin("tpe")
+_TPE = Plugin("tpe")
+DEFAULT_SAMPLER = Plugin("tpe", {"unpruned": 0.2})
 _FOLDS = Plugin("wilcoxon")
-DEFAULT_PRUNER = Plugin(
-    "by-points", {"curves": Plugin("hedged", {"of": Plugin("successive-halving")}), "folds": _FOLDS}
+_HALVING = Plugin("successive-halving"), Plugin("successive-halving", {"bootstrap_count": 2})
+DEFAULT_PRUNERS = tuple(
+    Plugin("by-points", {"curves": Plugin("hedged", {"of": halving}), "folds": _FOLDS}) for halving in _HALVING
 )
-"""See decision 2."""
-_HALVING = [Plugin("successive-halving"), Plugin("successive-halving", {"bootstrap_count": 2})]
-_FORMER = [*_HALVING, *(Plugin("by-points", {"curves": halving, "folds": _FOLDS}) for halving in _HALVING)]
-"""The defaults of earlier versions."""
+"""Where the number of trials is given, so that steps which are saved buy nothing, and where not. See decision 2, also
+for the sampler."""
+_BEGUN = [
+    *DEFAULT_PRUNERS,
+    *_HALVING,
+    *(Plugin("by-points", {"curves": halving, "folds": _FOLDS}) for halving in _HALVING),
+]
+"""Defaults that a study may have begun with, also those of earlier versions."""
 _LARGE = 1_000_000
 """Bytes of a function with all that it uses from which on its size is told."""
 
@@ -48,7 +55,7 @@ def sampler_and_policy(study: Study) -> tuple[Plugin, Plugin]:
         return named, Plugin("straight")
     inner = [value for value in named.options.values() if isinstance(value, Plugin)]
     rest = {key: value for key, value in named.options.items() if not isinstance(value, Plugin)}
-    return (inner[0] if inner else DEFAULT_SAMPLER), Plugin(named.name, rest)
+    return (inner[0] if inner else _TPE), Plugin(named.name, rest)
 
 
 def pruner_of(study: Study) -> Plugin:
@@ -59,18 +66,23 @@ def pruner_of(study: Study) -> Plugin:
     replaced = study.sampler is not None and file_kind("sampler", study.sampler.name) == "policy"
     if several or replaced:
         return Plugin("none")
-    return DEFAULT_PRUNER
+    budget = study.budget
+    return DEFAULT_PRUNERS[budget.trials is None or budget != Budget(trials=budget.trials)]
 
 
-def as_begun(study: Study, pruner: str | None) -> Study:
-    """The study with the default pruner that its first trials had, so that it goes on as it began.
+def as_begun(study: Study, definition: Mapping[str, Any]) -> Study:
+    """The study with the default sampler and pruner that its first trials had, so that it goes on as it began.
 
     Args:
         study: to go on.
-        pruner: that it is stored with; None where there is no such study.
+        definition: that it is stored with; empty where there is no such study.
     """
-    former = next((plugin for plugin in _FORMER if str(plugin) == pruner), None)
-    return study if study.pruner is not None or former is None else replace(study, pruner=former)
+    pruner = next((plugin for plugin in _BEGUN if str(plugin) == definition.get("pruner")), None)
+    if study.pruner is None and pruner is not None:
+        study = replace(study, pruner=pruner)
+    if study.sampler is None and definition.get("sampler") == str(_TPE):
+        study = replace(study, sampler=_TPE)
+    return study
 
 
 def judged_of(study: Study) -> int:

@@ -144,7 +144,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                     drop_folders(store, stored.system_attrs)
         with store.session(study.name, study.directions) as session, listening(store, study.name, watch):
             watch.writes(session)
-            study = as_begun(study, session.study.user_attrs.get(attributes.DEFINITION, {}).get("pruner"))
+            study = as_begun(study, session.study.user_attrs.get(attributes.DEFINITION, {}))
             fill = _open(study, objective, earlier, session, progress)
             try:
                 context = Context(study, objective, store, executor, progress, watch)

@@ -33,6 +33,7 @@ from hpo.search.curves.trust import HOPELESS, Calibration, evidence, immune, til
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, forecast_from, worth_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import INSIDE_1
+from hpo.search.terms.lot import lot
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.trial import Trial
 
@@ -41,17 +42,16 @@ Array = NDArray[np.float64]
 REQUIRES = ("one goal",)
 
 # Chosen on the even halves of benchmarks/groups.py, as those of search/policies/hedge.py.
-_LEAST, _MOST = 0.25, 0.75  # share of the steps that held trials ever have
+_LEAST, _MOST = 0.25, 0.9  # share of the steps that held trials ever have
 _WON = 1.5  # log odds of the share that are gained where the best complete trial is a held one
 _LOST = 0.2  # lost for each complete held trial where it is not
 _RANKS = 0.7  # weight of what the ranks of complete held trials say, in log odds
 _SURE = 2.0  # all that moves the share adds up to at most so much
 _SHORT, _GUESSED = 2.5, 4  # steps that a trial which is not held has, taken as seen in so many trials
 _CHECKS = 3.0  # forecasts for each doubling of the steps
-_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
-def make(context: PrunerContext, *, of: Pruner | None = None, share: Annotated[float, INSIDE_1] = 0.5) -> Pruner:
+def make(context: PrunerContext, *, of: Pruner | None = None, share: Annotated[float, INSIDE_1] = 0.75) -> Pruner:
     """Make the pruner.
 
     Raises:
@@ -96,7 +96,7 @@ class _Hedged(Stopper):
         if not curve or not math.isfinite(curve[-1][1]):
             return answer
         share = self._share_now(view)
-        if _lot(number) >= self._part(view, share):
+        if lot(number) >= self._part(view, share):
             return _told(answer, share)
         return super().judge(view, number)
 
@@ -148,13 +148,9 @@ class _Hedged(Stopper):
     def _held(self, view: View) -> list[int]:
         """The latest complete trials that were not chosen by early points, ascending."""
         part, numbers = self._part(view, self._share), self._seen.look(view).numbers
-        latest = islice((number for number in reversed(numbers) if _lot(number) < part), LIBRARY)
+        latest = islice((number for number in reversed(numbers) if lot(number) < part), LIBRARY)
         return list(latest)[::-1]
 
-
-def _lot(number: int) -> float:
-    """A trial's place in 0 to 1, evenly spread over any trials in a row; the first trial's is 0, so it is held."""
-    return number * _GOLDEN % 1.0
 
 
 def _told(answer: Answer, share: float) -> Answer:

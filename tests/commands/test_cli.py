@@ -98,7 +98,7 @@ def test_show_tells_why_trials_ended_and_one_trial_in_full(place, capsys):
     printed = capsys.readouterr().out
     assert "pruned:" in printed
     assert (
-        "sampler tpe, pruner {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}, seed 0"
+        "sampler {tpe: {unpruned: 0.2}}, pruner {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}, seed 0"
         in printed
     )
     assert main(["show", "bowl", "--trial", "0"]) == 0

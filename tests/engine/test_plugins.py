@@ -32,20 +32,34 @@ def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
     assert pruner_of(study(LOSS)) != Plugin("none")
 
 
-def test_the_default_pruner_is_the_same_for_every_budget() -> None:
-    by_steps = replace(study(), budget=Budget(steps=100))
-    by_trials = replace(study(), budget=Budget(trials=20, steps=100))
-    assert pruner_of(by_steps) == pruner_of(by_trials)
-    assert pruner_of(by_steps).options["curves"] == Plugin("hedged", {"of": Plugin("successive-halving")})
+def test_the_default_holds_trials_whatever_the_budget_and_stops_the_first_ones_only_where_steps_buy_more() -> None:
+    for budget, halving in (
+        (Budget(steps=100), {"bootstrap_count": 2}),
+        (Budget(trials=20, steps=100), {"bootstrap_count": 2}),
+        (Budget(target=0.1), {"bootstrap_count": 2}),
+        (Budget(trials=20), {}),
+    ):
+        curves = pruner_of(replace(study(), budget=budget)).options["curves"]
+        assert curves == Plugin("hedged", {"of": Plugin("successive-halving", halving)})
 
 
-def test_a_stored_study_keeps_the_default_pruner_that_it_began_with() -> None:
-    plain = "{by-points: {curves: successive-halving, folds: wilcoxon}}"
-    assert str(pruner_of(as_begun(study(), plain))) == plain
-    for other in (None, "median", str(pruner_of(study()))):
-        assert pruner_of(as_begun(study(), other)) == pruner_of(study())
-    named = replace(study(), pruner=Plugin("none"))
-    assert as_begun(named, plain) == named
+FORMER = [
+    "{by-points: {curves: successive-halving, folds: wilcoxon}}",
+    "{by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}",
+    "{successive-halving: {bootstrap_count: 2}}",
+]
+
+
+@pytest.mark.parametrize("former", FORMER)
+def test_a_stored_study_keeps_the_defaults_that_it_began_with(former: str) -> None:
+    begun = as_begun(study(), {"pruner": former, "sampler": "tpe"})
+    assert (str(pruner_of(begun)), str(sampler_and_policy(begun)[0])) == (former, "tpe")
+    more = replace(study(), budget=Budget(steps=100))
+    assert str(pruner_of(as_begun(more, {"pruner": str(pruner_of(study()))}))) == str(pruner_of(study()))
+    for other in ({}, {"pruner": "median", "sampler": "gp"}):
+        assert as_begun(study(), other) == study()
+    named = replace(study(), pruner=Plugin("none"), sampler=Plugin("random"))
+    assert as_begun(named, {"pruner": former, "sampler": "tpe"}) == named
 
 
 @pytest.mark.parametrize(

@@ -33,10 +33,10 @@ def test_some_trials_go_on_whatever_early_points_say_and_most_are_stopped() -> N
     assert min(left) > 0.2
 
 
-def test_the_first_trial_is_held() -> None:
+def test_the_sixth_trial_is_held_and_none_of_the_five_before() -> None:
     context = PrunerContext(HORIZON)
     found = Search(hedged.make(context, of=successive_halving.make(context, bootstrap_count=2)))
-    assert found.train(curve(5.0)) is None
+    assert [found.train(curve(5.0 + i)) for i in range(6)] == [1] * 5 + [None]
 
 
 def trained(make: object, trials: int = 150) -> tuple[Search, int]:

@@ -15,6 +15,7 @@ from hpo.search.samplers import tpe
 from hpo.search.store.distributions import to_distribution
 from hpo.search.terms.domain import Choice, Float, Int
 from hpo.search.terms.errors import SpaceExhausted, UserError
+from hpo.search.terms.lot import lot
 from hpo.search.terms.recipe import derive_seed, digest
 from hpo.search.terms.space import Parameter, Space
 
@@ -100,6 +101,38 @@ def test_tpe_proposes_what_optunas_does(trials: int, direction: str, multivariat
         finish(study, number, value_of(FLAT, ours))
         for name, value in ours.items():
             assert value == (pytest.approx(theirs[name], rel=1e-9) if isinstance(value, float) else theirs[name])
+
+
+@pytest.mark.parametrize("trials", [9, 12, 60])
+def test_tpe_of_unpruned_trials_proposes_what_optunas_does_where_there_are_no_others(trials: int) -> None:
+    distributions = {parameter.name: to_distribution(parameter.domain) for parameter in FLAT}
+    study = new_study()
+    run(study, FLAT, "random", {}, trials)
+    copy = optuna.create_study(
+        sampler=optuna.samplers.TPESampler(
+            seed=derive_seed(0, "sample", trials, 0), multivariate=True, n_startup_trials=4
+        )
+    )
+    copy.add_trials(study.get_trials(states=(TrialState.COMPLETE,)))
+    assert 0 < len(copy.trials) < trials
+    theirs = copy.ask(distributions).params
+    _, ours = ask(study, FLAT, "tpe", {"unpruned": 1.0})
+    for name, value in ours.items():
+        assert value == (pytest.approx(theirs[name], rel=1e-9) if isinstance(value, float) else theirs[name])
+
+
+def test_tpe_draws_a_share_of_the_trials_from_unpruned_ones() -> None:
+    study, other = new_study(), new_study()
+    drawn = run(study, FLAT, "tpe", {"unpruned": 0.2}, 80), run(other, FLAT, "tpe", {}, 80)
+    first = next(i for i, (one, plain) in enumerate(zip(*drawn, strict=True)) if one != plain)
+    assert first >= 5  # the first ones are drawn as ever
+    assert sum(lot(number) < 0.2 for number in range(5, 80)) == 16
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_the_share_of_unpruned_draws_is_one(share: float) -> None:
+    with pytest.raises(UserError, match="unpruned is a share"):
+        ask(new_study(), FLAT, "tpe", {"unpruned": share})
 
 
 def test_tpe_with_several_goals_proposes_what_optunas_does() -> None:

@@ -80,6 +80,10 @@ class Table:
         """Number of complete and pruned trials."""
         return self._ended
 
+    def complete(self) -> Rows:
+        """Rows of the complete trials, in order of trial number."""
+        return self._of(_COMPLETE)
+
     def leading(self, count: int) -> Rows:
         """The first rows of ``ranked``, 25 at most."""
         assert count <= LEADING
