@@ -122,7 +122,7 @@ def study(data: Path, index: int = 9, steps: int = 300) -> str:
 
 def hedged(names: Sequence[str], instance: int = 1, trials: int = 40) -> str:
     """Of default studies of made curves, the share of the steps that held trials have as the study goes on."""
-    plot = Plot("trial", "share of the steps for trials that no early point stops", (1, 300), (0.2, 0.9))
+    plot = Plot("trial", "share of the steps for trials that no early point stops", (1, 300), (0.2, 0.95))
     colours = dict(zip(names, (_COLOURS[2], _COLOURS[0]), strict=False))
     for kind, colour in colours.items():
         table = kinds.table(kind, instance)
@@ -130,7 +130,7 @@ def hedged(names: Sequence[str], instance: int = 1, trials: int = 40) -> str:
         told = [(trial.number, trial.evidence) for trial in result.report.trials if "held" in trial.evidence]
         plot.line([(number, facts["held"]) for number, facts in told if number], colour)
     plot.legend(colours)
-    return plot.svg((1, 3, 10, 30, 100, 300), (0.25, 0.5, 0.75))
+    return plot.svg((1, 3, 10, 30, 100, 300), (0.25, 0.5, 0.75, 0.9))
 
 
 def tokenizers(results: Path) -> str:
