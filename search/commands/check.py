@@ -14,7 +14,7 @@ from hpo.search import studyfile
 from hpo.search.commands.common import arguments as options
 from hpo.search.describe.objective import describe
 from hpo.search.engine.lanes import filled
-from hpo.search.engine.plugins import check_devices
+from hpo.search.engine.plugins import check_devices, check_plugins, pruner_of
 from hpo.search.engine.rehearsal import PATIENCE, rehearse_apart
 from hpo.search.report import tabletext, text
 from hpo.search.report.out import say
@@ -44,6 +44,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Read the study; its mistakes end the command."""
     study = studyfile.read(options.study_name(arguments), options.overrides(arguments))
     objective = describe(study.objective, study.folder)
+    check_plugins(study)
     check_devices(study, trained_by_suite=objective.trained_by_suite)
     table = rehearse_apart(study, objective)
     say(summary(study))
@@ -125,7 +126,9 @@ def summary(study: Study) -> str:
         lines.append(f"  space    {size} recipes")
     if lanes := str(filled(study, objective)):
         lines.append(f"  lanes    {lanes}")
-    lines.append(f"  sampler  {study.sampler or 'tpe'}, pruner {study.pruner or 'the default'}, seed {study.seed}")
+    pruner = pruner_of(study)
+    stops = pruner if study.pruner is not None or pruner.name == "none" else "the default"
+    lines.append(f"  sampler  {study.sampler or 'the default'}, pruner {stops}, seed {study.seed}")
     lines += [f"  note     {note}" for note in study.notes]
     return "\n".join(lines)
 

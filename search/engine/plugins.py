@@ -8,6 +8,8 @@ from typing import Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Policy
+from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.sampler import SamplerContext
 from hpo.search.describe import live
 from hpo.search.describe.objective import Objective
 from hpo.search.executors.common.logged import Logged
@@ -89,6 +91,24 @@ def judged_of(study: Study) -> int:
     """Which of the study's goals its curves are judged by: the one that the pruner names, else the first."""
     goal = pruner_of(study).goal
     return next((i for i, known in enumerate(study.goals) if known.metric == goal), 0)
+
+
+def check_plugins(study: Study) -> None:
+    """See whether what searches takes the options that the study gives it.
+
+    What is not named, and a sampler without options, are not made: their libraries take long to import.
+
+    Raises:
+        UserError: one is out of range, or they do not go together.
+    """
+    sampler, policy = sampler_and_policy(study)
+    if policy.options:
+        build_policy(policy, study)
+    if study.sampler is not None and sampler.options:
+        context = SamplerContext(study.space, study.fixed, 0, study.seed, 0, study.directions, study.repeats)
+        build("sampler", sampler, context)
+    if study.pruner is not None:
+        build("pruner", study.pruner, PrunerContext(seed=study.seed))
 
 
 def build_policy(plugin: Plugin, study: Study) -> Policy:

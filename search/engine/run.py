@@ -32,6 +32,7 @@ from hpo.search.engine.plugins import (
     build,
     build_executor,
     build_policy,
+    check_plugins,
     executor_of,
     judged_of,
     pruner_of,
@@ -131,6 +132,7 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
         for note in (*study.notes, *_data_notes(study, objective)):
             progress.say(note)
         rehearse(study, objective)
+        check_plugins(study)
         defining.start_digest(study.start_from)  # weights that are damaged are told before anything is written
         require_place(study)
         watch.check()

@@ -3,12 +3,13 @@
 What it does: asks the pruner ``of`` for most trials. A few are held: whatever early points say, they go on until they
 are complete or a forecast leaves them a chance below 5 % to become the best by their end, and one in five goes on
 regardless. The chance is what the study's own forecasts have been worth, so about five held trials are complete before
-the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: half at
-first, more where the best complete trial is one of them or where early values order them otherwise than their ends do,
-less where not; from 0.25 to 0.75. As they are long, that is about one trial in ten.
+the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: three
+quarters at first, more where the best complete trial is one of them or where early values order them otherwise than
+their ends do, less where not; from 0.25 to 0.9. As they are long, that is about one trial in ten. The first five trials
+are not held.
 When to use it: the default, of successive halving. Nobody knows beforehand how far early points can be trusted, and a
 pruner that trusts them never sees what it has stopped.
-Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.5, of the steps for held trials at first.
+Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.75, of the steps for held trials at first.
 Cost: that of ``of``, and 2 ms for a forecast at some ten steps of a held trial.
 Reference: docs/search.md.
 """
@@ -150,7 +151,6 @@ class _Hedged(Stopper):
         part, numbers = self._part(view, self._share), self._seen.look(view).numbers
         latest = islice((number for number in reversed(numbers) if lot(number) < part), LIBRARY)
         return list(latest)[::-1]
-
 
 
 def _told(answer: Answer, share: float) -> Answer:

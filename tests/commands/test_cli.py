@@ -98,8 +98,8 @@ def test_show_tells_why_trials_ended_and_one_trial_in_full(place, capsys):
     printed = capsys.readouterr().out
     assert "pruned:" in printed
     assert (
-        "sampler {tpe: {unpruned: 0.2}}, pruner {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}, seed 0"
-        in printed
+        "sampler {tpe: {unpruned: 0.2}}, "
+        "pruner {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}, seed 0" in printed
     )
     assert main(["show", "bowl", "--trial", "0"]) == 0
     assert "curve of val_loss" in capsys.readouterr().out
@@ -210,6 +210,22 @@ def test_a_bug_keeps_its_traceback(place, monkeypatch):
     monkeypatch.setattr("hpo.search.studyfile.read", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["check", "bowl.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (["--pruner", "{threshold: {}}"], "the pruner threshold needs a limit"),
+        (["--pruner", "{hedged: {share: 0.5, of: {threshold: {lower: 2, upper: 1}}}}"], "lower is at most upper"),
+        (["--sampler", "{tpe: {unpruned: 2}}"], "unpruned"),
+        (["--sampler", "{qmc: {qmc_type: nonsense}}"], "nonsense"),
+    ],
+)
+def test_check_refuses_the_options_that_run_refuses_and_neither_writes(place, capsys, what, told):
+    for command in (["check", "bowl.yaml"], ["run", "--study", "bowl.yaml"]):
+        assert main([*command, *what]) == 2
+        assert told in capsys.readouterr().err
+    assert not Path("hpo.db").exists()
 
 
 def test_check_asks_about_a_range_over_decades_that_is_on_an_even_scale(capsys):
