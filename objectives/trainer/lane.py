@@ -76,7 +76,6 @@ class Lane:
         network, recipe, device = self.setup.network, self.setup.recipe, self.setup.data.device
         self.plan = self.setup.plan()
         self.place = Place()
-        self._cut()
         weights = [value.reshape(-1).to(device) for value in network.begin(derive_seed(recipe.seed, "weights"))]
         self.rows["weights"] = torch.cat(weights)
         kept = [*optimizers.memory(recipe)]
@@ -85,6 +84,7 @@ class Lane:
         kept += ["outlook"] if self.judged is not None and not self.setup.network.ragged else []
         for name in kept:
             self.rows[name] = torch.zeros_like(self.rows["weights"])
+        self._cut()
 
     @property
     def key(self) -> Hashable:
@@ -154,7 +154,7 @@ class Lane:
     def stepped(self) -> None:
         """Count an optimizer step, which the averages follow."""
         self.step += 1
-        if "outlook" in self.rows and (self.step - self.place.step) % self._every == 0:
+        if self._every and (self.step - self.place.step) % self._every == 0:
             share = 1 - (self.foreseen / self.step) ** (_POWER + 1)
             self.rows["outlook"].lerp_(self.rows["weights"], share)
             self.foreseen = self.step
@@ -187,10 +187,15 @@ class Lane:
         self.rows["weights"] = self.rows["weights"].clone()
 
     def _cut(self) -> None:
-        """Work out the batches of the coming epoch."""
+        """Work out the batches of the coming epoch, and how often the outlook takes in weights."""
         self.batch, self.micro = self.setup.cut(self.window)
-        if self.judged is not None and self.plan.share(self.place) < 1:
-            self._every = max(1, self.layout().steps // _SAMPLES)
+        self._every = 0
+        if "outlook" in self.rows and self.plan.share(self.place) < 1:
+            assert self.judged is not None
+            if (
+                min(self.judged.steps) // 2 <= self.epoch < max(self.judged.steps)
+            ):  # what went before counts for nothing
+                self._every = max(1, self.layout().steps // _SAMPLES)
 
     def _next(self) -> Place:
         """Where the run stands at the next point, once its steps are done."""

@@ -57,6 +57,7 @@ class Pruner(abc.ABC):
     def checks(self, horizon: int) -> Iterable[int]:
         """Steps before a trial's last after which it may stop it for what it is worth; all of them.
 
-        There the suite's trainer adds where a run is heading (``Trial.outlook``), which costs as much as a score.
+        There the suite's trainer adds where a run is heading (``Trial.outlook``), which costs as much as a score, in a
+        study that records it and after the first tenth of a training.
         """
         return range(1, horizon)

@@ -59,6 +59,9 @@ from hpo.search.terms.warned import AsWarnings
 if TYPE_CHECKING:
     from hpo.search.store.session import Session
 
+EARLY = 0.1
+"""Share of a complete trial's steps in which nobody is told where it is heading (benchmarks/outlook.py)."""
+
 _UNKNOWN_HORIZON = 1_000
 """Steps up to which somebody may decide where the steps of a complete trial are not known."""
 
@@ -254,10 +257,13 @@ def _executor(study: Study, objective: Objective, store: Store, progress: Progre
         watched.close()
 
 
-def _judged(policy: Policy, pruner: Pruner, goal: Goal, horizon: int | None) -> Judged | None:
-    """At which steps somebody decides by what a trial is worth; None where nobody does."""
+def judged_at(policy: Policy, pruner: Pruner, goal: Goal, horizon: int | None) -> Judged | None:
+    """At which steps somebody decides by where a trial is heading; None where nobody does.
+
+    In the first tenth of a training the average of the weights is worth what the weights are.
+    """
     last = horizon or _UNKNOWN_HORIZON
-    steps = {*policy.checks(last), *pruner.checks(last)}
+    steps = {step for step in (*policy.checks(last), *pruner.checks(last)) if horizon is None or step > EARLY * last}
     return Judged(goal.metric, frozenset(steps)) if steps else None
 
 
@@ -291,7 +297,7 @@ def _search(context: Context, session: Session, fill: Filled) -> tuple[Ledger, C
         reserve=context.reserve(ledger, horizon),
         log=log_of(context.store, study.name),
         lanes=fill.limit,
-        judged=_judged(decides, stops, study.goals[judged], horizon(study.fixed))
+        judged=judged_at(decides, stops, study.goals[judged], horizon(study.fixed))
         if "outlook" in study.record
         else None,
     )

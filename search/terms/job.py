@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -58,11 +58,11 @@ class Judged:
 
     Attributes:
         metric: the goal's.
-        steps: after which somebody decides on a trial.
+        steps: after which somebody decides on a trial; one at least.
     """
 
     metric: str
-    steps: Container[int]
+    steps: Collection[int]
 
 
 @dataclass(frozen=True)

@@ -114,14 +114,17 @@ def better(value: float, other: float | None, *, maximize: bool) -> float:
 def headed(trial: Trial, *, maximize: bool) -> Curve:
     """The points by which a curve is continued: where its trainer says where it is heading, those, and the last.
 
-    >>> headed(Trial(0, {}, ((1, 0.5), (2, 0.9), (3, 0.7)), "running", outlook=((2, 0.4),)), maximize=False)
-    ((2, 0.4), (3, 0.7))
+    Before it says so first, all.
+
+    >>> points = ((1, 0.5), (2, 0.9), (3, 0.7), (4, 0.6))
+    >>> headed(Trial(0, {}, points, "running", outlook=((2, 0.4),)), maximize=False)
+    ((1, 0.5), (2, 0.4), (4, 0.6))
     """
     if not trial.outlook or trial.aggregate == "mean":
         return trial.curve
-    ahead, last = dict(trial.outlook), trial.curve[-1][0]
+    ahead, first, last = dict(trial.outlook), trial.outlook[0][0], trial.curve[-1][0]
     return tuple(
         (step, better(value, ahead.get(step), maximize=maximize))
         for step, value in trial.curve
-        if step in ahead or step == last
+        if step < first or step in ahead or step == last
     )

@@ -84,6 +84,17 @@ def test_it_sees_through_a_rate_that_is_too_high_to_settle() -> None:
     assert sum(point[OUTLOOK] < point["val_loss"] for point in late) > len(late) / 2
 
 
+def test_weights_are_averaged_from_half_way_to_the_first_decision_up_to_the_last() -> None:
+    for asked, epochs in (({6, 7}, {4, 5, 6, 7}), ({1}, {1}), ({3}, {2, 3}), (range(1, 100), set(range(1, 10)))):
+        own = lane(Judged("val_loss", asked), epochs=9)
+        cohort, found = toylanes.Cohort(), set()
+        while not own.done:
+            before = own.foreseen
+            cohort.advance([own])
+            found |= {own.epoch} if own.foreseen != before else set()
+        assert found == epochs
+
+
 @pytest.mark.parametrize("limit", [0, 10**9])
 def test_a_run_that_was_paused_heads_where_it_did(limit: int, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -115,3 +126,15 @@ def test_a_study_asks_for_it(record: Any, asked: bool) -> None:
         all([step for step, _ in trial.outlook] == [s for s in (1, 2, 3) if s <= len(trial.curve)] for trial in trials)
         is asked
     )
+
+
+def test_nobody_is_told_in_the_first_tenth() -> None:
+    found = hpo.run(
+        {"objective": "mlp", "goal": "minimize val_loss", "search": {"learning_rate": {"float": [0.001, 0.1]}}},
+        fixed={"epochs": 20, "width": 8}, trials=6, record="outlook", confirm="none", storage=":memory:", name="early",
+    )  # fmt: skip
+    trials = found.report.trials
+    assert max(len(trial.curve) for trial in trials) == 20
+    for trial in trials:
+        told = [step for step, _ in trial.outlook]
+        assert told == [step for step in (3, 4, 5, 6, 8, 9, 10, 13, 16) if step <= len(trial.curve)]
