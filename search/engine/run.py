@@ -260,7 +260,7 @@ def _executor(study: Study, objective: Objective, store: Store, progress: Progre
 def judged_at(policy: Policy, pruner: Pruner, goal: Goal, horizon: int | None) -> Judged | None:
     """At which steps somebody decides by where a trial is heading; None where nobody does.
 
-    In the first tenth of a training the average of the weights is worth what the weights are.
+    In the first tenth of a training the average of the weights orders recipes no better than the weights do.
     """
     last = horizon or _UNKNOWN_HORIZON
     steps = {step for step in (*policy.checks(last), *pruner.checks(last)) if horizon is None or step > EARLY * last}
