@@ -26,6 +26,9 @@ from hpo.objectives.trainer.setup import Setup
 from hpo.objectives.trainer.statistics import joined, of_networks
 from hpo.search.terms.job import OUTLOOK
 
+_LANES = 4
+"""Lanes scored at once where each token has a target: on a CPU the thousands of tokens of more outgrow its cache."""
+
 
 class Cohort:
     """Lanes with equal keys; which ones may change from epoch to epoch."""
@@ -89,6 +92,11 @@ class Cohort:
 
 def _scores(setup: Setup, weights: Tensor) -> list[dict[str, float]]:
     """Scores of each row of weights [lanes, size] on the validation part."""
+    most = _LANES if setup.data.per_token and weights.device.type == "cpu" else len(weights)
+    return [own for rows in weights.split(most) for own in _scores_of(setup, rows)]
+
+
+def _scores_of(setup: Setup, weights: Tensor) -> list[dict[str, float]]:
     values, data, judge = setup.network.views(weights), setup.data, setup.judge
     setup.network.mode(training=False)
     with torch.no_grad():
