@@ -18,7 +18,9 @@ Index = NDArray[np.int64]
 _REDUCTION = 3
 
 
-def promoted(steps: Array, free: NDArray[np.bool_], luck: Array, worth: Callable[[Index, int], Array]) -> int | None:
+def promoted(
+    steps: Array | Index, free: NDArray[np.bool_], luck: Array, worth: Callable[[Index, int], Array]
+) -> int | None:
     """Place of the trial to train on, the one on the highest rung; None when every rung has its third.
 
     Args:
@@ -31,12 +33,15 @@ def promoted(steps: Array, free: NDArray[np.bool_], luck: Array, worth: Callable
     """
     rung = rung_below(int(steps.max()))
     while rung:
-        there = np.flatnonzero(steps >= rung)
-        order = np.argsort(worth(there, rung) + luck[there], kind="stable")
-        ranked = there[order][: there.size // _REDUCTION]
-        waiting = ranked[free[ranked] & (steps[ranked] < rung * _REDUCTION)]
+        waiting = np.flatnonzero(free & (steps >= rung) & (steps < rung * _REDUCTION))
         if waiting.size:
-            return int(waiting[0])
+            there = np.flatnonzero(steps >= rung)
+            scores = worth(there, rung) + luck[there]
+            places = np.searchsorted(there, waiting)
+            first = places[np.argmin(scores[places])]  # of equals the first
+            ahead = np.count_nonzero(scores < scores[first]) + np.count_nonzero(scores[:first] == scores[first])
+            if ahead < there.size // _REDUCTION:
+                return int(there[first])
         rung //= _REDUCTION
     return None
 
@@ -51,3 +56,17 @@ def rung_below(steps: int) -> int:
     while rung * _REDUCTION <= steps:
         rung *= _REDUCTION
     return rung
+
+
+def rungs(steps: int) -> list[int]:
+    """The rungs that a trial of so many steps has reached.
+
+    >>> [rungs(steps) for steps in (0, 1, 8, 9)]
+    [[], [1], [1, 3], [1, 3, 9]]
+    """
+    reached = []
+    rung = 1
+    while rung <= steps:
+        reached.append(rung)
+        rung *= _REDUCTION
+    return reached

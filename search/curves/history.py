@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,13 +41,27 @@ class Units:
     @staticmethod
     def of(firsts: Array, bests: Array, share: float = 0.1) -> Units:
         """Units for trials with these first and best values, smaller is better; ``share`` of them count as near."""
-        known = bests[np.isfinite(bests)]
-        if not known.size:
+        begun, found = (np.sort(values[np.isfinite(values)]).tolist() for values in (firsts, bests))
+        return Units.ranked(begun, found, firsts.size, share)
+
+    @staticmethod
+    def ranked(firsts: Sequence[float], bests: Sequence[float], trials: int, share: float) -> Units:
+        """The same, of the finite values in ascending order, and the number of all trials."""
+        if not bests:
             return Units(0.0, 1.0, 1.0)
-        best = float(known.min())
-        worst = float(known.max())
-        first = 2.0 * float(np.median(np.where(np.isfinite(firsts), firsts, max(worst, best)) / 2.0))  # no overflow
-        near = 2.0 * (float(np.quantile(np.where(np.isfinite(bests), bests, worst) / 2.0, share)) - best / 2.0)
+        best, worst = bests[0], bests[-1]
+        place, lost = bisect.bisect_left(firsts, worst), trials - len(firsts)  # what is lost began no better than that
+
+        def first_at(i: int) -> float:
+            return firsts[i] if i < place else worst if i < place + lost else firsts[i - lost]
+
+        def best_at(i: int) -> float:
+            return bests[min(i, len(bests) - 1)]
+
+        first = first_at((trials - 1) // 2) / 2.0 + first_at(trials // 2) / 2.0  # the median, without overflow
+        whole, rest = divmod(share * (trials - 1), 1.0)
+        below, above = best_at(int(whole)) / 2.0, best_at(int(whole) + 1) / 2.0
+        near = 2.0 * (below + rest * (above - below) - best / 2.0)
         near = min(max(near, 1e-3 * (first - best), 1e-9 * abs(best), 1e-150), 1e150)
         return Units(best, near, max(float(np.arcsinh((first - best) / near)), 1.0))
 
@@ -96,14 +111,6 @@ class History:
         bests: Array = np.minimum.reduceat(finite, self.starts)
         return bests
 
-    @property
-    def noise(self) -> float:
-        """Standard deviation of the noise within curves, from the median of their second differences; 0 if unknown."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            bends = np.abs(self.values[2:] - 2.0 * self.values[1:-1] + self.values[:-2])
-        bends = bends[(self.trial[2:] == self.trial[:-2]) & np.isfinite(bends)]
-        return float(np.median(bends)) / _BEND if bends.size >= _BENDS else 0.0
-
     def thinned(self, limit: int, whole: int, grid: Index) -> Index:
         """Indices of at most ``limit`` points.
 
@@ -121,6 +128,22 @@ class History:
         kept = _dropped(kept, kept & ~last, rank[self.trial], limit)
         kept = _dropped(kept, kept, rank[self.trial], limit)
         return np.flatnonzero(kept)
+
+
+def bends(values: Array) -> Array:
+    """Sizes of the finite second differences of one curve's values."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sizes = np.abs(values[2:] - 2.0 * values[1:-1] + values[:-2])
+    finite: Array = sizes[np.isfinite(sizes)]
+    return finite
+
+
+def noise_of(ordered: Sequence[float]) -> float:
+    """Standard deviation of the noise within curves, from all their ``bends`` in ascending order; 0 if unknown."""
+    count = len(ordered)
+    if count < _BENDS:
+        return 0.0
+    return (ordered[(count - 1) // 2] / 2.0 + ordered[count // 2] / 2.0) / _BEND
 
 
 def _dropped(kept: Mask, candidates: Mask, rank: Index, limit: int) -> Mask:

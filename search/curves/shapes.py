@@ -71,23 +71,29 @@ class ShapeCovariance:
         self.horizon = max(horizon, 2)
         self._log_steps = np.log(milestones(self.horizon).astype(np.float64))
         shapes = draw_shapes(np.exp(self._log_steps), self.horizon, _DRAWS)
-        self._falling = _features(shapes)
-        self._growing = _features(1.0 - shapes)
+        falling = _features(shapes)
+        self._rank = falling.shape[1]
+        self._table = np.concatenate([falling, _features(1.0 - shapes)], axis=1)
+
+    def features(self, steps: Array) -> tuple[Array, Array]:
+        """Of the part that falls to 0 at the horizon, and of that which grows from 0 at the first step.
+
+        Each is [steps, features].
+        """
+        last = self._log_steps.size - 1
+        place = np.interp(np.log(np.maximum(steps, 1.0)), self._log_steps, np.arange(last + 1.0))
+        low = np.minimum(place.astype(np.int64), last - 1)
+        weight = (place - low)[:, None]
+        both = self._table[low] * (1.0 - weight) + self._table[low + 1] * weight
+        return both[:, : self._rank], both[:, self._rank :]
 
     def falling(self, steps: Array) -> Array:
-        """Features of the part that falls to 0 at the horizon; [steps, features]."""
-        return self._at(self._falling, steps)
+        """Features of the falling part."""
+        return self.features(steps)[0]
 
     def growing(self, steps: Array) -> Array:
-        """Features of the part that grows from 0 at the first step; [steps, features]."""
-        return self._at(self._growing, steps)
-
-    def _at(self, table: Array, steps: Array) -> Array:
-        place = np.interp(np.log(np.maximum(steps, 1.0)), self._log_steps, np.arange(self._log_steps.size))
-        low = np.minimum(place.astype(np.int64), self._log_steps.size - 2)
-        weight = (place - low)[:, None]
-        features: Array = table[low] * (1.0 - weight) + table[low + 1] * weight
-        return features
+        """Features of the growing part."""
+        return self.features(steps)[1]
 
 
 def _features(shapes: Array) -> Array:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from hpo.search.curves.mixture import Mixture
+from hpo.search.curves.mixture import Basis, Mixture
 from hpo.search.curves.shapes import draw_shapes, milestones
 
 Array = NDArray[np.float64]
@@ -40,6 +40,7 @@ LIBRARY = 40
 _TRUST = 1.5  # complete curves that weigh as much as the shape prior
 _CURVES = 6.0  # complete curves that weigh as much as the prior of level and fall
 _INFLATED = 1.5  # complete curves are the good ones, so their spread understates that of new ones
+_STRATA = ndtri((np.arange(DRAWS) + 0.5) / DRAWS)
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,16 @@ class Forecast:
 
     def final(self, share: float) -> float:
         """Quantile of the best value by the horizon."""
-        return float(np.quantile(self._finals(), share))
+        return float(_quantiles(self._finals, (share,))[0])
 
     def beats(self, value: float) -> float:
         """Probability that the best value by the horizon is below ``value``."""
-        return float((self._finals() < value).mean())
+        return float(np.searchsorted(self._finals, value)) / len(self._finals)
 
+    @functools.cached_property
     def _finals(self) -> Array:
-        finals: Array = np.minimum(self.draws.min(axis=1), self.best)
+        """The best values by the horizon, ascending."""
+        finals: Array = np.sort(np.minimum(self.draws.min(axis=1), self.best))
         return finals
 
 
@@ -116,27 +119,23 @@ def forecast(curve: Sequence[tuple[int, float]] | Array, horizon: int, library: 
         library: complete curves of the study, may be empty.
         seed: of the draws.
     """
-    points = _thinned(np.asarray(curve, dtype=np.float64))
+    whole = np.asarray(curve, dtype=np.float64)
+    points = _thinned(whole)
     steps, values = points[:, 0], points[:, 1]
-    ahead = milestones(horizon, 4.0)
-    ahead = np.unique(np.r_[ahead[ahead > steps[-1]], horizon])
-    best = float(min(value for _, value in curve))
     centre, unit = _units(values, library)
     z = (values - centre) / unit
-    shapes = np.concatenate([_prior_shapes(horizon), _library_shapes(library)])
-    log_prior = _shape_weights(len(shapes))
-    at_points = _at(shapes, steps, horizon)
-    at_ahead = _at(shapes, ahead.astype(np.float64), horizon)
-    mixture = Mixture(z, np.log(steps), at_points, log_prior, *_coefficients(z, library, centre, unit))
-    chosen, shape = np.divmod(_systematic(mixture.weight.ravel(), DRAWS), len(shapes))
+    ahead, prior_ahead = _ahead(horizon, float(steps[-1]))
+    basis = Basis.at(tuple(steps.tolist()))
+    own = _library_shapes(library)
+    shapes = np.concatenate([_prior_at(horizon, tuple(steps.tolist())), _at(own, steps, horizon) @ basis.rotation])
+    at_ahead = np.concatenate([prior_ahead, _at(own, ahead.astype(np.float64), horizon)])
+    mixture = Mixture(z, basis, shapes, _shape_weights(len(shapes)), *_coefficients(z, library, centre, unit))
+    size, shape = np.divmod(_systematic(mixture.weight.ravel(), DRAWS), len(shapes))
     rng = np.random.default_rng(seed)
     # Stratified, so that quantiles are smooth with few draws.
-    normal = ndtri((np.argsort(rng.random((2, DRAWS)), axis=1) + 0.5) / DRAWS)
-    draws = np.empty((DRAWS, ahead.size))
-    for i in np.unique(chosen):
-        here = np.flatnonzero(chosen == i)
-        draws[here] = mixture.draw(rng, int(i), shape[here], normal[:, here], np.log(ahead), at_ahead)
-    return Forecast(ahead, draws * unit + centre, best)
+    normal = _STRATA[np.argsort(rng.random((2, DRAWS)), axis=1)]
+    draws = mixture.draw(rng, size, shape, normal, np.log(ahead), at_ahead)
+    return Forecast(ahead, draws * unit + centre, float(whole[:, 1].min()))
 
 
 def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int, ceiling: float = math.inf) -> float:
@@ -162,12 +161,13 @@ def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int, ceiling: 
     points[:, 1] = np.minimum(np.minimum.accumulate(points[:, 1]), ceiling)
     if points[0, 1] == points[-1, 1]:
         return best
-    points, nothing, shapes = _thinned(points), Library.of([], horizon), _prior_shapes(horizon)
-    log_steps, at_points = np.log(points[:, 0]), _at(shapes, points[:, 0], horizon)
+    points, nothing = _thinned(points), Library.of([], horizon)
+    steps = tuple(points[:, 0].tolist())
     centre, unit = _units(points[:, 1], nothing)
     z = (points[:, 1] - centre) / unit
-    mixture = Mixture(z, log_steps, at_points, np.zeros(len(shapes)), *_coefficients(z, nothing, centre, unit))
-    mean, deviation = mixture.moments(math.log(horizon), shapes[:, -1])
+    shapes = _prior_at(horizon, steps)
+    mixture = Mixture(z, Basis.at(steps), shapes, np.zeros(SHAPES), *_coefficients(z, nothing, centre, unit))
+    mean, deviation = mixture.moments(math.log(horizon), _prior_shapes(horizon)[:, -1])
     return min(best, (mean - deviation) * unit + centre)
 
 
@@ -181,7 +181,7 @@ def _thinned(points: Array) -> Array:
 def _units(values: Array, library: Library) -> tuple[float, float]:
     """Centre and spread of the study's values: robust, and never 0."""
     seen = np.concatenate([values, library.curves[:, [0, -1]].ravel()])
-    low, middle, high = np.quantile(seen, [0.1, 0.5, 0.9])
+    low, middle, high = _quantiles(np.sort(seen), (0.1, 0.5, 0.9))
     unit = float(high - low) or float(np.ptp(seen)) or abs(float(middle)) or 1.0
     return float(middle), unit
 
@@ -189,6 +189,20 @@ def _units(values: Array, library: Library) -> tuple[float, float]:
 @functools.lru_cache(maxsize=8)
 def _prior_shapes(horizon: int) -> Array:
     return draw_shapes(milestones(horizon).astype(np.float64), horizon, SHAPES)
+
+
+@functools.lru_cache(maxsize=256)
+def _prior_at(horizon: int, steps: tuple[float, ...]) -> Array:
+    """The prior's shapes at the points of a curve, in the coordinates of their basis."""
+    return _at(_prior_shapes(horizon), np.array(steps), horizon) @ Basis.at(steps).rotation
+
+
+@functools.lru_cache(maxsize=256)
+def _ahead(horizon: int, last: float) -> tuple[Index, Array]:
+    """The steps that are forecast behind the last one seen, and the prior's shapes there."""
+    ahead = milestones(horizon, 4.0)
+    ahead = np.unique(np.r_[ahead[ahead > last], horizon])
+    return ahead, _at(_prior_shapes(horizon), ahead.astype(np.float64), horizon)
 
 
 def _library_shapes(library: Library) -> Array:
@@ -241,3 +255,9 @@ def _systematic(weights: Array, count: int) -> Index:
     places = (np.arange(count) + 0.5) / count
     indices: Index = np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)
     return indices
+
+
+def _quantiles(ordered: Array, shares: Sequence[float]) -> Array:
+    """Quantiles of values in ascending order, between two neighbours by their distance."""
+    quantiles: Array = np.interp(np.asarray(shares) * (len(ordered) - 1), np.arange(len(ordered)), ordered)
+    return quantiles

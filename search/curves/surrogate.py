@@ -17,13 +17,14 @@ Exact inference: O(points^3) once per decision and O(points) for each candidate;
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from hpo.search.curves.shapes import ShapeCovariance
@@ -150,18 +151,12 @@ class Kernel:
         return distance
 
     def fit(self, data: Observations, start: Array, iterations: int = 30) -> Array:
-        """Log hyperparameters of highest posterior density, by L-BFGS from ``start``."""
-        differences = np.zeros((self.lengths, len(data.rows), len(data.rows)))
-        for column, group in enumerate(self.groups):
-            values = data.rows[:, column]
-            differences[group] += (values[:, None] - values[None, :]) ** 2
-        falling, growing = self.shapes.falling(data.steps), self.shapes.growing(data.steps)
-        bases = falling @ falling.T, growing @ growing.T
-        same = data.trial[:, None] == data.trial[None, :]
+        """Log hyperparameters of highest posterior density, by L-BFGS from ``start``; a trial's points are adjacent."""
+        evidence = _Evidence(self, data)
         centre, spread = self.centre(), self.prior.spread(self.lengths)
 
         def objective(theta: Array) -> tuple[float, Array]:
-            value, gradient = self._negative_evidence(theta, data, differences, bases, same)
+            value, gradient = evidence.negative(theta)
             pull = (theta - centre) / spread
             return value + 0.5 * float(pull @ pull), gradient + pull / spread
 
@@ -173,56 +168,89 @@ class Kernel:
         fitted: Array = found.x
         return fitted
 
-    def _negative_evidence(
-        self,
-        theta: Array,
-        data: Observations,
-        differences: Array,
-        bases: tuple[Array, Array],
-        same: NDArray[np.bool_],
-    ) -> tuple[float, Array]:
+
+class _Evidence:
+    """The marginal likelihood of observations as a function of the hyperparameters.
+
+    All that does not depend on them is worked out once. Of a symmetric matrix only the lower triangle is used, with
+    what lies off the diagonal counted twice.
+    """
+
+    def __init__(self, kernel: Kernel, data: Observations) -> None:
+        self._kernel, self._values = kernel, data.values
+        falling, growing = kernel.shapes.features(data.steps)
+        size = data.steps.size
+        self._bases = np.stack([np.ones((size, size)), falling @ falling.T, growing @ growing.T]).reshape(3, -1)
+        self._starts = np.flatnonzero(np.r_[True, data.trial[1:] != data.trial[:-1]])
+        self._counts = np.diff(np.r_[self._starts, size])
+        self._same = np.flatnonzero(data.trial[:, None] == data.trial[None, :])
+        self._same_bases = self._bases[:, self._same]
+        rows = data.rows[data.trial[self._starts]]
+        differences = np.zeros((kernel.lengths, len(rows), len(rows)))
+        for column, group in enumerate(kernel.groups):
+            differences[group] += (rows[:, column, None] - rows[None, :, column]) ** 2
+        self._differences = differences.reshape(kernel.lengths, -1)  # [lengths, pairs of trials]
+
+    def negative(self, theta: Array) -> tuple[float, Array]:
         """Negative log marginal likelihood and its gradient."""
-        inverse_squares = np.exp(-2.0 * theta[: self.lengths])
-        values = self.values(theta)
-        r = np.sqrt(np.tensordot(inverse_squares, differences, 1))
-        decay = np.exp(-_SQRT5 * r)
-        matern = (1.0 + _SQRT5 * r + 5.0 / 3.0 * r * r) * decay
-        falling, growing = bases
-        similar = _mixed(values.similar, falling, growing)
-        spread_matern = matern[data.trial][:, data.trial]
-        covariance = _mixed(values.common, falling, growing) + spread_matern * similar
-        covariance += same * _mixed(values.own, falling, growing)
-        covariance[np.diag_indices_from(covariance)] += values.noise + _JITTER
-        factor, failed = lapack.dpotrf(covariance, lower=1)
+        values = self._kernel.values(theta)
+        size, trials = self._values.size, self._starts.size
+        inverse_squares = np.exp(-2.0 * theta[: self._kernel.lengths])
+        scaled = _SQRT5 * np.sqrt(inverse_squares @ self._differences).reshape(trials, trials)
+        decay = np.exp(-scaled)
+        each = (1.0 + scaled + scaled * scaled / 3.0) * decay
+        matern = np.repeat(np.repeat(each, self._counts, axis=0), self._counts, axis=1).ravel()
+        similar = np.array(values.similar) @ self._bases
+        covariance = np.array(values.common) @ self._bases
+        covariance += matern * similar
+        covariance[self._same] += np.array(values.own) @ self._same_bases
+        covariance[:: size + 1] += values.noise + _JITTER
+        factor, failed = lapack.dpotrf(covariance.reshape(size, size).T, lower=1, overwrite_a=1)
         if failed:
             return 1e10, np.zeros_like(theta)
-        half, _ = lapack.dpotri(factor, lower=1)
-        inverse = np.tril(half) + np.tril(half, -1).T
-        alpha = inverse @ data.values
-        value = 0.5 * float(data.values @ alpha) + float(np.log(np.diag(factor)).sum())
-        pull = inverse - np.outer(alpha, alpha)  # derivative of the value is half the sum of pull * dK
+        alpha, _ = lapack.dpotrs(factor, self._values, lower=1)
+        value = 0.5 * float(self._values @ alpha) + float(np.log(factor.diagonal()).sum())
+        inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+        pull = inverse.T.ravel()  # upper triangle
+        pull *= 2.0
+        pull[:: size + 1] *= 0.5
+        pull -= np.outer(alpha, alpha).ravel()  # derivative of the value is half the sum of pull * dK
+        noise = 0.5 * values.noise * float(pull[:: size + 1].sum())
+        slope = 5.0 / 3.0 * (1.0 + scaled) * decay  # d matern / d log length = slope * difference / length^2
+        similar *= pull
+        blocks = np.add.reduceat(similar.reshape(size, size), self._starts, axis=0)
+        blocks = np.add.reduceat(blocks, self._starts, axis=1) * slope
 
-        def slopes(part: Part[float], masked: Array) -> Part[float]:
-            sums = (float(masked.sum()), float((masked * falling).sum()), float((masked * growing).sum()))
-            return Part(*(0.5 * weight * total for weight, total in zip(part, sums, strict=True)))
+        def slopes(weights: Part[float], sums: Array) -> Part[float]:
+            return Part(*(0.5 * np.array(weights) * sums).tolist())
 
-        slope = 5.0 / 3.0 * (1.0 + _SQRT5 * r) * decay  # d matern / d log length = slope * difference / length^2
-        starts = np.flatnonzero(np.r_[True, data.trial[1:] != data.trial[:-1]])
-        present = data.trial[starts]
-        blocks = np.add.reduceat(np.add.reduceat(pull * similar, starts, axis=0), starts, axis=1)
-        blocks *= slope[np.ix_(present, present)]
-        lengths = [
-            0.5 * inverse_square * float((blocks * difference[np.ix_(present, present)]).sum())
-            for inverse_square, difference in zip(inverse_squares, differences, strict=True)
-        ]
         gradient = Hyperparameters(
-            lengths,
-            common=slopes(values.common, pull),
-            similar=slopes(values.similar, pull * spread_matern),
-            own=slopes(values.own, pull * same),
-            noise=0.5 * values.noise * float(np.trace(pull)),
+            (0.5 * inverse_squares * (self._differences @ blocks.ravel())).tolist(),
+            common=slopes(values.common, self._bases @ pull),
+            own=slopes(values.own, self._same_bases @ pull[self._same]),
+            similar=slopes(values.similar, self._bases @ (pull * matern)),
+            noise=noise,
         )
         return value, np.array(gradient.vector())
+
+
+@dataclass(frozen=True)
+class _Points:
+    """Points of curves as the covariance needs them.
+
+    Attributes:
+        rows: coordinates of recipes, [recipes, columns].
+        row: the recipe that each point is of, [points].
+        trial: the observed trial that each belongs to, -1 for one that has no other points, [points].
+        falling: features of the steps, [points, features].
+        growing: the same of the growing part.
+    """
+
+    rows: Array
+    row: Index
+    trial: Index
+    falling: Array
+    growing: Array
 
 
 class Posterior:
@@ -231,25 +259,30 @@ class Posterior:
     def __init__(self, kernel: Kernel, theta: Array, data: Observations) -> None:
         self.kernel = kernel
         self.theta = theta
-        self.data = data
-        self._values = values = kernel.values(theta)
-        self._falling = kernel.shapes.falling(data.steps)
-        self._growing = kernel.shapes.growing(data.steps)
-        distance = kernel.distance(theta, data.rows, data.rows)
-        bases = self._falling @ self._falling.T, self._growing @ self._growing.T
-        covariance = _mixed(values.common, *bases)
-        covariance += _matern(distance)[data.trial][:, data.trial] * _mixed(values.similar, *bases)
-        covariance += (data.trial[:, None] == data.trial[None, :]) * _mixed(values.own, *bases)
-        covariance[np.diag_indices_from(covariance)] += values.noise + _JITTER
-        self._factor = np.linalg.cholesky(covariance)
-        half = solve_triangular(self._factor, data.values, lower=True, check_finite=False)
-        self._alpha = solve_triangular(self._factor, half, lower=True, trans=1, check_finite=False)
-
-    @property
-    def fitted(self) -> Array:
+        self._values = kernel.values(theta)
+        self._points = _Points(data.rows, data.trial, data.trial, *kernel.shapes.features(data.steps))
+        self._factor = _factored(self._noisy(self._covariance(self._points, self._points)))
+        self._alpha, _ = lapack.dpotrs(self._factor, data.values, lower=1)
+        self._supposed: tuple[_Points, Array, Array] | None = None  # points, their half of the data's, their factor
+        self.fitted: Array = data.values - (self._values.noise + _JITTER) * self._alpha
         """Mean of the noiseless curves at the observed points."""
-        mean: Array = self.data.values - (self._values.noise + _JITTER) * self._alpha
-        return mean
+
+    def supposing(self, rows: Array, trial: Index, steps: Array) -> Posterior:
+        """The posterior if at further points were seen what is expected there: means stay, variances shrink.
+
+        Args:
+            rows: recipes, [n, columns].
+            trial: the observed trial each belongs to, no two to the same, -1 for one that has no points.
+            steps: one step each, [n].
+        """
+        points = _Points(rows, np.arange(len(rows)), trial, *self.kernel.shapes.features(steps))
+        half = _solved(self._factor, self._covariance(points, self._points).T)
+        covariance = self._covariance(points, points)
+        new = np.flatnonzero(trial < 0)
+        covariance[new, new] += self._own(points.falling[new], points.growing[new])
+        joined = copy.copy(self)
+        joined._supposed = points, half, _factored(self._noisy(covariance - half.T @ half))
+        return joined
 
     def predict(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array]:
         """Mean and variance of the noiseless curves at one step each.
@@ -259,28 +292,53 @@ class Posterior:
             trial: the observed trial each belongs to, -1 for a recipe that has none.
             steps: one step each, [n].
         """
-        cross, falling, growing = self._cross(rows, trial, steps)
-        half = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        parts = zip(self._values.common, self._values.similar, self._values.own, strict=True)
-        prior = _mixed(Part(*(g + w + v for g, w, v in parts)), (falling**2).sum(1), (growing**2).sum(1))
-        return cross @ self._alpha, np.maximum(prior - (half**2).sum(0), 1e-12)
+        points = _Points(rows, np.arange(len(rows)), trial, *self.kernel.shapes.features(steps))
+        cross = self._covariance(points, self._points)
+        half = _solved(self._factor, cross.T)
+        falling, growing = _squares(points.falling.T), _squares(points.growing.T)
+        prior = _mixed(self._values.common, falling, growing) + _mixed(self._values.similar, falling, growing)
+        variance = prior + self._own(points.falling, points.growing) - _squares(half)
+        if self._supposed is not None:
+            supposed, known, factor = self._supposed
+            variance -= _squares(_solved(factor, self._covariance(supposed, points) - known.T @ half))
+        return cross @ self._alpha, np.maximum(variance, 1e-12)
 
-    def _cross(self, rows: Array, trial: Index, steps: Array) -> tuple[Array, Array, Array]:
-        falling, growing = self.kernel.shapes.falling(steps), self.kernel.shapes.growing(steps)
-        s, g = falling @ self._falling.T, growing @ self._growing.T
+    def _covariance(self, these: _Points, others: _Points) -> Array:
+        """Covariances of noiseless curves at points, [these, others]."""
         values = self._values
-        matern = _matern(self.kernel.distance(self.theta, rows, self.data.rows))[:, self.data.trial]
-        cross = _mixed(values.common, s, g) + matern * _mixed(values.similar, s, g)
-        known = np.flatnonzero(trial >= 0)
-        if known.size:
-            own = trial[known, None] == self.data.trial[None, :]
-            cross[known] += own * _mixed(values.own, s[known], g[known])
-        return cross, falling, growing
+        falling, growing = these.falling @ others.falling.T, these.growing @ others.growing.T
+        covariance = _matern(self.kernel.distance(self.theta, these.rows, others.rows))
+        if these.row.size != len(these.rows) or others.row.size != len(others.rows):
+            covariance = covariance.take(these.row, axis=0).take(others.row, axis=1)
+        covariance *= _mixed(values.similar, falling, growing)
+        covariance += _mixed(values.common, falling, growing)
+        known = np.flatnonzero(these.trial >= 0)
+        here, there = np.nonzero(these.trial[known, None] == others.trial[None, :])
+        here = known[here]
+        covariance[here, there] += _mixed(values.own, falling[here, there], growing[here, there])
+        return covariance
+
+    def _own(self, falling: Array, growing: Array) -> Array:
+        """Variances of what is a trial's own."""
+        return _mixed(self._values.own, _squares(falling.T), _squares(growing.T))
+
+    def _noisy(self, covariance: Array) -> Array:
+        """The covariance of points rather than of curves; it is changed in place."""
+        covariance.ravel()[:: len(covariance) + 1] += self._values.noise + _JITTER
+        return covariance
+
+
+def _squares(columns: Array) -> Array:
+    """Sum of squares of each column."""
+    squares: Array = np.einsum("ij,ij->j", columns, columns)
+    return squares
 
 
 def _mixed(weights: Part[float], falling: Array, growing: Array) -> Array:
     """Weighted sum of 1, S and G; the two covariances have any shape."""
-    covariance: Array = weights.level + weights.falling * falling + weights.growing * growing
+    covariance: Array = weights.falling * falling
+    covariance += weights.growing * growing
+    covariance += weights.level
     return covariance
 
 
@@ -288,3 +346,20 @@ def _matern(distance: Array) -> Array:
     scaled = _SQRT5 * distance
     value: Array = (1.0 + scaled + scaled * scaled / 3.0) * np.exp(-scaled)
     return value
+
+
+def _factored(covariance: Array) -> Array:
+    """Lower Cholesky factor, in columns; the covariance is overwritten.
+
+    Raises:
+        numpy.linalg.LinAlgError: it is not positive definite.
+    """
+    factor, failed = lapack.dpotrf(covariance.T, lower=1, overwrite_a=1)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance is not positive definite")
+    return np.asarray(factor)
+
+
+def _solved(factor: Array, right: Array) -> Array:
+    """The lower factor's inverse times each column."""
+    return np.asarray(lapack.dtrtrs(factor, right, lower=1)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,10 +57,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves of one study with at least one point each, and their recipes' coordinates, [trials, columns]."""
+    """Curves of one study with at least one point each.
+
+    Attributes:
+        history: their points.
+        rows: their recipes' coordinates, [trials, columns].
+        numbers: of the trials, ascending.
+        units: the scale of the study's values; None is that of these curves.
+    """
 
     history: History
     rows: Array
+    numbers: Index
+    units: Units | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class Options:
 
     Attributes:
         rows: recipes' coordinates, [n, columns].
-        trial: the trial each continues, by its place among the study's curves, -1 for a new recipe.
+        trial: number of the trial that each continues, -1 for a new recipe.
         done: steps done.
         limits: the last step.
     """
@@ -106,41 +116,34 @@ class Model:
     ) -> None:
         self._settings, self._foreign = settings, earlier is not None
         grid = milestones(horizon, 2.0)
-        self._present, trial, steps, values = _observed(curves, settings.points, settings.whole, settings.share, grid)
-        rows = self._marked(curves.rows[self._present], 0.0)
-        self._centre = float(values.mean())
+        present, trial, steps, values = _observed(curves, settings.points, settings.whole, settings.share, grid)
+        self._present = curves.numbers[present]
+        rows = self._marked(curves.rows[present], 0.0)
+        centre = float(values.mean())
         if earlier is not None:
             present, trial_, steps_, values_ = _observed(earlier, settings.earlier, 0, settings.share, grid)
             rows = np.concatenate([rows, self._marked(earlier.rows[present], _FOREIGN)])
             trial = np.concatenate([trial, trial_ + self._present.size])
             steps, values = np.concatenate([steps, steps_]), np.concatenate([values, values_])
             groups = np.append(groups, groups.max(initial=-1) + 1)
-        self._data = Observations(rows, trial, steps, values - self._centre)
+        data = Observations(rows, trial, steps, values - centre)
         self._kernel = Kernel(groups, shape_covariance(horizon))
         if theta is None:
-            centre = self._kernel.centre()
-            begin = centre if start is None or len(start) != centre.size else np.asarray(start)
-            self.theta = self._kernel.fit(self._data, begin)
+            begin = self._kernel.centre()
+            if start is not None and len(start) == begin.size:
+                begin = np.asarray(start)
+            self.theta = self._kernel.fit(data, begin)
         else:
             self.theta = np.asarray(theta)
-        self._posterior = Posterior(self._kernel, self.theta, self._data)
+        self._posterior = Posterior(self._kernel, self.theta, data)
         self._incumbent = float(self._posterior.fitted.max())  # the lowest point seen is partly luck
 
-    def suppose(self, pending: Options) -> None:
-        """Take the next step of what is being trained now as done, with the value expected of it."""
-        rows, trial, steps = self._marked(pending.rows, 0.0), self._place(pending.trial), pending.done + 1.0
-        mean, _ = self._posterior.predict(rows, trial, steps)
-        new = trial < 0
-        data = self._data
-        joined = np.concatenate([data.trial, np.where(new, len(data.rows) + np.cumsum(new) - 1, trial)])
-        order = np.argsort(joined, kind="stable")
-        self._data = Observations(
-            np.concatenate([data.rows, rows[new]]),
-            joined[order],
-            np.concatenate([data.steps, steps])[order],
-            np.concatenate([data.values, mean])[order],
-        )
-        self._posterior = Posterior(self._kernel, self.theta, self._data)
+    def supposing(self, pending: Options) -> Model:
+        """The model with the next step of what is being trained now taken as done, with the value expected of it."""
+        rows, trial = self._marked(pending.rows, 0.0), self._place(pending.trial)
+        joined = copy.copy(self)
+        joined._posterior = self._posterior.supposing(rows, trial, pending.done + 1.0)
+        return joined
 
     def promise(self, options: Options, rng: np.random.Generator, longest: int) -> Array:
         """Score a random number of further steps, at most ``longest``; larger is better.
@@ -171,7 +174,7 @@ class Model:
         return np.column_stack([rows, np.full(len(rows), study)]) if self._foreign else rows
 
     def _place(self, trial: Index) -> Index:
-        """Places of trials among the rows of the model, -1 for those that were thinned away."""
+        """Places of trials, by number, among the rows of the model; -1 for those that were thinned away."""
         place = np.minimum(np.searchsorted(self._present, trial), self._present.size - 1)
         return np.where(self._present[place] == trial, place, -1)
 
@@ -181,5 +184,5 @@ def _observed(curves: Curves, limit: int, whole: int, share: float, grid: Index)
     history = curves.history
     kept = history.thinned(limit, whole, grid)
     present, trial = np.unique(history.trial[kept], return_inverse=True)
-    units = Units.of(history.firsts, history.bests, share)
+    units = curves.units or Units.of(history.firsts, history.bests, share)
     return present, trial, history.steps[kept], units.scaled(history.values[kept])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ _WEIGHT, _DOUBT = 1.0, 0.3  # of ``Calibration``; by the doubt about five held t
 _IMMUNE = 0.2  # of the held trials, which show whether those that are stopped should be
 _KEPT = 4096  # scores that are remembered
 _ORDERED, _CHANCE = 0.8, 0.5  # share of the pairs ordered alike where early points can be trusted, and where not
+
+
+_Due: TypeAlias = "tuple[int, int, tuple[int, ...]]"
+"""A complete curve's number, the step from which it is forecast, and the numbers of the curves it is forecast from."""
 
 
 def evidence(complete: Sequence[Array]) -> float:
@@ -59,7 +64,7 @@ class Calibration:
     """
 
     def __init__(self) -> None:
-        self._scores: dict[tuple[int, int, tuple[int, ...]], float] = {}
+        self._scores: dict[_Due, float] = {}
 
     def may_stop(self, complete: int) -> bool:
         """Whether any forecast could leave a trial no chance, given so many complete curves."""
@@ -73,31 +78,53 @@ class Calibration:
         Args:
             seen: the curve's forecast.
             value: smaller is better.
-            complete: finite curves by trial, of trials that were not chosen by their early points, oldest first.
+            complete: finite curves by trial, of trials that were not chosen by their early points, oldest first; the
+                latest ``LIBRARY`` count, and as many before them are what these are forecast from.
             share: of its training that the curve has done.
         """
+        return self._chance(seen, value, complete, share, np.inf)
+
+    def hopeless(self, seen: Forecast, value: float, complete: Mapping[int, Array], share: float) -> float | None:
+        """The chance where it is below ``HOPELESS``, else None; takes no more forecasts than it needs to know."""
+        chance = self._chance(seen, value, complete, share, HOPELESS)
+        return chance if chance < HOPELESS else None
+
+    def _chance(
+        self, seen: Forecast, value: float, complete: Mapping[int, Array], share: float, enough: float
+    ) -> float:
+        """The chance, or what of it was counted when that had become enough."""
         numbers, wanted = list(complete), _score(seen, value)
         latest = range(max(0, len(numbers) - LIBRARY), len(numbers))
         if len(self._scores) > _KEPT:
             self._scores.clear()
-        surprised = sum(self._surprise(numbers[max(0, i - LIBRARY) : i + 1], complete, share) >= wanted for i in latest)
+        of_all = 1.0 / (_WEIGHT + _DOUBT + len(latest))
         believed = _WEIGHT * seen.beats(value) + _DOUBT
-        return float((believed + surprised) / (_WEIGHT + _DOUBT + len(latest)))
+        due = [self._due(numbers[max(0, i - LIBRARY) : i + 1], complete, share) for i in latest]
+        surprised = sum(self._scores[key] >= wanted for key in due if key in self._scores)
+        for key in due:
+            if (believed + surprised) * of_all >= enough:
+                break
+            if key not in self._scores:
+                self._scores[key] = self._surprise(key, complete)
+                surprised += self._scores[key] >= wanted
+        return float((believed + surprised) * of_all)
 
-    def _surprise(self, numbers: Sequence[int], complete: Mapping[int, Array], share: float) -> float:
-        """Score of the last of these curves, forecast at a share of its training from the others."""
+    def _due(self, numbers: Sequence[int], complete: Mapping[int, Array], share: float) -> _Due:
+        """The forecast of the last of these curves, at a share of its training, from the others."""
         *before, number = numbers
         curve = complete[number]
+        return number, max(round(share * int(curve[-1, 0])), int(curve[0, 0])), tuple(before)
+
+    def _surprise(self, due: _Due, complete: Mapping[int, Array]) -> float:
+        """Score of a complete curve."""
+        number, step, before = due
+        curve = complete[number]
         horizon = int(curve[-1, 0])
-        step = max(round(share * horizon), int(curve[0, 0]))
         if step >= horizon:
             return -np.inf
-        key = number, step, tuple(before)
-        if key not in self._scores:
-            library = Library.of([complete[n] for n in before], horizon)
-            seen = forecast(curve[curve[:, 0] <= step], horizon, library, number)
-            self._scores[key] = _score(seen, float(curve[:, 1].min()))
-        return self._scores[key]
+        library = Library.of([complete[n] for n in before], horizon)
+        seen = forecast(curve[curve[:, 0] <= step], horizon, library, number)
+        return _score(seen, float(curve[:, 1].min()))
 
 
 def _score(seen: Forecast, value: float) -> float:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,12 +27,11 @@ from numpy.typing import NDArray
 
 from hpo.search.contracts.policy import Continue, Pause, Policy, Prune, Resume, Start, Turn, Verdict, View
 from hpo.search.curves.candidates import Candidates
-from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.known import Known, curves_of, key_of
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.curves.thaw import Model, Options, Settings
-from hpo.search.curves.trust import HOPELESS, Calibration, evidence, immune, tilted
+from hpo.search.curves.trust import Calibration, evidence, immune, tilted
 from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.terms.domain import Scalar
 from hpo.search.terms.recipe import derive_seed
@@ -61,6 +61,7 @@ class Hedging:
         uniform: recipes considered by it that are drawn from all of the space.
         near: recipes considered that are variations of the best held ones.
         parents: held trials that are varied.
+        latest: held trials that the surrogate sees.
     """
 
     share: float = 0.75
@@ -75,6 +76,7 @@ class Hedging:
     uniform: int = 60
     near: int = 60
     parents: int = 3
+    latest: int = 400
 
 
 def make(study: object) -> Hedge:
@@ -90,21 +92,27 @@ class Held:
         open: numbers of the trials that are held now.
         drawn: numbers of all that were ever started to be held.
         odds: log odds that held trials have gained.
+        theta: log hyperparameters of the surrogate that has seen held trials only.
+        points: that they were fitted to.
     """
 
     open: tuple[int, ...] = ()
     drawn: tuple[int, ...] = ()
     odds: float = 0.0
+    theta: tuple[float, ...] = ()
+    points: int = 0
 
     @staticmethod
     def of(view: View) -> Held:
         """Read what ``plain`` gave."""
         plain = view.memo.get("held", {})
-        return Held(tuple(plain.get("open", ())), tuple(plain.get("drawn", ())), float(plain.get("odds", 0.0)))
+        numbers = tuple(plain.get("open", ())), tuple(plain.get("drawn", ()))
+        return Held(*numbers, plain.get("odds", 0.0), tuple(plain.get("theta", ())), plain.get("points", 0))
 
     def plain(self) -> dict[str, Any]:
         """As the memo has it."""
-        return {"open": list(self.open), "drawn": list(self.drawn), "odds": self.odds}
+        fitted = {"theta": list(self.theta), "points": self.points} if self.theta else {}
+        return {"open": list(self.open), "drawn": list(self.drawn), "odds": self.odds, **fitted}
 
 
 class Hedge(Policy):
@@ -147,7 +155,7 @@ class Hedge(Policy):
     def _share(self, view: View, held: Held) -> float:
         """The share of the decisions that held trials have."""
         own, known = self._hedging, self._thaw.look(view)
-        whole = [n for n in held.drawn if known[n].trial.state == "complete"][-LIBRARY:]
+        whole = _latest((n for n in reversed(held.drawn) if known[n].trial.state == "complete"), LIBRARY)
         if whole != self._weighed[0]:
             self._weighed = whole, evidence([known[n].curve for n in whole])
         return tilted(own.share, held.odds - own.ranks * self._weighed[1], own.least, own.most)
@@ -156,35 +164,37 @@ class Hedge(Policy):
         """What held trials do with a free lane; None where it is not their turn."""
         if len(view.trials) < self._settings.starts:
             return None
-        running = sum(view.trials[n].state == "running" for n in held.open if n != judged)
+        known, running = self._thaw.look(view), self._thaw.roster.running
+        busy = sum(n in running for n in held.open if n != judged)
         lot = np.random.default_rng(derive_seed(view.seed, "hedge", self._thaw.points(view))).random()
-        if running + lot >= self._share(view, held) * view.lanes:
+        if busy + lot >= self._share(view, held) * view.lanes:
             return None
         for number in held.open:
-            if number == judged or view.trials[number].state == "paused":
+            if number == judged or known[number].trial.state == "paused":
                 return Resume(number), held
         if view.trials_left == 0:
             return None
         number = len(view.trials)
-        started = replace(held, open=(*held.open, number), drawn=(*held.drawn, number))
-        return Start(self._drawn(view, held)), started
+        point, held = self._drawn(view, held)
+        return Start(point), replace(held, open=(*held.open, number), drawn=(*held.drawn, number))
 
     def _settled(self, view: View, held: Held) -> Held:
         """Without the trials that have ended, each of which moves the odds; or were never started."""
-        there = len(view.trials)
+        known = self._thaw.look(view)
+        there = len(known)
         if held.drawn and held.drawn[-1] >= there:
             held = replace(
                 held, open=tuple(n for n in held.open if n < there), drawn=tuple(n for n in held.drawn if n < there)
             )
         for number in held.open:
-            if view.trials[number].ended:
+            if known[number].trial.ended:
                 held = self._ended(view, held, number)
         return held
 
     def _ended(self, view: View, held: Held, number: int) -> Held:
         """Hold a trial no longer, and see whose the best trial is."""
-        known = self._thaw.look(view)
-        best = min(known, key=lambda k: k.best).trial.number
+        self._thaw.look(view)
+        best = self._thaw.roster.leader
         own = self._hedging
         moved = own.won if best == number else 0.0 if best in held.drawn else -own.lost
         odds = float(np.clip(held.odds + moved, -own.sure, own.sure))
@@ -192,40 +202,50 @@ class Hedge(Policy):
 
     def _hopeless(self, view: View, number: int, drawn: Set[int]) -> bool:
         """Whether a forecast, as far as forecasts have been right here, leaves a trial no chance to become the best."""
-        known = self._thaw.look(view)
+        known, roster = self._thaw.look(view), self._thaw.roster
         own = known[number]
-        best = min((k.best for k in known if k is not own), default=np.inf)
         if own.steps >= own.limit or not np.isfinite(own.curve).all():
             return False
-        whole = [k for k in known if k.trial.state == "complete" and np.isfinite(k.curve).all()]
-        held = {k.trial.number: k.curve for k in whole if k.trial.number in drawn}
+        numbers = _latest((n for n in reversed(roster.complete) if n in drawn), 2 * LIBRARY)
+        held = {n: known[n].curve for n in numbers}
         if not self._calibration.may_stop(len(held)):
             return False
-        library = Library.of([k.curve for k in whole], own.limit)
+        library = Library.of([known[n].curve for n in roster.complete[-LIBRARY:]], own.limit)
         seen = forecast(own.curve, own.limit, library, derive_seed(view.seed, number, own.steps))
-        return self._calibration.chance(seen, best, held, own.steps / own.limit) < HOPELESS
+        return self._calibration.hopeless(seen, roster.best_but(number), held, own.steps / own.limit) is not None
 
-    def _drawn(self, view: View, held: Held) -> dict[str, Scalar] | None:
+    def _drawn(self, view: View, held: Held) -> tuple[dict[str, Scalar] | None, Held]:
         """A recipe to hold; None where the space holds no other that can be found."""
         own, horizon = self._hedging, self._thaw.horizon(view)
         known = self._thaw.look(view)
-        encoding = Encoding(view.space, view.fixed)
+        encoding = self._thaw.encoding(view)
         rng = np.random.default_rng(derive_seed(view.seed, "held", len(view.trials)))
         candidates = Candidates(view.space, encoding.units([view.prior])[0])
         units = candidates.uniform(rng, own.uniform)
-        seen: Sequence[Known] = [known[n] for n in held.drawn if len(known[n].curve)]
+        seen: Sequence[Known] = [known[n] for n in held.drawn[-own.latest :] if len(known[n].curve)]
         if rng.random() >= own.scattered and len(seen) >= own.known:
-            parents = encoding.units([k.trial.point for k in sorted(seen, key=lambda k: k.best)[: own.parents]])
+            parents = np.stack([k.unit for k in sorted(seen, key=lambda k: k.best)[: own.parents]])
             units = np.concatenate([units, candidates.near(rng, parents, own.near)])
             options = Options(
                 encoding.rows(units), *(np.full(len(units), v) for v in (-1, horizon - 1.0, float(horizon)))
             )
+            points = sum(len(k.curve) for k in seen)
+            fit = not held.theta or points >= held.points * self._settings.growth
             with one_thread():
-                model = Model(curves_of(seen), None, encoding.groups, horizon, self._settings, theta=None, start=None)
+                model = Model(
+                    curves_of(seen), None, encoding.groups, horizon, self._settings,
+                    theta=None if fit else held.theta, start=held.theta,
+                )  # fmt: skip
                 units = units[np.argsort(-model.promise(options, rng, 1), kind="stable")]
-        tried = {k.key for k in known}
-        points = (view.space.from_unit(u.tolist(), view.fixed) for u in units)
-        return next((point for point in points if key_of(point) not in tried), None)
+            held = replace(held, theta=tuple(model.theta.tolist()), points=points) if fit else held
+        tried = self._thaw.roster.keys
+        drawn = (view.space.from_unit(u.tolist(), view.fixed) for u in units)
+        return next((point for point in drawn if key_of(point) not in tried), None), held
+
+
+def _latest(numbers: Iterable[int], count: int) -> list[int]:
+    """Of numbers in descending order the first so many, ascending."""
+    return list(islice(numbers, count))[::-1]
 
 
 def _noted(answer: T, view: View, held: Held) -> T:

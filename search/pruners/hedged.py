@@ -30,7 +30,7 @@ from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
-from hpo.search.curves.trust import HOPELESS, Calibration, evidence, immune, tilted
+from hpo.search.curves.trust import Calibration, evidence, immune, tilted
 from hpo.search.pruners.common.stopper import Curve, Stopper, Watched, forecast_from, worth_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import INSIDE_1
@@ -114,8 +114,9 @@ class _Hedged(Stopper):
             return None
         library = Library.of([seen.whole[n] for n in seen.numbers[-LIBRARY:]], horizon)
         foreseen = forecast(points, horizon, library, derive_seed(self._seed, trial.number, step))
-        chance = self._calibration.chance(foreseen, best, {n: seen.whole[n] for n in held}, step / horizon)
-        if chance >= HOPELESS:
+        complete = {n: seen.whole[n] for n in self._held(view, 2 * LIBRARY)}
+        chance = self._calibration.hopeless(foreseen, best, complete, step / horizon)
+        if chance is None:
             return None
         share = self._share_now(view)
         return Prune(
@@ -146,10 +147,10 @@ class _Hedged(Stopper):
         long = max(self._horizon or seen.longest, 1)
         return share * short / (share * short + (1.0 - share) * long)
 
-    def _held(self, view: View) -> list[int]:
+    def _held(self, view: View, count: int = LIBRARY) -> list[int]:
         """The latest complete trials that were not chosen by early points, ascending."""
         part, numbers = self._part(view, self._share), self._seen.look(view).numbers
-        latest = islice((number for number in reversed(numbers) if lot(number) < part), LIBRARY)
+        latest = islice((number for number in reversed(numbers) if lot(number) < part), count)
         return list(latest)[::-1]
 
 
@@ -169,8 +170,10 @@ def _add(seen: _Seen, trial: Trial, view: View) -> None:
     seen.longest = max(seen.longest, last)
     if trial.state == "pruned":
         seen.stopped = seen.stopped[0] + 1, seen.stopped[1] + last
+    if trial.state != "complete":
+        return  # nobody reads its whole curve at each of its points
     curve, worth = forecast_from(trial, view), worth_of(trial, view)
-    if trial.state == "complete" and worth is not None and all(math.isfinite(value) for _, value in curve):
+    if worth is not None and all(math.isfinite(value) for _, value in curve):
         seen.whole[trial.number] = np.array(curve, dtype=np.float64)
         bisect.insort(seen.numbers, trial.number)
         seen.best = min(seen.best, (worth, trial.number))

@@ -13,9 +13,9 @@ from hpo.search.contracts.policy import Continue, Pause, Policy, Prune, Resume, 
 from hpo.search.curves.candidates import Candidates
 from hpo.search.curves.encoding import Encoding
 from hpo.search.curves.followed import Followed
-from hpo.search.curves.halving import promoted, rung_below
-from hpo.search.curves.history import History
+from hpo.search.curves.halving import rung_below
 from hpo.search.curves.known import Known, curves_of, joined, key_of, know, options_of
+from hpo.search.curves.roster import Roster
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.thaw import Model, Options, Settings
 from hpo.search.terms.domain import Scalar
@@ -27,6 +27,7 @@ Point: TypeAlias = "dict[str, Scalar]"
 
 _WARM_STARTS = 3  # the best recipe of the earlier study sets the scale; it and two others replace a first look around
 _HOPELESS = 0.05  # chance to beat the best by the end, below which a trial is not worth more than the search's end
+_TIMED = 1000  # trials whose steps tell what steps cost
 _BELIEF = 10.0  # trials after which the user's prior is half forgotten, as in piBO
 
 
@@ -37,9 +38,13 @@ class FreezeThaw(Policy):
         self._settings, self._own_recipes, self._per_second = settings, own_recipes, per_second
         self._followed = Followed()
         self._answered: tuple[tuple[int, int | None], Turn] | None = None  # judging and filling a lane is one decision
-        self._known: list[Known] = []
-        self._earlier: dict[int, Known] = {}
+        self.roster = Roster()
+        self._earlier: list[Known] = []
         self._known_for = 0  # the horizon that what is known of failed trials depends on
+        self._lots = _Lots()
+        self._encoding: Encoding | None = None
+        self._around: tuple[Any, Candidates] | None = None  # where recipes are drawn, and what that follows from
+        self._modelled: tuple[Any, Model] | None = None  # the last model, and what it follows from
 
     def next(self, view: View) -> Turn:
         """Resume a paused trial, start a new one, or wait when nothing is left but what runs."""
@@ -56,9 +61,8 @@ class FreezeThaw(Policy):
 
     def leave(self, view: View, number: int) -> Pause | Prune:
         """Pause a trial that others go before, or end it where it will not be considered again."""
-        known = self.look(view)
-        best = known[number].best
-        better = sum(k.best < best for k in known if k.trial.state == "paused")
+        self.look(view)
+        better = self.roster.better_paused(number)
         if better >= self._settings.paused and not self._in_line(number):  # what is paused costs memory
             return Prune(f"{better} paused trials are better", {"paused": float(better)})
         return Pause()
@@ -70,14 +74,12 @@ class FreezeThaw(Policy):
 
     def _in_line(self, number: int) -> bool:
         """Whether the trial is of the third of its rung that halving trains on sooner or later."""
-        rung, ceiling = rung_below(self._known[number].steps), self._ceiling()
-        there = [k for k in self._known if k.steps >= rung]
-        own = self._known[number].prospect(rung, ceiling)
-        return sum(k.prospect(rung, ceiling) < own for k in there) < len(there) // 3
+        better, there = self.roster.place(number, rung_below(self.roster.known[number].steps), self._ceiling())
+        return better < there // 3
 
     def _ceiling(self) -> float:
         """The median first value of the first trials, beyond which values are equally bad."""
-        first = [known.curve[:1, 1] for known in self._known[: self._settings.starts]]
+        first = [known.curve[:1, 1] for known in self.roster.known[: self._settings.starts]]
         values = np.concatenate(first) if first else np.empty(0)
         values = values[np.isfinite(values)]
         return float(np.median(values)) if values.size else np.inf
@@ -94,19 +96,26 @@ class FreezeThaw(Policy):
         """What is known of every trial, up to date."""
         followed = self._followed.look(view)
         horizon = followed.horizon(view)
-        if horizon != self._known_for:
-            self._known, self._earlier, self._known_for = [], {}, horizon
-        del self._known[len(view.trials) :]
-        encoding = Encoding(view.space, view.fixed)
-        for number in followed.renewed(len(self._known)):
-            old = self._known[number] if number < len(self._known) else None
-            self._known[number : number + 1] = [know(view.trials[number], encoding, view.sign, horizon, old)]
-        return self._known
+        known = self.roster.known
+        if horizon != self._known_for or len(known) > len(view.trials):
+            self.roster.clear()
+            self._earlier, self._known_for, known = [], horizon, self.roster.known
+        for number in followed.renewed(len(known)):
+            old = known[number] if number < len(known) else None
+            self.roster.put(number, know(view.trials[number], self.encoding(view), view.sign, horizon, old))
+        return known
+
+    def encoding(self, view: View) -> Encoding:
+        """Of the study's space."""
+        made = self._encoding
+        if made is None or made.space is not view.space or made.fixed is not view.fixed:
+            made = self._encoding = Encoding(view.space, view.fixed)
+        return made
 
     def _decide(self, view: View, judged: int | None) -> Turn:
         self.look(view)
         followed = self._followed
-        encoding, horizon = Encoding(view.space, view.fixed), followed.horizon(view)
+        encoding, horizon = self.encoding(view), followed.horizon(view)
         seed, then = self._answered[0] if self._answered is not None else (None, None)
         if self._answered is None or seed != view.seed or not followed.same(then, judged):
             with one_thread():
@@ -115,63 +124,64 @@ class FreezeThaw(Policy):
         return self._answered[1]
 
     def _turn(self, view: View, judged: int | None, encoding: Encoding, horizon: int) -> Turn:
-        known = self._known
-        tried = {k.key for k in known}
-        observed = [k for k in known if len(k.curve)]
-        for trial in view.earlier:
-            if trial.number not in self._earlier:
-                self._earlier[trial.number] = know(trial, encoding, view.sign, horizon, None)
-        earlier = [self._earlier[trial.number] for trial in view.earlier]
-        guess = {**min(earlier, key=lambda k: k.best).trial.point, **view.prior} if earlier else view.prior
-        candidates = Candidates(view.space, encoding.units([guess])[0])
+        roster, own = self.roster, self._settings
+        known, tried = roster.known, roster.keys
+        if len(self._earlier) != len(view.earlier):
+            self._earlier = [know(trial, encoding, view.sign, horizon, None) for trial in view.earlier]
+        earlier, candidates = self._earlier, self._candidates(view, encoding)
         started, may_start = len(known), view.trials_left != 0
-        for k in known:
-            if k.trial.state == "paused" and not k.length:  # it was interrupted before its first point
-                return Resume(k.trial.number)
-        if may_start and (started < (_WARM_STARTS if earlier else self._settings.starts) or not observed):
+        if roster.waiting:  # it was interrupted before its first point
+            return Resume(min(roster.waiting))
+        if may_start and (started < (_WARM_STARTS if earlier else own.starts) or not roster.ranked):
             first = self._first_look(view, candidates, tried)
             if first is not None:
                 return first
-        if not observed:
+        if not roster.ranked:
             return Wait()
-        running = [k for k in known if k.trial.state == "running" and k.trial.number != judged]
+        running = [known[number] for number in sorted(roster.running - {judged})]
         rng = np.random.default_rng(derive_seed(view.seed, "thaw", self._followed.points, started, len(running)))
-        paused = [k for k in observed if k.trial.state == "paused" or k.trial.number == judged]
-        paused = [k for k in paused if k.steps < k.limit]
         endless = not may_start and view.steps_left is None  # nothing but the model says when to end
-        if not endless and rng.random() < self._settings.halving:
-            chosen = self._promoted(view, observed, paused)
+        if not endless and rng.random() < own.halving:
+            luck = self._lots.first(derive_seed(view.seed, "luck"), started)
+            chosen = roster.promoted(judged, luck * (own.luck * roster.noise), self._ceiling())
             if chosen is not None:
                 return Resume(chosen)
-        model, memo = self._model(view, observed, [k for k in earlier if len(k.curve)], encoding, horizon)
+        model, memo = self._model(view, encoding, horizon)
         if running:
-            model.suppose(options_of(running, observed))
-        paused = sorted(paused, key=lambda k: k.best)[: self._settings.paused]
-        units = candidates.uniform(rng, self._settings.uniform if may_start else 0)
+            model = model.supposing(options_of(running))
+        paused = roster.free(judged, own.paused)
+        units = candidates.uniform(rng, own.uniform if may_start else 0)
         if self._own_recipes and may_start:
-            best = sorted(observed, key=lambda k: k.best)[: self._settings.parents]
-            parents = encoding.units([k.trial.point for k in best])
-            units = np.concatenate([units, candidates.near(rng, parents, self._settings.near)])
+            parents = np.stack([k.unit for k in roster.top(own.parents)])
+            units = np.concatenate([units, candidates.near(rng, parents, own.near)])
         new = Options(encoding.rows(units), *(np.full(len(units), v) for v in (-1, 0.0, float(horizon))))
-        options = joined(options_of(paused, observed), new) if paused else new
+        options = joined(options_of(paused), new) if paused else new
         longest = horizon if view.steps_left is None else max(1, min(horizon, view.steps_left))
         score = model.promise(options, rng, longest)
         score[len(paused) :] += candidates.belief(units) * _BELIEF / (_BELIEF + started)
         if self._per_second:
-            score -= self._log_seconds(model, options, observed)
+            score -= self._log_seconds(model, options)
         if endless:
             score[model.chance(options) < _HOPELESS] = -np.inf
-        for chosen in np.argsort(-score, kind="stable"):
-            if score[chosen] == -np.inf:
+        for place in np.argsort(-score, kind="stable"):
+            if score[place] == -np.inf:
                 break
-            if chosen < len(paused):
-                return Resume(paused[chosen].trial.number, memo)
+            if place < len(paused):
+                return Resume(paused[place].trial.number, memo)
             if not self._own_recipes:
                 return Start(None, memo)
-            point = self._untried(view, tried, [units[chosen - len(paused)]])
+            point = self._untried(view, tried, [units[place - len(paused)]])
             if point is not None:
                 return Start(point, memo)
         return Wait(memo) if running or not may_start else Start(None, memo)
+
+    def _candidates(self, view: View, encoding: Encoding) -> Candidates:
+        """Recipes around the user's guess, and that of an earlier study."""
+        basis = encoding, view.prior, len(self._earlier)
+        if self._around is None or self._around[0] != basis:
+            best = min(self._earlier, key=lambda k: k.best).trial.point if self._earlier else {}
+            self._around = basis, Candidates(view.space, encoding.units([{**best, **view.prior}])[0])
+        return self._around[1]
 
     def _first_look(self, view: View, candidates: Candidates, tried: Set[Any]) -> Start | None:
         """Start a recipe of an even spread; None when the space holds no other."""
@@ -183,35 +193,28 @@ class FreezeThaw(Policy):
             point |= {name: value for name, value in view.prior.items() if name in point}  # as it is, not rounded
         return None if point is None else Start(point)
 
-    def _promoted(self, view: View, observed: Sequence[Known], paused: Sequence[Known]) -> int | None:
-        """Number of the trial that successive halving trains on."""
-        noise = History.of([k.curve for k in observed]).noise
-        luck = np.random.default_rng(derive_seed(view.seed, "luck")).standard_normal(len(view.trials))
-        free = {k.trial.number for k in paused}
-        ceiling = self._ceiling()
-        place = promoted(
-            np.array([float(k.steps) for k in observed]),
-            np.array([k.trial.number in free for k in observed]),
-            luck[[k.trial.number for k in observed]] * (self._settings.luck * noise),
-            lambda places, rung: np.array([observed[i].prospect(rung, ceiling) for i in places]),
-        )
-        return None if place is None else observed[place].trial.number
-
-    def _model(
-        self, view: View, observed: Sequence[Known], earlier: Sequence[Known], encoding: Encoding, horizon: int
-    ) -> tuple[Model, Mapping[str, Any] | None]:
+    def _model(self, view: View, encoding: Encoding, horizon: int) -> tuple[Model, Mapping[str, Any] | None]:
         """The surrogate; with a memo when its hyperparameters were fitted anew."""
+        roster, own = self.roster, self._settings
         points, fitted = self._followed.points, int(view.memo.get("points", 0))
         theta = view.memo.get("theta")
-        fit = theta is None or points >= fitted * self._settings.growth
+        fit = theta is None or points >= fitted * own.growth
+        basis = roster.version, horizon, theta
+        if not fit and self._modelled is not None and self._modelled[0] == basis:
+            return self._modelled[1], None  # as at the last decision: other lanes were free at the same time
+        seen = sorted(roster.top(own.points), key=lambda k: k.trial.number)  # fewer than all have a place in it
+        before = [k for k in self._earlier if len(k.curve)]
         model = Model(
-            curves_of(observed), curves_of(earlier) if earlier else None, encoding.groups, horizon, self._settings,
-            theta=None if fit else theta, start=theta,
+            curves_of(seen, roster.units(own.share)), curves_of(before) if before else None,
+            encoding.groups, horizon, own, theta=None if fit else theta, start=theta,
         )  # fmt: skip
-        return model, {"points": points, "theta": model.theta.tolist()} if fit else None
+        kept = model.theta.tolist()
+        self._modelled = (roster.version, horizon, kept), model
+        return model, {"points": points, "theta": kept} if fit else None
 
-    def _log_seconds(self, model: Model, options: Options, observed: Sequence[Known]) -> Array:
-        timed = [k for k in observed if k.trial.seconds > 0]
+    def _log_seconds(self, model: Model, options: Options) -> Array:
+        """Logarithm of what a step of each costs, told from those of the latest trials."""
+        timed = [k for k in self.roster.known[-_TIMED:] if len(k.curve) and k.trial.seconds > 0]
         if not timed:
             return np.zeros(len(options.rows))
         seconds = np.log([k.trial.seconds / max(len(k.trial.curve), 1) for k in timed])
@@ -223,3 +226,18 @@ class FreezeThaw(Policy):
             if key_of(point) not in tried:
                 return point
         return None
+
+
+class _Lots:
+    """Standard normal lots of a study's trials by number; more of them do not change the first."""
+
+    def __init__(self) -> None:
+        self._seed: int | None = None
+        self._lots = np.empty(0)
+
+    def first(self, seed: int, count: int) -> Array:
+        """The first so many."""
+        if seed != self._seed or count > self._lots.size:
+            self._seed = seed
+            self._lots = np.random.default_rng(seed).standard_normal(max(2 * count, 64))
+        return self._lots[:count]
