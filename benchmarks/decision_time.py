@@ -7,7 +7,8 @@ stopped after one to four points, one in thirty complete, a hundred paused. From
 in 16 lanes that move in step, or in one. What is measured is all that the rule does between two points: which trial
 goes on, which new recipe begins, whether to stop. The default's recipes are drawn at random here; what its sampler
 costs is measured by tpe.py. Medians over blocks of points; the longest round, in which hyperparameters are fitted anew
-perhaps; and the first round of a process, which reads the whole study, as after a restart.
+perhaps; the first round of a process, which reads the whole study, as after a restart; and that with all rounds until
+every rung has been looked at once.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ HORIZON = 50
 SPACE = Space(tuple(Parameter(f"x{i}", Float(0.0, 1.0)) for i in range(7)))
 PAUSED, ONE_COMPLETE_IN, HELD_IN = 100, 30, 40
 BLOCKS = 10
+WARM_UP = 160
+"""Points after which every rung has been looked at, at which what complete trials promised is worked out once."""
 
 
 class Search:
@@ -63,8 +66,10 @@ class Search:
             if number % HELD_IN == 0:
                 drawn.append(number)
             length = HORIZON if whole or number in drawn[-1:] else int(min(HORIZON - 1, self.rng.geometric(0.5)))
-            for _ in range(length):
-                self.point(number)
+            level = sum((x - 0.4) ** 2 for x in self.trials[number].point.values())
+            steps = np.arange(1, length + 1)
+            values = level + np.exp(-0.1 * steps) + 0.01 * self.rng.standard_normal(length)
+            self.change(number, curve=tuple(zip(steps.tolist(), values.tolist(), strict=True)))
             state: Any = "complete" if length == HORIZON else "paused" if number >= trials - PAUSED else "pruned"
             self.change(number, state=state)
         self.view = replace(self.view, memo={"held": {"open": [], "drawn": drawn}})
@@ -153,12 +158,15 @@ def measure(rule: str, trials: int, lanes: int, points: int) -> dict[str, Any]:
     """One row."""
     search = Search(*RULES[rule](), trials, lanes)
     search.go_on(1)
-    first, search.spent = search.spent[0] * lanes, []
+    first = search.spent[0] * lanes
+    search.go_on(WARM_UP)
+    taken_up, search.spent = sum(search.spent) * lanes, []
     search.go_on(points)
     blocks = [statistics.fmean(block) for block in np.array_split(search.spent, BLOCKS)]
     return {
         "rule": rule, "trials": trials, "lanes": lanes, "points": points, "mean ms": statistics.fmean(search.spent),
         "median ms": statistics.median(blocks), "longest ms": max(search.spent) * lanes, "first ms": first,
+        "warm-up ms": taken_up,
     }  # fmt: skip
 
 

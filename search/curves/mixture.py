@@ -75,13 +75,14 @@ class Mixture:
 
     def __init__(self, z: Array, basis: Basis, shapes: Array, log_prior: Array, mean: Array, covariance: Array) -> None:
         self._z, self._basis, self._shapes = z @ basis.rotation, basis, shapes
-        inverse = np.linalg.inv(covariance)
+        (wide, both), (_, tall) = covariance.tolist()
+        p11, p12, p22 = np.array([tall, -both, wide]) / (wide * tall - both * both)  # of its inverse
         sizes, one = basis.precision, basis.ones
         off = self._z - mean[0] * one
         fall_one, fall_fall, fall_off = sizes @ (shapes * one).T, sizes @ (shapes * shapes).T, sizes @ (shapes * off).T
-        self._p11 = inverse[0, 0] + (sizes @ (one * one))[:, None]
-        self._p12 = inverse[0, 1] + fall_one
-        self._p22 = inverse[1, 1] + fall_fall
+        self._p11 = p11 + (sizes @ (one * one))[:, None]
+        self._p12 = p12 + fall_one
+        self._p22 = p22 + fall_fall
         self._determinant = self._p11 * self._p22 - self._p12**2
         q1 = (sizes @ (one * off))[:, None] - mean[1] * fall_one
         q2 = fall_off - mean[1] * fall_fall

@@ -174,8 +174,15 @@ def prospect(curve: Sequence[tuple[int, float]] | Array, horizon: int, ceiling: 
 def _thinned(points: Array) -> Array:
     """At most ``POINTS`` points: the first, the last, and the rest in equal ratios; none before step 1."""
     if len(points) > POINTS:
-        points = points[np.unique(np.round(np.geomspace(1, len(points), POINTS)).astype(np.int64)) - 1]
+        points = points[_kept(len(points))]
     return np.column_stack([np.maximum(points[:, 0], 1.0), points[:, 1]])  # scripts of plain Optuna may count from 0
+
+
+@functools.lru_cache(maxsize=256)
+def _kept(count: int) -> Index:
+    """Places of the points that stay of so many."""
+    kept: Index = np.unique(np.round(np.geomspace(1, count, POINTS)).astype(np.int64)) - 1
+    return kept
 
 
 def _units(values: Array, library: Library) -> tuple[float, float]:

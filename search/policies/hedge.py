@@ -76,7 +76,7 @@ class Hedging:
     uniform: int = 60
     near: int = 60
     parents: int = 3
-    latest: int = 400
+    latest: int = 200
 
 
 def make(study: object) -> Hedge:

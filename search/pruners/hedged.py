@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import bisect
 import math
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Annotated
 
 import numpy as np
@@ -50,6 +50,7 @@ _RANKS = 0.7  # weight of what the ranks of complete held trials say, in log odd
 _SURE = 2.0  # all that moves the share adds up to at most so much
 _SHORT, _GUESSED = 2.5, 4  # steps that a trial which is not held has, taken as seen in so many trials
 _CHECKS = 3.0  # forecasts for each doubling of the steps
+_SCANNED = 512  # complete trials that are looked through at first
 
 
 def make(context: PrunerContext, *, of: Pruner | None = None, share: Annotated[float, INSIDE_1] = 0.75) -> Pruner:
@@ -70,6 +71,7 @@ class _Seen:
     Attributes:
         whole: complete curves of finite values by trial.
         numbers: of these trials, ascending.
+        lots: of the same.
         best: what the best complete trial is worth, and its number.
         stopped: how many trials were stopped, and after how many steps in all.
         longest: last step of any trial.
@@ -77,6 +79,7 @@ class _Seen:
 
     whole: dict[int, Array] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
+    lots: array[float] = field(default_factory=lambda: array("d"))
     best: tuple[float, int] = (math.inf, -1)
     stopped: tuple[int, int] = (0, 0)
     longest: int = 0
@@ -93,7 +96,7 @@ class _Hedged(Stopper):
     def judge(self, view: View, number: int) -> Answer:
         """Ask the other pruner, and overrule it for a held trial; what has diverged is not held."""
         answer = self._of.judge(view, number) if self._of is not None else Continue()
-        curve = forecast_from(view.trials[number], view)
+        curve = view.trials[number].curve
         if not curve or not math.isfinite(curve[-1][1]):
             return answer
         share = self._share_now(view)
@@ -149,9 +152,13 @@ class _Hedged(Stopper):
 
     def _held(self, view: View, count: int = LIBRARY) -> list[int]:
         """The latest complete trials that were not chosen by early points, ascending."""
-        part, numbers = self._part(view, self._share), self._seen.look(view).numbers
-        latest = islice((number for number in reversed(numbers) if lot(number) < part), count)
-        return list(latest)[::-1]
+        part, seen = self._part(view, self._share), self._seen.look(view)
+        looked = _SCANNED
+        while True:
+            places = np.flatnonzero(np.frombuffer(seen.lots[-looked:]) < part)[-count:]
+            if places.size == count or looked >= len(seen.lots):
+                return [seen.numbers[-looked:][place] for place in places]
+            looked *= 4
 
 
 def _told(answer: Answer, share: float) -> Answer:
@@ -175,5 +182,7 @@ def _add(seen: _Seen, trial: Trial, view: View) -> None:
     curve, worth = forecast_from(trial, view), worth_of(trial, view)
     if worth is not None and all(math.isfinite(value) for _, value in curve):
         seen.whole[trial.number] = np.array(curve, dtype=np.float64)
-        bisect.insort(seen.numbers, trial.number)
+        place = bisect.bisect_left(seen.numbers, trial.number)
+        seen.numbers.insert(place, trial.number)
+        seen.lots.insert(place, lot(trial.number))
         seen.best = min(seen.best, (worth, trial.number))

@@ -23,6 +23,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hpo.search.contracts.policy import Prune, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
@@ -32,6 +35,8 @@ from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0, AT_LEAST_1, INSIDE_1
 from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.trial import Trial
+
+Array = NDArray[np.float64]
 
 REQUIRES = ("one goal",)
 
@@ -63,7 +68,7 @@ class _Complete:
         open: (value so far, number) of the trials that have not ended, in order; ``worth`` the values by number.
     """
 
-    curves: list[Curve] = field(default_factory=list)
+    curves: list[Array] = field(default_factory=list)
     bests: list[float] = field(default_factory=list)
     longest: int = 0
     open: list[tuple[float, int]] = field(default_factory=list)
@@ -132,7 +137,7 @@ class _LearningCurve(Stopper):
             complete.worth[trial.number] = best
             bisect.insort(complete.open, (best, trial.number))
         elif trial.state == "complete":
-            curve = forecast_from(trial, view)
+            curve = np.array(forecast_from(trial, view), dtype=np.float64)
             complete.curves = [*complete.curves[1 - LIBRARY :], curve]
             complete.bests = heapq.nsmallest(self._top, [*complete.bests, best])
-            complete.longest = max(complete.longest, curve[-1][0])
+            complete.longest = max(complete.longest, trial.curve[-1][0])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpo.search.curves.shapes import shape_covariance
-from hpo.search.curves.surrogate import Kernel, Observations, Posterior
+from hpo.search.curves.surrogate import Kernel, Observations, Posterior, _Evidence
 
 HORIZON = 20
 
@@ -38,3 +38,28 @@ def test_the_best_of_noisy_points_is_believed_less_than_that_of_smooth_ones() ->
     smooth, noisy = observed(0.0), observed(0.4)
     assert posterior(smooth).fitted.max() == pytest.approx(smooth.values.max(), abs=0.05)
     assert posterior(noisy).fitted.max() < noisy.values.max() - 0.1
+
+
+def test_what_is_supposed_is_what_its_points_would_say() -> None:
+    data, kernel = observed(0.1), Kernel(np.array([0]), shape_covariance(HORIZON))
+    found = Posterior(kernel, kernel.centre(), data)
+    rows, trial, steps = np.array([[1.0 / 3.0], [0.7]]), np.array([1, -1]), np.array([15.0, 1.0])
+    mean, _ = found.predict(rows, trial, steps)
+    joined = Observations(
+        np.concatenate([data.rows, rows[1:]]), np.append(data.trial, [1, 4]),
+        np.append(data.steps, steps), np.append(data.values, mean),
+    )  # fmt: skip
+    asked = np.concatenate([data.rows, [[0.2], [0.8]]]), np.array([0, 1, 2, 3, -1, -1]), np.full(6, 18.0)
+    supposed = found.supposing(rows, trial, steps).predict(*asked)
+    for told, seen in zip(supposed, Posterior(kernel, kernel.centre(), joined).predict(*asked), strict=True):
+        assert told == pytest.approx(seen, abs=1e-9)
+    assert (supposed[1] <= found.predict(*asked)[1]).all()
+
+
+def test_the_slope_of_the_evidence_is_that_of_its_values() -> None:
+    data, kernel = observed(0.1), Kernel(np.array([0]), shape_covariance(HORIZON))
+    evidence, theta = _Evidence(kernel, data), kernel.centre() + 0.1
+    _, gradient = evidence.negative(theta)
+    for i, step in enumerate(1e-5 * np.eye(theta.size)):
+        rise = evidence.negative(theta + step)[0] - evidence.negative(theta - step)[0]
+        assert gradient[i] == pytest.approx(rise / 2e-5, rel=1e-4, abs=1e-5)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thawed import Study
 
 from hpo.search.contracts.policy import Start, View
 from hpo.search.curves.single import Library, forecast
 from hpo.search.curves.thaw import Settings
-from hpo.search.curves.trust import Calibration, evidence
+from hpo.search.curves.trust import HOPELESS, Calibration, evidence
 from hpo.search.policies.hedge import Hedge, Hedging, Held
 from hpo.search.terms.domain import Float
 from hpo.search.terms.space import Parameter, Space
@@ -125,3 +126,25 @@ def test_the_directions_are_mirrors() -> None:
     down = policy().next(view(trials, held))
     up = policy().next(dataclasses.replace(view(mirrored, held), direction="maximize"))
     assert down == up
+
+
+def test_what_is_told_early_to_be_hopeless_is_what_the_whole_count_says() -> None:
+    for complete in (LEVELS, LATE):
+        for steps in (3, 6, 12):
+            whole = list(complete.values())
+            seen = forecast(curve(*([2.0] * steps)), 20, Library.of(whole, 20), 0)
+            for value in (0.3, 0.6, 1.5, 1.9):
+                chance = Calibration().chance(seen, value, complete, steps / 20)
+                told = Calibration().hopeless(seen, value, complete, steps / 20)
+                assert told == (chance if chance < HOPELESS else None)
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_restart_at_any_point_changes_nothing(lanes: int) -> None:
+    whole = Study(policy(known=1), lanes=lanes).run(160)
+    interrupted = Study(policy(known=1), lanes=lanes).run(160, policies=lambda: policy(known=1))
+    assert [(t.point, t.curve, t.state) for t in interrupted.view.trials] == [
+        (t.point, t.curve, t.state) for t in whole.view.trials
+    ]
+    assert whole.view.memo["held"]["theta"]
+    assert interrupted.view.memo == whole.view.memo

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeAlias, TypeVar, overload
 
 from hpo.search.contracts.policy import Continue, Prune, View
 from hpo.search.contracts.pruner import Answer, Pruner
@@ -64,8 +64,31 @@ def points_of(trial: Trial, view: View) -> Curve:
     return _turned(trial.curve, view)
 
 
+class _Turned(Sequence[tuple[int, float]]):
+    """A curve with the signs of its values changed as they are read: most judges read the end only."""
+
+    def __init__(self, curve: Curve) -> None:
+        self._curve = curve
+
+    def __len__(self) -> int:
+        return len(self._curve)
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[int, float]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Curve: ...
+    def __getitem__(self, place: int | slice) -> tuple[int, float] | Curve:
+        if isinstance(place, slice):
+            return [(step, -value) for step, value in self._curve[place]]
+        step, value = self._curve[place]
+        return step, -value
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return ((step, -value) for step, value in self._curve)
+
+
 def _turned(curve: Curve, view: View) -> Curve:
-    return curve if view.sign > 0 else [(step, -value) for step, value in curve]
+    return curve if view.sign > 0 else _Turned(curve)
 
 
 def due(curve: Curve, n_warmup_steps: int, interval_steps: int) -> bool:
