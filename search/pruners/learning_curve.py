@@ -9,7 +9,7 @@ When to use it: with any sampler, where trials yield curves; where trials can be
 more.
 Options: ``threshold`` = 0.05; ``top`` = 1, the incumbent is the top-th best trial, so that as many can be confirmed;
 ``n_warmup_steps`` = 0, steps at which no trial is stopped.
-Cost: 4 ms a check at any number of trials; after the first 12 points about 8 checks for each doubling of the steps.
+Cost: 1 ms a check at any number of trials; after the first 12 points about 8 checks for each doubling of the steps.
 Reference: Domhan et al., Speeding up automatic hyperparameter optimization by extrapolation of learning curves, IJCAI
 2015; docs/search.md.
 """
