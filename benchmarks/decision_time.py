@@ -1,6 +1,7 @@
 """Processor time that decisions take of a search, for the default, hedge and freeze-thaw, as a study grows.
 
     python benchmarks/decision_time.py --output benchmarks/results/decision_time.json
+    python benchmarks/decision_time.py --sizes --digits 0 1     # of real searches of lr-batch, by seeds
 
 Studies of random recipes in seven dimensions with synthetic curves of 50 steps, as a search leaves them: most trials
 stopped after one to four points, one in thirty complete, a hundred paused. From there each rule goes on for some points
@@ -29,14 +30,20 @@ from typing import Any
 import numpy as np
 from rows import markdown
 
+from hpo.search import studyfile
 from hpo.search.contracts.policy import Pause, Policy, Prune, Resume, Start, View
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.curves.single import Library, forecast
 from hpo.search.curves.thaw import Settings
+from hpo.search.engine import run as engine
+from hpo.search.engine.context import Progress
+from hpo.search.engine.loop import Loop
 from hpo.search.engine.plugins import build
 from hpo.search.policies.common.thawing import FreezeThaw
 from hpo.search.policies.hedge import make as hedge
 from hpo.search.policies.straight import make as straight
+from hpo.search.studyfile.yaml12 import parse
+from hpo.search.terms import registry
 from hpo.search.terms.changed import Log
 from hpo.search.terms.domain import Float
 from hpo.search.terms.space import Parameter, Space
@@ -180,10 +187,43 @@ def single(complete: int, points: int) -> float:
     return 1e3 * (time.process_time() - began) / 20
 
 
+def of_digits(rule: str, seed: int, steps: int = 640, lanes: int = 16) -> dict[str, Any]:
+    """Processor time in policy and pruner of a search of ``lr-batch``, in all and as a share of the search's own."""
+    study: Any = parse(registry.path("study", "lr-batch").read_text(encoding="utf-8"), "lr-batch").plain()
+    study |= {"name": "digits", "budget": {"steps": steps}, "seed": seed, "confirm": "none"}
+    study |= {"executor": {"cohort": {"lanes": lanes}}, "storage": ":memory:"}
+    study |= {} if rule == "default" else {"sampler": rule}
+    spent = {"rule": 0.0, "search": 0.0}
+
+    def timed(call: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def answer(*given: Any) -> Any:
+            began = time.process_time()
+            try:
+                return call(*given)
+            finally:
+                spent[name] += time.process_time() - began
+
+        return answer
+
+    class Timed(Progress):
+        def opened(self, loop: Loop, phase: str) -> None:
+            policy, judge = loop.rules.policy, loop.rules.pruner
+            policy.next, policy.judge = timed(policy.next, "rule"), timed(policy.judge, "rule")  # type: ignore[method-assign]
+            judge.judge = timed(judge.judge, "rule")  # type: ignore[method-assign]
+            loop.run = timed(loop.run, "search")  # type: ignore[method-assign]
+
+    engine.run(studyfile.read(study), progress=Timed())
+    return {
+        "rule": rule, "seed": seed, "lanes": lanes, "points": steps, "ms a point": 1e3 * spent["rule"] / steps,
+        "share": spent["rule"] / spent["search"],
+    }  # fmt: skip
+
+
 def main() -> None:
     """Print a line per size; write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[50, 1000, 5000, 20_000, 50_000])
+    parser.add_argument("--digits", type=int, nargs="*", default=[], metavar="SEED")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[50, 1000, 5000, 20_000, 50_000])
     parser.add_argument("--rules", nargs="+", default=list(RULES))
     parser.add_argument("--lanes", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--points", type=int, default=640)
@@ -195,6 +235,11 @@ def main() -> None:
             for lanes in options.lanes:
                 rows.append(measure(rule, trials, lanes, options.points))
                 print(json.dumps(rows[-1]), flush=True)
+    for rule in options.rules:
+        for seed in options.digits:
+            print(json.dumps(of_digits(rule, seed)), flush=True)
+    if not rows:
+        return
     forecasts = {str(complete): single(complete, 12) for complete in (1, 40, 1000)}
     shown = [{k: f"{v:.3g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     print(f"\n{markdown(shown)}\nforecasts from 12 points, by complete curves, ms: {forecasts}")
