@@ -93,7 +93,7 @@ class Cohort:
 def _scores(setup: Setup, weights: Tensor) -> list[dict[str, float]]:
     """Scores of each row of weights [lanes, size] on the validation part."""
     most = _LANES if setup.data.per_token and weights.device.type == "cpu" else len(weights)
-    return [own for rows in weights.split(most) for own in _scores_of(setup, rows)]
+    return [own for rows in torch.split(weights, most) for own in _scores_of(setup, rows)]
 
 
 def _scores_of(setup: Setup, weights: Tensor) -> list[dict[str, float]]:

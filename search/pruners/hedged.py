@@ -5,8 +5,8 @@ are complete or a forecast leaves them a chance below 5 % to become the best by 
 regardless. The chance is what the study's own forecasts have been worth, so about five held trials are complete before
 the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: three
 quarters at first, more where the best complete trial is one of them or where early values order them otherwise than
-their ends do, less where not; from 0.25 to 0.9. As they are long, that is about one trial in ten. The first five trials
-are not held.
+their ends do, less where not; from 0.25 to 0.9. As they are long, that is at first about one trial in four of 20 steps,
+in eight of 50. The first five trials are not held.
 When to use it: the default, of successive halving. Nobody knows beforehand how far early points can be trusted, and a
 pruner that trusts them never sees what it has stopped.
 Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.75, of the steps for held trials at first.
