@@ -143,7 +143,7 @@ def test_what_is_only_worth_saying_is_said(place: str) -> None:
     run(place, 4)
     (Path(place).parent / "model.py").write_text(MODEL + "\n# a remark\n")
     _, said = run(place, 6, sampler="random", pruner="median")
-    assert any("sampler: tpe before, random from now on" in note for note in said)
+    assert any("sampler: {tpe: {unpruned: 0.2}} before, random from now on" in note for note in said)
     assert any("pruner:" in note for note in said)
     assert any("is not what 4 earlier trials of study trained" in note for note in said)
 
