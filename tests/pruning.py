@@ -9,12 +9,13 @@ import optuna
 from optuna.pruners import BasePruner
 
 from hpo.search.contracts.policy import Prune, View
-from hpo.search.contracts.pruner import Pruner
+from hpo.search.contracts.pruner import PRUNER, Pruner
 from hpo.search.store.attributes import read_trial
 from hpo.search.terms.space import Space
 from hpo.search.terms.trial import Trial
 
 _trials: dict[optuna.Study, list[Trial]] = {}
+_memos: dict[optuna.Study, dict[str, Any]] = {}
 
 
 def answer(pruner: Pruner, study: optuna.Study, number: int) -> Any:
@@ -22,7 +23,12 @@ def answer(pruner: Pruner, study: optuna.Study, number: int) -> Any:
     maximize = study.direction == optuna.study.StudyDirection.MAXIMIZE
     kept = _trials.setdefault(study, [])  # one list for a study, as the ledger has
     kept[:] = [read_trial(trial) for trial in study.get_trials(deepcopy=False)]
-    return pruner.judge(View(Space(()), {}, "maximize" if maximize else "minimize", 0, None, kept), number)
+    direction = "maximize" if maximize else "minimize"
+    memo = _memos.setdefault(study, {})
+    said = pruner.judge(View(Space(()), {}, direction, 0, None, kept, memo=memo), number)
+    if said.memo is not None:
+        memo[PRUNER] = said.memo
+    return said
 
 
 def prunes(pruner: Pruner | BasePruner, study: optuna.Study, trial: Any) -> bool:

@@ -42,7 +42,7 @@ class View:
         lanes: how many trials train at a time, of as many as the executor can.
         steps_left: steps left in the budget, None when it is not counted in steps.
         trials_left: trials that may still be started, None for any number.
-        memo: what the policy last asked to be kept; empty at first.
+        memo: what the policy last asked to be kept, and under ``pruner`` what the pruner did; empty at first.
         prior: the user's guess of good values, for any of the knobs.
         earlier: trials of earlier studies of the same space.
         log: which trials changed, so that nobody looks at all of them; None where that is not known.

@@ -1,9 +1,10 @@
 """What a pruner is given and answers: it stops weak trials early.
 
 Each file defines ``make(context, *, option=default, ...) -> Pruner``. A pruner looks at the curve of one trial after
-every point and at the curves of the others; it decides by these curves alone and keeps nothing that cannot be worked
-out from them, so a resumed search prunes as an uninterrupted one. Steps are counted from 1. With several goals it is
-shown the curves of one of them.
+every point and at the curves of the others; it decides by these curves alone and keeps nothing that a restart would
+lose, so a resumed search prunes as an uninterrupted one. What does not follow from the curves, such as what was settled
+at a certain moment, it hands over as ``memo`` with any answer; every later view has it as ``view.memo[PRUNER]``. Steps
+are counted from 1. With several goals it is shown the curves of one of them.
 
 A file may say what it needs from a study, as a literal tuple that is read without importing it::
 
@@ -27,6 +28,9 @@ from typing import TypeAlias
 from hpo.search.contracts.policy import Continue, Prune, View
 
 Answer: TypeAlias = "Continue | Prune"
+
+PRUNER = "pruner"
+"""Where a view's memo has what the study's pruner last asked to be kept; a pruner that asks others keeps theirs."""
 
 
 @dataclass(frozen=True)

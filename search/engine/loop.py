@@ -24,6 +24,7 @@ from typing import Any
 
 from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Continue, Pause, Prune, Resume, Verdict, View, Wait
+from hpo.search.contracts.pruner import PRUNER
 from hpo.search.engine.entry import Entry
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.rules import Observer, Rules
@@ -252,8 +253,8 @@ class Loop:
         verdict = self.rules.policy.judge(view, entry.number)
         if isinstance(verdict, Continue):
             answer = self.rules.pruner.judge(view, entry.number)
-            if isinstance(answer, Prune):
-                return replace(answer, memo=verdict.memo)
+            kept = None if answer.memo is None else {**(verdict.memo or self._memo), PRUNER: answer.memo}
+            return replace(answer, memo=verdict.memo if kept is None else kept)
         return verdict
 
     def _end(self, entry: Entry, state: State, reason: str = "", evidence: Mapping[str, float] | None = None) -> None:
@@ -390,7 +391,8 @@ class Loop:
 
     def _keep(self, memo: Mapping[str, Any] | None) -> None:
         if memo is not None:
-            self.ledger.note_study(attributes.MEMO, dict(memo))
+            pruners = {PRUNER: self._memo[PRUNER]} if PRUNER in self._memo else {}
+            self.ledger.note_study(attributes.MEMO, {**pruners, **memo})
             self._memo = self.ledger.facts()[attributes.MEMO]  # as it will be read back
 
     def _keep_time(self) -> None:

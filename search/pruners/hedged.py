@@ -5,8 +5,8 @@ are complete or a forecast leaves them a chance below 5 % to become the best by 
 regardless. The chance is what the study's own forecasts have been worth, so about five held trials are complete before
 the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: three
 quarters at first, more where the best complete trial is one of them or where early values order them otherwise than
-their ends do, less where not; from 0.25 to 0.9. As they are long, that is at first about one trial in four of 20 steps,
-in eight of 50. The first five trials are not held.
+their ends do (at steps 1, 3 and 9), less where not; from 0.25 to 0.9. As they are long, that is at first about one
+trial in four of 20 steps, in eight of 50; which ones is settled before they start. The first five are not held.
 When to use it: the default, of successive halving. Nobody knows beforehand how far early points can be trusted, and a
 pruner that trusts them never sees what it has stopped.
 Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.75, of the steps for held trials at first.
@@ -18,16 +18,15 @@ from __future__ import annotations
 
 import bisect
 import math
-from array import array
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo.search.contracts.policy import Continue, Prune, View
-from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
+from hpo.search.contracts.pruner import PRUNER, Answer, Pruner, PrunerContext
 from hpo.search.curves.shapes import milestones
 from hpo.search.curves.single import LIBRARY, Library, forecast
 from hpo.search.curves.trust import Calibration, evidence, immune, tilted
@@ -39,6 +38,7 @@ from hpo.search.terms.recipe import derive_seed
 from hpo.search.terms.trial import Trial
 
 Array = NDArray[np.float64]
+Memo: TypeAlias = "Mapping[str, Any]"
 
 REQUIRES = ("one goal",)
 
@@ -50,7 +50,9 @@ _RANKS = 0.7  # weight of what the ranks of complete held trials say, in log odd
 _SURE = 2.0  # all that moves the share adds up to at most so much
 _SHORT, _GUESSED = 2.5, 4  # steps that a trial which is not held has, taken as seen in so many trials
 _CHECKS = 3.0  # forecasts for each doubling of the steps
-_SCANNED = 512  # complete trials that are looked through at first
+_UNKNOWN = 20  # steps of a complete trial that are assumed where nobody says how many it has
+_RATIO = 1.1  # parts are rounded to powers of it, so that few changes are to be kept
+_PARTS = "parts"  # what is kept: [first trial, part of the trials], in order
 
 
 def make(context: PrunerContext, *, of: Pruner | None = None, share: Annotated[float, INSIDE_1] = 0.75) -> Pruner:
@@ -71,7 +73,7 @@ class _Seen:
     Attributes:
         whole: complete curves of finite values by trial.
         numbers: of these trials, ascending.
-        lots: of the same.
+        held: those of them that were held.
         best: what the best complete trial is worth, and its number.
         stopped: how many trials were stopped, and after how many steps in all.
         longest: last step of any trial.
@@ -79,7 +81,7 @@ class _Seen:
 
     whole: dict[int, Array] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
-    lots: array[float] = field(default_factory=lambda: array("d"))
+    held: list[int] = field(default_factory=list)
     best: tuple[float, int] = (math.inf, -1)
     stopped: tuple[int, int] = (0, 0)
     longest: int = 0
@@ -89,7 +91,7 @@ class _Hedged(Stopper):
     def __init__(self, context: PrunerContext, of: Pruner | None, share: float) -> None:
         super().__init__(context.horizon)
         self._of, self._share, self._seed = of, share, context.seed
-        self._seen: Watched[_Seen] = Watched(_Seen, _add)
+        self._seen: Watched[_Seen] = Watched(_Seen, self._add)
         self._calibration = Calibration()
         self._weighed: tuple[list[int], float] = [], 0.0  # complete held trials, and what their ranks say
 
@@ -100,13 +102,15 @@ class _Hedged(Stopper):
         if not curve or not math.isfinite(curve[-1][1]):
             return answer
         share = self._share_now(view)
-        if lot(number) >= self._part(view, share):
-            return _told(answer, share)
-        return super().judge(view, number)
+        if lot(number) >= _part_of(self._parts(view), number):
+            answer = _told(answer, share)
+        else:
+            answer = super().judge(view, number)
+        return replace(answer, memo=self._settled(view, share))
 
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop a held trial where a forecast that has been right so far leaves it no chance."""
-        seen, step = self._seen.look(view), curve[-1][0]
+        seen, step = self._look(view), curve[-1][0]
         horizon, held = self._horizon or seen.longest, self._held(view)
         if step >= horizon or step not in milestones(horizon, _CHECKS) or immune(self._seed, trial.number):
             return None
@@ -135,31 +139,66 @@ class _Hedged(Stopper):
 
     def _share_now(self, view: View) -> float:
         """The share of the steps that held trials have."""
-        seen, held = self._seen.look(view), self._held(view)
+        seen, held = self._look(view), self._held(view)
         if held != self._weighed[0]:
             self._weighed = held, evidence([seen.whole[n] for n in held])
-        moved = _WON if seen.best[1] in held else -_LOST * len(held)
+        best = seen.best[1]
+        won = best >= 0 and lot(best) < _part_of(self._parts(view), best)
+        moved = _WON if won else -_LOST * len(held)
         odds = min(max(moved - _RANKS * self._weighed[1], -_SURE), _SURE)
         return tilted(self._share, odds, min(_LEAST, self._share), max(_MOST, self._share))
 
-    def _part(self, view: View, share: float) -> float:
+    def _settled(self, view: View, share: float) -> Memo | None:
+        """What is to be kept: the part of the trials from the next one on that will be held; None where it is that."""
+        parts, part, number = self._parts(view), self._part(self._look(view), share), len(view.trials)
+        if part == parts[-1][1]:
+            return None
+        before = parts[:-1] if parts[-1][0] == number else parts
+        return {_PARTS: [*before, [number, part]]}
+
+    def _parts(self, view: View) -> Sequence[Sequence[float]]:
+        """For which trials, from which number on, which part of them is held."""
+        kept: Sequence[Sequence[float]] = view.memo.get(PRUNER, {}).get(_PARTS, ())
+        return kept or [[0, self._part(_Seen(), self._share)]]
+
+    def _part(self, seen: _Seen, share: float) -> float:
         """The part of the trials that has this share of the steps."""
-        seen = self._seen.look(view)
         trials, steps = seen.stopped
         short = (steps + _GUESSED * _SHORT) / (trials + _GUESSED)
-        long = max(self._horizon or seen.longest, 1)
-        return share * short / (share * short + (1.0 - share) * long)
+        long = max(self._horizon or max(seen.longest, _UNKNOWN), 1)
+        part = share * short / (share * short + (1.0 - share) * long)
+        return min(float(_RATIO ** round(math.log(part, _RATIO))), 1.0)
 
     def _held(self, view: View, count: int = LIBRARY) -> list[int]:
-        """The latest complete trials that were not chosen by early points, ascending."""
-        part, seen = self._part(view, self._share), self._seen.look(view)
-        looked = _SCANNED
-        while True:
-            places = np.flatnonzero(np.frombuffer(seen.lots[-looked:]) < part)[-count:]
-            if places.size == count or looked >= len(seen.lots):
-                first = max(len(seen.lots) - looked, 0)
-                return [seen.numbers[first + place] for place in places]
-            looked *= 4
+        """The latest complete trials that were held, whatever early points said of them, ascending."""
+        return self._look(view).held[-count:]
+
+    def _look(self, view: View) -> _Seen:
+        return self._seen.look(view)
+
+    def _add(self, seen: _Seen, trial: Trial, view: View) -> None:
+        """Take in a trial that is new or has changed."""
+        if not trial.curve:
+            return
+        last = trial.curve[-1][0]
+        seen.longest = max(seen.longest, last)
+        if trial.state == "pruned":
+            seen.stopped = seen.stopped[0] + 1, seen.stopped[1] + last
+        if trial.state != "complete":
+            return  # nobody reads its whole curve at each of its points
+        curve, worth = forecast_from(trial, view), worth_of(trial, view)
+        if worth is not None and all(math.isfinite(value) for _, value in curve):
+            seen.whole[trial.number] = np.array(curve, dtype=np.float64)
+            bisect.insort(seen.numbers, trial.number)
+            if lot(trial.number) < _part_of(self._parts(view), trial.number):
+                bisect.insort(seen.held, trial.number)
+            seen.best = min(seen.best, (worth, trial.number))
+
+
+def _part_of(parts: Sequence[Sequence[float]], number: int) -> float:
+    """The part of the trials that was held when a trial started."""
+    place = bisect.bisect_right(parts, float(number), key=lambda entry: entry[0])
+    return parts[place - 1][1]
 
 
 def _told(answer: Answer, share: float) -> Answer:
@@ -167,23 +206,4 @@ def _told(answer: Answer, share: float) -> Answer:
     if isinstance(answer, Continue):
         return answer
     reason = f"{answer.reason}; early points decide over {1.0 - share:.0%} of the steps"
-    return Prune(reason, {**answer.evidence, "held": share}, answer.memo)
-
-
-def _add(seen: _Seen, trial: Trial, view: View) -> None:
-    """Take in a trial that is new or has changed."""
-    if not trial.curve:
-        return
-    last = trial.curve[-1][0]
-    seen.longest = max(seen.longest, last)
-    if trial.state == "pruned":
-        seen.stopped = seen.stopped[0] + 1, seen.stopped[1] + last
-    if trial.state != "complete":
-        return  # nobody reads its whole curve at each of its points
-    curve, worth = forecast_from(trial, view), worth_of(trial, view)
-    if worth is not None and all(math.isfinite(value) for _, value in curve):
-        seen.whole[trial.number] = np.array(curve, dtype=np.float64)
-        place = bisect.bisect_left(seen.numbers, trial.number)
-        seen.numbers.insert(place, trial.number)
-        seen.lots.insert(place, lot(trial.number))
-        seen.best = min(seen.best, (worth, trial.number))
+    return Prune(reason, {**answer.evidence, "held": share})

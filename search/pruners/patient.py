@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated
 
 from hpo.search.contracts.policy import Continue, Prune, View
-from hpo.search.contracts.pruner import Pruner, PrunerContext
+from hpo.search.contracts.pruner import Answer, Pruner, PrunerContext
 from hpo.search.pruners.common.stopper import Curve, Stopper, points_of
 from hpo.search.terms.errors import UserError
 from hpo.search.terms.knobs import AT_LEAST_0
@@ -47,8 +48,18 @@ class _Patient(Stopper):
         super().__init__(horizon)
         self._of, self._patience, self._min_delta = of, patience, min_delta
 
-    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
+    def judge(self, view: View, number: int) -> Answer:
         """Stop where the trial has not improved and the other pruner agrees."""
+        late = super().judge(view, number)
+        if self._of is None or isinstance(late, Continue):
+            return late
+        inner = self._of.judge(view, number)
+        if isinstance(inner, Continue):
+            return inner
+        return replace(late, reason=f"{late.reason}; {inner.reason}", memo=inner.memo)
+
+    def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
+        """Stop where the trial has not improved."""
         values = [math.inf if math.isnan(value) else value for _, value in points_of(trial, view)]
         late = self._patience + 1
         if len(values) <= late:
@@ -56,12 +67,9 @@ class _Patient(Stopper):
         before, after = min(values[:-late]), min(values[-late:])
         if not before + self._min_delta < after:
             return None
-        inner = self._of.judge(view, trial.number) if self._of is not None else None
-        if isinstance(inner, Continue):
-            return None
         sign = view.sign
         reason = f"no value of the last {late} is as good as {sign * before:.6g} before them"
-        return Prune(f"{reason}; {inner.reason}" if inner else reason, {"best": sign * before, "late": sign * after})
+        return Prune(reason, {"best": sign * before, "late": sign * after})
 
     def checks(self, horizon: int) -> Iterable[int]:
         """Those of the pruner that it asks."""

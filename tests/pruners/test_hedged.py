@@ -1,14 +1,33 @@
 """Trials that are held are stopped by a calibrated forecast alone; of the others another pruner decides."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pruning import HORIZON, Search, curve
 
-from hpo.search.contracts.pruner import PrunerContext
+from hpo.search.contracts.policy import Prune, View
+from hpo.search.contracts.pruner import PRUNER, Answer, Pruner, PrunerContext
 from hpo.search.pruners import hedged, successive_halving
 from hpo.search.terms.errors import UserError
+from hpo.search.terms.space import Space
+from hpo.search.terms.trial import Trial
+
+
+class Always(Pruner):
+    """Stops all."""
+
+    def judge(self, view: View, number: int) -> Answer:
+        return Prune("no")
+
+
+def trial(number: int, values: Sequence[float], state: Any = "running") -> Trial:
+    """A trial with a curve."""
+    curve = tuple(enumerate(values, 1))
+    return Trial(number, {}, curve, state, values=(min(values),))
 
 
 def search(share: float = 0.5) -> Search:
@@ -26,7 +45,7 @@ def test_some_trials_go_on_whatever_early_points_say_and_most_are_stopped() -> N
     rates = np.random.default_rng(0).random(60).tolist()
     stops = [found.train(crossing(rate)) for rate in rates]
     complete = [rate for rate, stop in zip(rates, stops, strict=True) if stop is None]
-    assert sum(stop in (1, 3) for stop in stops) > 20
+    assert sum(stop in (1, 3) for stop in stops) > 15
     assert min(complete) < 0.2  # which halving stops at its first rung
     alone = Search(successive_halving.make(PrunerContext(HORIZON)))
     left = [rate for rate in rates if alone.train(crossing(rate)) is None]
@@ -92,6 +111,41 @@ def test_what_it_says_follows_from_the_curves_alone(seed: int, direction: str) -
         forgetful.pruner = fresh()  # type: ignore[assignment]
         assert lasting.train(values) == forgetful.train(values)
         assert lasting.said == forgetful.said
+
+
+def test_who_is_held_is_settled_before_it_starts() -> None:
+    """Whatever the share comes to while it trains: who was held at its first point is held at its last."""
+    context = PrunerContext(HORIZON, seed=1)
+    pruner = hedged.make(context, of=Always())
+    trials, memo = [trial(number, [1.0]) for number in range(40)], dict[str, Any]()
+
+    def held() -> list[int]:
+        view = View(Space(()), {}, "minimize", 0, None, trials, memo=memo)
+        said = [pruner.judge(view, number) for number in range(40)]
+        for each in said:
+            if each.memo is not None:
+                memo[PRUNER] = each.memo
+        return [number for number, each in enumerate(said) if not isinstance(each, Prune)]
+
+    first = held()
+    assert 5 in first
+    assert not set(first) & set(range(5))
+    for n in range(20):
+        trials[n] = trial(n, [1.0] * HORIZON, "complete") if n in first else trial(n, [1.0], "pruned")
+    assert [n for n in held() if n >= 20] == [n for n in first if n >= 20]
+    assert memo[PRUNER]["parts"][-1][0] == 40  # what has changed counts from the next trial on
+
+
+def test_a_held_winner_counts_as_won_however_many_were_held_since() -> None:
+    found = search(share=0.9)
+    for number in range(6):
+        found.train(curve(-10.0 if number == 5 else 5.0))
+    shares = []
+    for _ in range(200):
+        found.train(crossing(0.5))
+        if found.said.evidence.get("held"):
+            shares.append(found.said.evidence["held"])
+    assert min(shares[20:]) > 0.5
 
 
 def test_what_has_diverged_is_not_held() -> None:
