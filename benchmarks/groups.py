@@ -36,9 +36,9 @@ from recorded_curves import commit, run_one
 from rows import markdown, mean_and_error
 from tables import Table, load
 
-HEDGES = ("hpo hedge",)
+HEDGES = ("hpo default", "hpo hedge")
 SINGLE = (
-    "hpo default", "hpo freeze-thaw", "hpo tpe, learning-curve", "hpo tpe, halving", "hpo tpe, none",
+    "hpo freeze-thaw", "hpo tpe, learning-curve", "hpo tpe, halving", "hpo tpe, none",
     "optuna tuned multivariate",
 )  # fmt: skip
 TRIALS = 20

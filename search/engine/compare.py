@@ -75,7 +75,7 @@ def compare(
         say(f"lanes: {fill}")
     found = []
     for sampler, pruner in plugins:
-        title = f"{sampler or study.sampler or 'tpe'} + {pruner or study.pruner or 'default pruner'}"
+        title = f"{sampler or study.sampler or 'default sampler'} + {pruner or study.pruner or 'default pruner'}"
         reports = []
         for seed in range(study.seed, study.seed + seeds):
             say(f"{title}, seed {seed}")

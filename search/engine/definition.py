@@ -36,12 +36,16 @@ _PACKAGES = ("hpo-suite", "optuna", "numpy", "scikit-learn", "torch")
 
 
 def definition(
-    study: Study, objective: Objective, taken: Mapping[str, int], lanes: int | None = None
+    study: Study,
+    objective: Objective,
+    taken: Mapping[str, int],
+    lanes: int | None = None,
+    unnamed: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything about a study that its trials depend on, as plain data.
 
     ``taken`` says how many trials of each earlier study it was given as evidence, ``lanes`` how many of the executor's
-    are filled where that is not all of them.
+    are filled where that is not all of them, ``unnamed`` which of its plug-ins are those it has where it names none.
     """
     sampler, policy = sampler_and_policy(study)
     return {
@@ -57,6 +61,7 @@ def definition(
         "prior": dict(study.prior),
         "warm_start": dict(taken),
         "pruner": str(pruner_of(study)),
+        "unnamed": list(unnamed),
         "judged": study.goals[judged_of(study)].metric,
         "lanes": lanes,
         "processes_per_trial": study.processes_per_trial,

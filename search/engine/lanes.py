@@ -121,5 +121,7 @@ def _why(budget: Budget, trials: int | None, count: int, most: int) -> str:
         return "how many trials the budget pays for is not known beforehand"
     paid = f"{trials} complete trial{'s' if trials > 1 else ''}"
     told = f"the budget pays for {paid}" if trials == budget.trials else f"{budget.steps} steps are {paid}"
+    if count in (most, trials):
+        return told
     how = "one after the other" if count == 1 else f"in {trials / count:.0f} turns"
-    return told if count == most else f"{told}, {how}, so that later ones learn from earlier ones"
+    return f"{told}, {how}, so that later ones learn from earlier ones"

@@ -77,14 +77,21 @@ def as_begun(study: Study, definition: Mapping[str, Any]) -> Study:
 
     Args:
         study: to go on.
-        definition: that it is stored with; empty where there is no such study.
+        definition: that it is stored with; empty where there is no such study. One that does not tell what was named
+            is of an earlier version.
     """
+    unnamed = definition.get("unnamed", ["sampler", "pruner"])
     pruner = next((plugin for plugin in _BEGUN if str(plugin) == definition.get("pruner")), None)
-    if study.pruner is None and pruner is not None:
+    if study.pruner is None and pruner is not None and "pruner" in unnamed:
         study = replace(study, pruner=pruner)
-    if study.sampler is None and definition.get("sampler") == str(_TPE):
+    if study.sampler is None and definition.get("sampler") == str(_TPE) and "sampler" in unnamed:
         study = replace(study, sampler=_TPE)
     return study
+
+
+def unnamed(study: Study) -> list[str]:
+    """Which of sampler and pruner the study leaves to the suite."""
+    return [key for key, named in (("sampler", study.sampler), ("pruner", study.pruner)) if named is None]
 
 
 def judged_of(study: Study) -> int:

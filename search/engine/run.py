@@ -38,6 +38,7 @@ from hpo.search.engine.plugins import (
     pruner_of,
     sampler_and_policy,
     sent,
+    unnamed,
 )
 from hpo.search.engine.rehearsal import rehearse, rehearse_bound
 from hpo.search.engine.rules import Rules
@@ -149,8 +150,9 @@ def _run(study: Study, store: Store, earlier: Store, fresh: bool, progress: Prog
                     drop_folders(store, stored.system_attrs)
         with store.session(study.name, study.directions) as session, listening(store, study.name, watch):
             watch.writes(session)
+            left = unnamed(study)
             study = as_begun(study, session.study.user_attrs.get(attributes.DEFINITION, {}))
-            fill = _open(study, objective, earlier, session, progress)
+            fill = _open(study, objective, earlier, session, progress, left)
             try:
                 context = Context(study, objective, store, executor, progress, watch)
                 decide(context, *_search(context, session, fill))
@@ -182,15 +184,20 @@ def _data_notes(study: Study, objective: Objective) -> Sequence[str]:
     return notes
 
 
-def _open(study: Study, objective: Objective, earlier: Store, session: Session, progress: Progress) -> Filled:
-    """Store what the study is, or check that it still is what the stored trials belong to; how its lanes are filled."""
+def _open(
+    study: Study, objective: Objective, earlier: Store, session: Session, progress: Progress, left: Sequence[str]
+) -> Filled:
+    """Store what the study is, or check that it still is what the stored trials belong to; how its lanes are filled.
+
+    ``left`` says which plug-ins it leaves to the suite.
+    """
     taken = warmstart.settle(study, objective, earlier, session.study, progress.say)
     storage, key = session.study._storage, session.study._study_id
     old = session.study.user_attrs.get(attributes.DEFINITION)
     trials = trials_of(session.study)
     stored = old.get("lanes") if old is not None and trials else None
     fill = filled(study, objective, stored, begun=old is not None and bool(trials))
-    new = defining.definition(study, objective, taken, fill.limit)
+    new = defining.definition(study, objective, taken, fill.limit, left)
     if old is not None and trials:
         breaks, notes = defining.compare(old, new, trials)
         if breaks:

@@ -6,7 +6,7 @@ regardless. The chance is what the study's own forecasts have been worth, so abo
 the first is stopped, and where curves end lower than forecast none is. Held trials have a share of the steps: three
 quarters at first, more where the best complete trial is one of them or where early values order them otherwise than
 their ends do (at steps 1, 3 and 9), less where not; from 0.25 to 0.9. As they are long, that is at first about one
-trial in four of 20 steps, in eight of 50; which ones is settled before they start. The first five are not held.
+trial in four of 20 steps, in eight of 50; which ones is settled before they start. The first eight are not held.
 When to use it: the default, of successive halving. Nobody knows beforehand how far early points can be trusted, and a
 pruner that trusts them never sees what it has stopped.
 Options: ``of`` = none, stops the trials that are not held; ``share`` = 0.75, of the steps for held trials at first.

@@ -103,6 +103,13 @@ def script(found: StudyReport) -> str:
     prior = found.definition.get("prior") or {}
     left = sorted(key for key in _ELSEWHERE if said.get(key) not in (None, 1, False))
     one = len(goals) == 1
+    sampler, pruner = (
+        str(found.definition.get(key) or usual) for key, usual in (("sampler", "tpe"), ("pruner", "none"))
+    )
+    near = (("sampler", sampler, SAMPLERS), *([("pruner", pruner, PRUNERS)] if one else []))
+    left += [
+        f"{key} {named} (here the nearest of Optuna's)" for key, named, known in near if named not in known.values()
+    ]
     return _TEMPLATE.format(
         title=_plain(f"{found.name}: {found.question or 'its search'}"),
         left=f"; without counterpart: {', '.join(left)}" if left else "",
@@ -117,8 +124,8 @@ def script(found: StudyReport) -> str:
         metrics=[goal.metric for goal in goals],
         name=repr(found.name),
         directions=f"direction={goals[0].direction!r}" if one else f"directions={[goal.direction for goal in goals]}",
-        sampler=_sampler(str(found.definition.get("sampler") or "tpe"), int(found.definition.get("seed") or 0), found),
-        pruner=_pruner(str(found.definition.get("pruner") or "none")),
+        sampler=_sampler(sampler, int(found.definition.get("seed") or 0), found),
+        pruner=_pruner(pruner),
         prior=f"    study.enqueue_trial({dict(prior)!r})\n" if prior else "",
         trials=budget.get("trials", len(found.trials) or None),
         timeout=None if minutes is None else float(minutes) * 60,

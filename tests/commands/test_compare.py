@@ -7,7 +7,7 @@ import pytest
 from hpo.search.commands import compare
 from hpo.search.engine.compare import Variant
 
-LONG = "tpe + {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}"
+LONG = "default sampler + {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}"
 
 
 def variants(*titles: str) -> list[Variant]:

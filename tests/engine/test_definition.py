@@ -148,6 +148,16 @@ def test_what_is_only_worth_saying_is_said(place: str) -> None:
     assert any("is not what 4 earlier trials of study trained" in note for note in said)
 
 
+def test_a_pruner_that_was_named_once_does_not_stay(place: str) -> None:
+    run(place, 4)
+    run(place, 5, pruner="successive-halving", sampler="tpe")
+    _, said = run(place, 6)
+    assert any("pruner: successive-halving before" in note for note in said)
+    assert any("sampler: tpe before" in note for note in said)
+    _, said = run(place, 7)
+    assert not any("before" in note for note in said)
+
+
 def test_starting_over_forgets_the_fresh_runs_too(place: str) -> None:
     run(place, 4, confirm={"top": 2, "seeds": 1})
     assert "study (confirm)" in open_store(place).names()

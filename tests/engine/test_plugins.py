@@ -58,6 +58,8 @@ def test_a_stored_study_keeps_the_defaults_that_it_began_with(former: str) -> No
     assert str(pruner_of(as_begun(more, {"pruner": str(pruner_of(study()))}))) == str(pruner_of(study()))
     for other in ({}, {"pruner": "median", "sampler": "gp"}):
         assert as_begun(study(), other) == study()
+    chosen = {"pruner": former, "sampler": "tpe", "unnamed": []}  # by who has named them once
+    assert as_begun(study(), chosen) == study()
     named = replace(study(), pruner=Plugin("none"), sampler=Plugin("random"))
     assert as_begun(named, {"pruner": former, "sampler": "tpe"}) == named
 

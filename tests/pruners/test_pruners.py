@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from array import array
 from collections.abc import Callable, Sequence
@@ -33,11 +34,11 @@ NAMES = registry.names("pruner")
 
 def make(name: str, horizon: int | None = None, **options: Any) -> Pruner:
     context = PrunerContext(horizon)
-    if name == "by-points":
-        options.setdefault("curves", make("median", horizon, n_startup_trials=1))
-    if name == "patient":
-        options.setdefault("of", make("median", horizon, n_startup_trials=1))
-    made: Pruner = registry.load("pruner", name).make(context, **{**OPTIONS.get(name, {}), **options})
+    maker = registry.load("pruner", name).make
+    asked = [option for option, kind in inspect.get_annotations(maker).items() if "Pruner |" in str(kind)]
+    for option in asked[:1]:  # of those that it asks
+        options.setdefault(option, make("median", horizon, n_startup_trials=1))
+    made: Pruner = maker(context, **{**OPTIONS.get(name, {}), **options})
     return made
 
 
