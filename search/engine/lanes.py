@@ -8,6 +8,7 @@ and a stored study keeps the one that it began with.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from hpo.search.describe.horizon import horizon_of
@@ -123,5 +124,5 @@ def _why(budget: Budget, trials: int | None, count: int, most: int) -> str:
     told = f"the budget pays for {paid}" if trials == budget.trials else f"{budget.steps} steps are {paid}"
     if count in (most, trials):
         return told
-    how = "one after the other" if count == 1 else f"in {trials / count:.0f} turns"
+    how = "one after the other" if count == 1 else f"in {math.ceil(trials / count)} turns"
     return f"{told}, {how}, so that later ones learn from earlier ones"

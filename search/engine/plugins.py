@@ -17,7 +17,6 @@ from hpo.search.executors.common.places import places_of
 from hpo.search.running.log import captured
 from hpo.search.studyfile.plugins import file_kind, options_of, requires
 from hpo.search.terms import registry
-from hpo.search.terms.budget import Budget
 from hpo.search.terms.devices import Devices
 from hpo.search.terms.job import Task
 from hpo.search.terms.study import Plugin, Study
@@ -29,8 +28,8 @@ _HALVING = Plugin("successive-halving"), Plugin("successive-halving", {"bootstra
 DEFAULT_PRUNERS = tuple(
     Plugin("by-points", {"curves": Plugin("hedged", {"of": halving}), "folds": _FOLDS}) for halving in _HALVING
 )
-"""Where the number of trials is given, so that steps which are saved buy nothing, and where not. See decision 2, also
-for the sampler."""
+"""Where the number of trials is bounded, so that steps which are saved may buy nothing, and where not. See decision 2,
+also for the sampler."""
 _BEGUN = [
     *DEFAULT_PRUNERS,
     *_HALVING,
@@ -68,8 +67,8 @@ def pruner_of(study: Study) -> Plugin:
     replaced = study.sampler is not None and file_kind("sampler", study.sampler.name) == "policy"
     if several or replaced:
         return Plugin("none")
-    budget = study.budget
-    return DEFAULT_PRUNERS[budget.trials is None or budget != Budget(trials=budget.trials)]
+    bounded = study.budget.trials is not None or study.space.size(study.fixed) is not None
+    return DEFAULT_PRUNERS[not bounded]
 
 
 def as_begun(study: Study, definition: Mapping[str, Any]) -> Study:
@@ -82,7 +81,7 @@ def as_begun(study: Study, definition: Mapping[str, Any]) -> Study:
     """
     unnamed = definition.get("unnamed", ["sampler", "pruner"])
     pruner = next((plugin for plugin in _BEGUN if str(plugin) == definition.get("pruner")), None)
-    if study.pruner is None and pruner is not None and "pruner" in unnamed:
+    if pruner_of(study) in DEFAULT_PRUNERS and pruner is not None and "pruner" in unnamed:
         study = replace(study, pruner=pruner)
     if study.sampler is None and definition.get("sampler") == str(_TPE) and "sampler" in unnamed:
         study = replace(study, sampler=_TPE)

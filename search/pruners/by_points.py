@@ -2,8 +2,8 @@
 
 What it does: asks the pruner ``folds`` where the trial's value is the mean of its points (folds of a cross-validation,
 or a goal that says ``mean``), and the pruner ``curves`` where it is its best or its last point.
-When to use it: the default, with ``hedged`` for curves and ``wilcoxon`` for folds: early points of a curve may say where
-it goes, while folds differ from one another by more than recipes do and are compared in pairs.
+When to use it: the default, with ``hedged`` for curves and ``wilcoxon`` for folds: early points of a curve may say
+where it goes, while folds differ from one another by more than recipes do and are compared in pairs.
 Options: ``curves`` = none, ``folds`` = none; without one such trials go on.
 Cost: that of the two.
 Reference: none.

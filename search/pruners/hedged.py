@@ -76,6 +76,7 @@ class _Seen:
         held: those of them that were held.
         best: what the best complete trial is worth, and its number.
         stopped: how many trials were stopped, and after how many steps in all.
+        steps: of the complete ones in all.
         longest: last step of any trial.
     """
 
@@ -84,6 +85,7 @@ class _Seen:
     held: list[int] = field(default_factory=list)
     best: tuple[float, int] = (math.inf, -1)
     stopped: tuple[int, int] = (0, 0)
+    steps: int = 0
     longest: int = 0
 
 
@@ -111,7 +113,7 @@ class _Hedged(Stopper):
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop a held trial where a forecast that has been right so far leaves it no chance."""
         seen, step = self._look(view), curve[-1][0]
-        horizon, held = self._horizon or seen.longest, self._held(view)
+        horizon, held = self.horizon_of(trial) or seen.longest, self._held(view)
         if step >= horizon or step not in milestones(horizon, _CHECKS) or immune(self._seed, trial.number):
             return None
         if not self._calibration.may_stop(len(held)):
@@ -165,7 +167,8 @@ class _Hedged(Stopper):
         """The part of the trials that has this share of the steps."""
         trials, steps = seen.stopped
         short = (steps + _GUESSED * _SHORT) / (trials + _GUESSED)
-        long = max(self._horizon or max(seen.longest, _UNKNOWN), 1)
+        whole = self._horizon or max(seen.longest, _UNKNOWN)
+        long = seen.steps / len(seen.numbers) if seen.numbers else whole
         part = share * short / (share * short + (1.0 - share) * long)
         return min(float(_RATIO ** round(math.log(part, _RATIO))), 1.0)
 
@@ -190,6 +193,7 @@ class _Hedged(Stopper):
         if worth is not None and all(math.isfinite(value) for _, value in curve):
             seen.whole[trial.number] = np.array(curve, dtype=np.float64)
             bisect.insort(seen.numbers, trial.number)
+            seen.steps += last
             if lot(trial.number) < _part_of(self._parts(view), trial.number):
                 bisect.insort(seen.held, trial.number)
             seen.best = min(seen.best, (worth, trial.number))
@@ -202,8 +206,8 @@ def _part_of(parts: Sequence[Sequence[float]], number: int) -> float:
 
 
 def _told(answer: Answer, share: float) -> Answer:
-    """The other pruner's answer, with how far the study goes by such answers."""
+    """The other pruner's answer, with what share the trials have that it does not stop."""
     if isinstance(answer, Continue):
         return answer
-    reason = f"{answer.reason}; early points decide over {1.0 - share:.0%} of the steps"
+    reason = f"{answer.reason}; {share:.0%} of the steps are for trials that early points do not stop"
     return Prune(reason, {**answer.evidence, "held": share})

@@ -88,7 +88,7 @@ class _LearningCurve(Stopper):
     def stop(self, view: View, trial: Trial, curve: Curve) -> Prune | None:
         """Stop where the forecast leaves less than the threshold for beating the incumbent."""
         complete = self._watched.look(view)
-        horizon = self._horizon_of(trial) or complete.longest
+        horizon = self.horizon_of(trial) or complete.longest
         step = curve[-1][0]
         if step <= self._warmup or step >= horizon or step not in milestones(horizon):
             return None
@@ -122,10 +122,6 @@ class _LearningCurve(Stopper):
         """The steps at which it forecasts."""
         steps: list[int] = milestones(horizon)[:-1].tolist()
         return steps
-
-    def _horizon_of(self, trial: Trial) -> int | None:
-        epochs = trial.point.get("epochs", self._horizon)
-        return epochs if isinstance(epochs, int) else self._horizon
 
     def _add(self, complete: _Complete, trial: Trial, view: View) -> None:
         best = worth_of(trial, view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pprint
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hpo.search.describe.live import LIVE
@@ -102,7 +103,9 @@ def script(found: StudyReport) -> str:
     minutes = budget.get("minutes")
     prior = found.definition.get("prior") or {}
     left = sorted(key for key in _ELSEWHERE if said.get(key) not in (None, 1, False))
-    one = len(goals) == 1
+    folds = any(trial.aggregate == "mean" for trial in found.trials)
+    one = len(goals) == 1 and not folds  # of which Optuna prunes; folds differ by more than recipes do
+    left += [f"budget {key}" for key in ("steps", "target") if budget.get(key) is not None]
     sampler, pruner = (
         str(found.definition.get(key) or usual) for key, usual in (("sampler", "tpe"), ("pruner", "none"))
     )
@@ -119,13 +122,15 @@ def script(found: StudyReport) -> str:
         fixed=pprint.pformat(fixed, width=110, sort_dicts=False),
         suggest="\n".join(_suggested(parameter) for parameter in _ordered(found)) or "    pass",
         seed=int(found.definition.get("seed") or 0),
-        report=_REPORT if one else "            # Optuna prunes by one goal only",
-        result=_result(goals),
+        report=_REPORT if one else "            # Optuna prunes by the curve of one goal only",
+        result=_result([replace(goal, aggregate="mean") for goal in goals] if folds else goals),
         metrics=[goal.metric for goal in goals],
         name=repr(found.name),
-        directions=f"direction={goals[0].direction!r}" if one else f"directions={[goal.direction for goal in goals]}",
+        directions=f"direction={goals[0].direction!r}"
+        if len(goals) == 1
+        else f"directions={[goal.direction for goal in goals]}",
         sampler=_sampler(sampler, int(found.definition.get("seed") or 0), found),
-        pruner=_pruner(pruner),
+        pruner=_pruner(pruner if one else "none"),
         prior=f"    study.enqueue_trial({dict(prior)!r})\n" if prior else "",
         trials=budget.get("trials", len(found.trials) or None),
         timeout=None if minutes is None else float(minutes) * 60,

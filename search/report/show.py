@@ -101,6 +101,8 @@ def verdict(found: StudyReport) -> list[str]:
         title = " " * len(title)
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
+    if not found.counts.get("complete"):
+        lines.append("  no trial came to its end within the budget: these are the best by their early points")
     sentence = flattery(found)
     lines += [f"  [dim]{escape(sentence)}[/dim]"] if sentence else []
     if found.winner.test:
@@ -113,7 +115,12 @@ def verdict(found: StudyReport) -> list[str]:
 
 def _runners_up(leaders: Sequence[Candidate]) -> list[str]:
     first, second = leaders[:2]
-    shown = [f"trial {c.trial} {text.interval(c.mean[0], c.halves()[0])}" for c in leaders[1:]]
+    most = max(len(c.runs) for c in leaders)
+    some = [f" over {len(c.runs)} of {most} fresh runs" if len(c.runs) < most else "" for c in leaders]
+    shown = [
+        f"trial {c.trial} {text.interval(c.mean[0], c.halves()[0])}{of}"
+        for c, of in zip(leaders[1:], some[1:], strict=True)
+    ]
     lines = [f"  next: {'; '.join(shown)}"]
     if first.half and second.runs and abs(first.mean[0] - second.mean[0]) < first.half[0]:
         more = f"--confirm '{{seeds: {2 * len(first.runs) + 1}}}'"

@@ -21,7 +21,7 @@ from typing import Any
 from hpo.search.contracts.predicted import PartName, Predicted
 from hpo.search.describe.objective import FILLED, Objective, describe, import_module
 from hpo.search.describe.trial_loading import function_in
-from hpo.search.running import ranks
+from hpo.search.running import ambient, ranks
 from hpo.search.running.checkpoints import Checkpoints
 from hpo.search.running.command import CommandFailed, run_command
 from hpo.search.running.forks import stay
@@ -48,6 +48,7 @@ class Run:
         fitted: what the objective returned at its end, if anything.
         points: (step, metrics) of its curve so far, where its job asks for predictions.
         checkpoints: its own, None where it keeps none.
+        ambient: see ``ambient``.
     """
 
     def __init__(self, points: Iterator[Any], checkpoints: Checkpoints | None = None) -> None:
@@ -56,11 +57,13 @@ class Run:
         self.step = 0
         self.fitted: Any = None
         self.points: list[tuple[int, Mapping[str, float]]] = []
+        self.ambient: Callable[[], None] | None = None
 
     def __iter__(self) -> Run:
         return self
 
     def __next__(self) -> dict[str, float]:
+        ambient.enter(self)
         try:
             point = next(self._points)
         except StopIteration as end:
@@ -81,6 +84,7 @@ class Run:
         """Stop training now; the objective's ``finally`` blocks run, and what they raise is only warned about."""
         close = getattr(self._points, "close", None)
         if close is not None:
+            ambient.enter(self)
             try:
                 stay(close)
             except (Exception, SystemExit) as error:
@@ -89,6 +93,7 @@ class Run:
         self._leave()
 
     def _leave(self) -> None:
+        ambient.leave(self)
         if self.checkpoints is not None:
             self.checkpoints.leave()
 

@@ -10,8 +10,8 @@ When to use it: the default; tens to thousands of trials, knobs of any kind, con
 Options: ``n_startup_trials`` = 10, trials drawn at random first; ``n_ei_candidates`` = 24; ``multivariate`` = none,
 whether knobs are modelled jointly: yes for one goal, no for several where not said; ``unpruned`` = 0.0, share of the
 trials that are drawn from the complete ones alone, at random before four are complete: as if nothing had ever been
-pruned, for early points may mislead, and then what lies near the pruned ones is not bad. The default is 0.2, and these
-are the trials that its pruner holds on, and more. For one goal.
+pruned, for early points may mislead, and then what lies near the pruned ones is not bad. The default is 0.2, of the
+same lots by which its pruner holds trials on. For one goal.
 Cost: about 3 milliseconds a recipe at 100 trials, 4 at 1,000, and no more from 3,000 on than there; for several goals
 more, at 5,000 trials three times as much and growing.
 Reference: Bergstra et al., Algorithms for hyper-parameter optimization, NeurIPS 2011; Watanabe, Tree-structured Parzen

@@ -9,7 +9,7 @@ import pytest
 from hpo.search.contracts.pruner import Pruner, PrunerContext
 from hpo.search.engine.plugins import as_begun, build, executor_of, pruner_of, sampler_and_policy
 from hpo.search.terms.budget import Budget
-from hpo.search.terms.domain import Float
+from hpo.search.terms.domain import Choice, Float
 from hpo.search.terms.space import Parameter, Space
 from hpo.search.terms.study import Goal, Plugin, Study
 
@@ -35,12 +35,24 @@ def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
 def test_the_default_holds_trials_whatever_the_budget_and_stops_the_first_ones_only_where_steps_buy_more() -> None:
     for budget, halving in (
         (Budget(steps=100), {"bootstrap_count": 2}),
-        (Budget(trials=20, steps=100), {"bootstrap_count": 2}),
+        (Budget(trials=20, minutes=10), {}),
         (Budget(target=0.1), {"bootstrap_count": 2}),
         (Budget(trials=20), {}),
     ):
         curves = pruner_of(replace(study(), budget=budget)).options["curves"]
         assert curves == Plugin("hedged", {"of": Plugin("successive-halving", halving)})
+
+
+def test_no_first_trial_is_stopped_for_nothing_where_the_recipes_run_out() -> None:
+    few = replace(study(), budget=Budget(steps=500), space=Space((Parameter("x", Choice((1, 2, 3))),)))
+    assert pruner_of(few).options["curves"] == Plugin("hedged", {"of": Plugin("successive-halving")})
+
+
+def test_a_stored_study_that_goes_on_with_a_policy_is_not_given_the_pruner_it_began_with() -> None:
+    begun = {"pruner": str(pruner_of(study())), "sampler": "{tpe: {unpruned: 0.2}}", "unnamed": ["sampler", "pruner"]}
+    for policy in ("freeze-thaw", "hedge"):
+        assert pruner_of(as_begun(study(sampler=Plugin(policy)), begun)) == Plugin("none")
+    assert pruner_of(as_begun(study(LOSS, SIZE), begun)) == Plugin("none")
 
 
 FORMER = [

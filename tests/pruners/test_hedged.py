@@ -90,7 +90,7 @@ def test_what_halving_stops_says_how_far_early_points_decide() -> None:
     found = search()
     for level in (0.5, 0.4, 0.3, 0.9):
         found.train(curve(level))
-    assert "; early points decide over " in found.said.reason
+    assert "of the steps are for trials that early points do not stop" in found.said.reason
     assert found.said.evidence["place"] > 0
 
 
@@ -146,6 +146,18 @@ def test_a_held_winner_counts_as_won_however_many_were_held_since() -> None:
         if found.said.evidence.get("held"):
             shares.append(found.said.evidence["held"])
     assert min(shares[20:]) > 0.5
+
+
+def test_trials_that_end_before_the_last_step_are_held_as_often_as_those_that_need_as_many() -> None:
+    """The share is of steps, and a held trial has those that complete trials have had, not those that are allowed."""
+
+    def complete(horizon: int) -> int:
+        context = PrunerContext(horizon, seed=1)
+        found = Search(hedged.make(context, of=successive_halving.make(context)))
+        rates = np.random.default_rng(0).random(60).tolist()
+        return sum(found.train(crossing(rate)) is None for rate in rates)
+
+    assert complete(1000) > complete(HORIZON) / 2
 
 
 def test_what_has_diverged_is_not_held() -> None:

@@ -79,11 +79,10 @@ class Halving(Stopper):
             best = max(trials // self._factor, 1) if trials > self._bootstrap else 0
             worst = self._worst(column, best)
             if ahead >= best and not value <= worst:
-                sign = view.sign
+                sign, few = view.sign, "" if best else ", too few to be compared"
                 more = f", and more to {sign * worst:.6g}" if math.isfinite(worst) else ""
-                reason = (
-                    f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g}), of which {best} go on{more}"
-                )
+                place = f"place {ahead + 1} of {trials} at step {rung} ({sign * value:.6g})"
+                reason = f"{place}, of which {best} go on{more}{few}"
                 return Prune(reason, {"value": sign * value, "place": ahead + 1.0, "trials": float(trials)})
         return None
 

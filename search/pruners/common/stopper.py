@@ -30,6 +30,11 @@ class Stopper(Pruner):
         ``curve`` is what the trial was worth after each step.
         """
 
+    def horizon_of(self, trial: Trial) -> int | None:
+        """The last step of a trial, where its number of epochs is searched its own; None when unknown."""
+        epochs = trial.point.get("epochs", self._horizon)
+        return epochs if isinstance(epochs, int) else self._horizon
+
     def judge(self, view: View, number: int) -> Answer:
         """Whether to stop the trial now; never where it has nothing left to train."""
         trial = view.trials[number]
