@@ -24,16 +24,21 @@ from hpo.search.terms.study import Plugin, Study
 _TPE = Plugin("tpe")
 DEFAULT_SAMPLER = Plugin("tpe", {"unpruned": 0.2})
 _FOLDS = Plugin("wilcoxon")
-_HALVING = Plugin("successive-halving"), Plugin("successive-halving", {"bootstrap_count": 2})
+_HALVING = (
+    Plugin("successive-halving", {"min_resource": 2, "reduction_factor": 2}),
+    Plugin("successive-halving", {"bootstrap_count": 2}),
+)
 DEFAULT_PRUNERS = tuple(
     Plugin("by-points", {"curves": Plugin("hedged", {"of": halving}), "folds": _FOLDS}) for halving in _HALVING
 )
-"""Where the number of trials is bounded, so that steps which are saved may buy nothing, and where not. See decision 2,
-also for the sampler."""
+"""Where the number of trials is bounded, so that steps which are saved may buy nothing and less is stopped, and where not.
+See decision 2, also for the sampler."""
+_FORMER = Plugin("successive-halving"), _HALVING[1]
 _BEGUN = [
     *DEFAULT_PRUNERS,
-    *_HALVING,
-    *(Plugin("by-points", {"curves": halving, "folds": _FOLDS}) for halving in _HALVING),
+    *_FORMER,
+    *(Plugin("by-points", {"curves": halving, "folds": _FOLDS}) for halving in _FORMER),
+    Plugin("by-points", {"curves": Plugin("hedged", {"of": _FORMER[0]}), "folds": _FOLDS}),
 ]
 """Defaults that a study may have begun with, also those of earlier versions."""
 _LARGE = 1_000_000

@@ -99,7 +99,8 @@ def test_show_tells_why_trials_ended_and_one_trial_in_full(place, capsys):
     assert "pruned:" in printed
     assert (
         "sampler {tpe: {unpruned: 0.2}}, "
-        "pruner {by-points: {curves: {hedged: {of: successive-halving}}, folds: wilcoxon}}, seed 0" in printed
+        "pruner {by-points: {curves: {hedged: {of: {successive-halving: {min_resource: 2, reduction_factor: 2}}}}, "
+        "folds: wilcoxon}}, seed 0" in printed
     )
     assert main(["show", "bowl", "--trial", "0"]) == 0
     assert "curve of val_loss" in capsys.readouterr().out

@@ -35,9 +35,9 @@ def test_several_goals_are_not_pruned_unless_the_study_says_by_which() -> None:
 def test_the_default_holds_trials_whatever_the_budget_and_stops_the_first_ones_only_where_steps_buy_more() -> None:
     for budget, halving in (
         (Budget(steps=100), {"bootstrap_count": 2}),
-        (Budget(trials=20, minutes=10), {}),
+        (Budget(trials=20, minutes=10), {"min_resource": 2, "reduction_factor": 2}),
         (Budget(target=0.1), {"bootstrap_count": 2}),
-        (Budget(trials=20), {}),
+        (Budget(trials=20), {"min_resource": 2, "reduction_factor": 2}),
     ):
         curves = pruner_of(replace(study(), budget=budget)).options["curves"]
         assert curves == Plugin("hedged", {"of": Plugin("successive-halving", halving)})
@@ -45,7 +45,7 @@ def test_the_default_holds_trials_whatever_the_budget_and_stops_the_first_ones_o
 
 def test_no_first_trial_is_stopped_for_nothing_where_the_recipes_run_out() -> None:
     few = replace(study(), budget=Budget(steps=500), space=Space((Parameter("x", Choice((1, 2, 3))),)))
-    assert pruner_of(few).options["curves"] == Plugin("hedged", {"of": Plugin("successive-halving")})
+    assert pruner_of(few).options["curves"] == pruner_of(replace(few, budget=Budget(trials=9))).options["curves"]
 
 
 def test_a_stored_study_that_goes_on_with_a_policy_is_not_given_the_pruner_it_began_with() -> None:
