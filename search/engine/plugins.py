@@ -31,8 +31,8 @@ _HALVING = (
 DEFAULT_PRUNERS = tuple(
     Plugin("by-points", {"curves": Plugin("hedged", {"of": halving}), "folds": _FOLDS}) for halving in _HALVING
 )
-"""Where the number of trials is bounded, so that steps which are saved may buy nothing and less is stopped, and where not.
-See decision 2, also for the sampler."""
+"""Where the number of trials is bounded, so that what is saved may buy nothing and less is stopped, and where not. See
+decision 2, also for the sampler."""
 _FORMER = Plugin("successive-halving"), _HALVING[1]
 _BEGUN = [
     *DEFAULT_PRUNERS,
