@@ -131,7 +131,8 @@ def test_a_study_asks_for_it(record: Any, asked: bool) -> None:
 def test_nobody_is_told_in_the_first_tenth() -> None:
     found = hpo.run(
         {"objective": "mlp", "goal": "minimize val_loss", "search": {"learning_rate": {"float": [0.001, 0.1]}}},
-        fixed={"epochs": 20, "width": 8}, trials=6, record="outlook", confirm="none", storage=":memory:", name="early",
+        fixed={"epochs": 20, "width": 8}, trials=6, pruner={"hedged": {"of": "successive-halving"}},
+        record="outlook", confirm="none", storage=":memory:", name="early",
     )  # fmt: skip
     trials = found.report.trials
     assert max(len(trial.curve) for trial in trials) == 20
