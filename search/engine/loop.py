@@ -15,9 +15,7 @@ is stored as one unit. A search that was killed therefore goes on exactly as if 
 from __future__ import annotations
 
 import math
-import shlex
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,13 +24,14 @@ from hpo.search.contracts.executor import Executor
 from hpo.search.contracts.policy import Continue, Pause, Prune, Resume, Verdict, View, Wait
 from hpo.search.contracts.pruner import PRUNER
 from hpo.search.engine.entry import Entry
+from hpo.search.engine.failing import everything_failed
 from hpo.search.engine.ledger import Ledger
 from hpo.search.engine.rules import Observer, Rules
 from hpo.search.engine.watch import Watch
 from hpo.search.running.training import VALUE
 from hpo.search.store import attributes
 from hpo.search.terms.budget import Spent
-from hpo.search.terms.errors import EverythingFailed, HpoError, Interrupted, UserError, did_you_mean
+from hpo.search.terms.errors import HpoError, Interrupted, UserError, did_you_mean
 from hpo.search.terms.job import OUTLOOK, Event, Failed, Finished, Job, Lost, Point
 from hpo.search.terms.trial import State
 from hpo.search.terms.value import FOLD
@@ -114,7 +113,7 @@ class Loop:
         self._keep_time()
         self._commit()
         if not self.ledger.counts["complete"] + self.ledger.counts["pruned"] and self.ledger.counts["failed"]:
-            self._everything_failed()
+            raise everything_failed(self.study.name, self.ledger.entries)
 
     # --- fill -----------------------------------------------------------------------------------------------------
 
@@ -320,7 +319,7 @@ class Loop:
         if not any(entry.curve for entry in self._running.values()):
             self._close_open("given up: every trial failed")
             self._commit()
-            self._everything_failed()
+            raise everything_failed(self.study.name, self.ledger.entries)
 
     def _check_budget(self) -> None:
         if self._target_reached():
@@ -351,16 +350,6 @@ class Loop:
     def _target_reached(self) -> bool:
         spent = self.ledger.spent(self.elapsed)
         return self.study.budget.reached(spent, maximize=self.study.goal.maximize)
-
-    def _everything_failed(self) -> None:
-        failed = [entry for entry in self.ledger.entries if entry.state == "failed"]
-        reason, count = Counter(entry.reason for entry in failed).most_common(1)[0]
-        last = max(entry.number for entry in failed if entry.reason == reason)
-        shown = reason if count == len(failed) else f"{reason} ({count} of them)"
-        raise EverythingFailed(
-            f"all {len(failed)} trials failed, so the search stopped: {shown}\n"
-            f"repeat one of them with: hpo replay {shlex.quote(self.study.name)} {last}"
-        )
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 

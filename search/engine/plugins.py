@@ -41,6 +41,8 @@ _BEGUN = [
     Plugin("by-points", {"curves": Plugin("hedged", {"of": _FORMER[0]}), "folds": _FOLDS}),
 ]
 """Defaults that a study may have begun with, also those of earlier versions."""
+_FEW = 1000
+"""Recipes of a space that a search may run through."""
 _LARGE = 1_000_000
 """Bytes of a function with all that it uses from which on its size is told."""
 
@@ -72,7 +74,7 @@ def pruner_of(study: Study) -> Plugin:
     replaced = study.sampler is not None and file_kind("sampler", study.sampler.name) == "policy"
     if several or replaced:
         return Plugin("none")
-    bounded = study.budget.trials is not None or study.space.size(study.fixed) is not None
+    bounded = study.budget.trials is not None or study.space.size(study.fixed, _FEW) is not None
     return DEFAULT_PRUNERS[not bounded]
 
 

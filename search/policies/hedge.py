@@ -166,8 +166,8 @@ class Hedge(Policy):
             return None
         known, running = self._thaw.look(view), self._thaw.roster.running
         busy = sum(n in running for n in held.open if n != judged)
-        lot = np.random.default_rng(derive_seed(view.seed, "hedge", self._thaw.points(view))).random()
-        if busy + lot >= self._share(view, held) * view.lanes:
+        draw = np.random.default_rng(derive_seed(view.seed, "hedge", self._thaw.points(view))).random()
+        if busy + draw >= self._share(view, held) * view.lanes:
             return None
         for number in held.open:
             if number == judged or known[number].trial.state == "paused":

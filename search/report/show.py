@@ -102,7 +102,10 @@ def verdict(found: StudyReport) -> list[str]:
     if not several and len(leaders) > 1:
         lines += _runners_up(leaders)
     if not found.counts.get("complete"):
-        lines.append("  no trial came to its end within the budget: these are the best by their early points")
+        lines.append(
+            "  no trial came to its end within the budget: these are the best by their early points; "
+            "raise it and run the same command again, which goes on"
+        )
     sentence = flattery(found)
     lines += [f"  [dim]{escape(sentence)}[/dim]"] if sentence else []
     if found.winner.test:

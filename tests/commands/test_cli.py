@@ -213,6 +213,16 @@ def test_a_bug_keeps_its_traceback(place, monkeypatch):
         main(["check", "bowl.yaml"])
 
 
+def test_where_no_trial_comes_to_its_end_the_result_says_so_and_what_to_do(place, capsys):
+    stops_all = ["--pruner", "{successive-halving: {bootstrap_count: 20}}"]
+    assert main(["run", "--study", "bowl.yaml", "--quiet", *stops_all]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "no trial came to its end within the budget" in printed
+    assert "raise it and run the same command again" in printed
+    assert main(["run", "--study", "bowl.yaml", "--trials", "13", "--pruner", "none", "--quiet"]) == 0
+    assert "came to its end" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("what", "told"),
     [
