@@ -192,9 +192,8 @@ class Lane:
         self._every = 0
         if "outlook" in self.rows and self.plan.share(self.place) < 1:
             assert self.judged is not None
-            if (
-                min(self.judged.steps) // 2 <= self.epoch < max(self.judged.steps)
-            ):  # what went before counts for nothing
+            first, last = min(self.judged.steps), max(self.judged.steps)
+            if first // 2 <= self.epoch < last:  # what went before counts for nothing
                 self._every = max(1, self.layout().steps // _SAMPLES)
 
     def _next(self) -> Place:
